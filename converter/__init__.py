@@ -1,0 +1,1 @@
+"""A trained model becomes verified variants and one reproducible bundle."""

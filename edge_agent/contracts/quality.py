@@ -1,0 +1,32 @@
+"""Measures of a picture itself, the same in training statistics, on the device and in drift detection."""
+
+from __future__ import annotations
+
+import cv2
+
+from edge_agent.contracts.preprocess import Picture
+
+QUALITY_FEATURES = ("brightness", "contrast", "sharpness", "dark_share", "bright_share")
+"""Names in the order of `image_quality`'s result."""
+
+_DARK, _BRIGHT = 16, 240
+
+
+def image_quality(picture: Picture) -> tuple[float, float, float, float, float]:
+    """Measure the model's input picture (height, width, channels), uint8.
+
+    Returns mean grey level (0..255), standard deviation (0..127.5), standard deviation of the Laplacian
+    (0 for a flat picture), and the shares (0..1) of nearly black and nearly white pixels.
+    """
+    grey = picture[:, :, 0] if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    mean, deviation = cv2.meanStdDev(grey)
+    edges = cv2.Laplacian(grey, cv2.CV_16S)
+    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
+    total = float(grey.size)
+    return (
+        float(mean[0, 0]),
+        float(deviation[0, 0]),
+        float(cv2.meanStdDev(edges)[1][0, 0]),
+        float(counts[:_DARK].sum()) / total,
+        float(counts[_BRIGHT:].sum()) / total,
+    )

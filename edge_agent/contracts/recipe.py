@@ -1,0 +1,134 @@
+"""The recipe: everything that makes one product's inspection what it is, in one YAML file.
+
+The trainer trains from it, the bundle carries it, the agent runs it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edge_agent.contracts.encoding import Identifier
+from edge_agent.contracts.strict import Strict, load_yaml
+from edge_agent.contracts.verdict import Automation
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Colour(str, Enum):
+    """Channel order of the pictures that the model sees."""
+
+    GREY = "grey"
+    RGB = "rgb"
+
+
+class Crop(Strict):
+    """The region of interest as fractions of the picture's width and height."""
+
+    left: Fraction = 0.0
+    top: Fraction = 0.0
+    right: Fraction = 1.0
+    bottom: Fraction = 1.0
+
+    @model_validator(mode="after")
+    def _has_area(self) -> Crop:
+        if self.left >= self.right or self.top >= self.bottom:
+            raise ValueError("the crop is empty: left must be below right and top below bottom")
+        return self
+
+
+class Camera(Strict):
+    """What the camera delivers and which part of it is looked at."""
+
+    colour: Colour = Colour.GREY
+    crop: Crop = Crop()
+    exposure_us: Annotated[int, Field(gt=0)] | None = None
+    gain_db: float | None = None
+
+
+class Guards(Strict):
+    """Bands outside which a frame is no picture of a part (grey levels 0..255; sharpness as in `quality`)."""
+
+    brightness_min: float = 4.0
+    brightness_max: float = 251.0
+    sharpness_min: float = 0.0
+    repeats_max: Annotated[int, Field(ge=2)] = 3
+
+
+class Labels(Strict):
+    """The classes: exactly one is good, the others are kinds of defect. Class index 0 is the good one."""
+
+    good: Identifier
+    defects: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All labels in the order of the model's outputs."""
+        return (self.good, *self.defects)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Labels:
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("a label is named twice")
+        return self
+
+
+class Network(Strict):
+    """Size of the picture the model sees, and how it is trained."""
+
+    height: Annotated[int, Field(ge=32, le=1024)] = 128
+    width: Annotated[int, Field(ge=32, le=1024)] = 128
+    backbone: str = "small"
+    embedding: Annotated[int, Field(ge=4, le=512)] = 16
+    epochs: Annotated[int, Field(ge=1)] = 20
+    batch: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    seed: int = 1
+
+
+class Thresholds(Strict):
+    """What the thresholds must achieve; the numbers follow from held-out parts."""
+
+    escape_rate: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    review_share: Fraction = 0.10
+
+
+class Views(Strict):
+    """How several pictures of one part become one score."""
+
+    count: Annotated[int, Field(ge=1, le=16)] = 1
+    combine: Literal["max", "mean"] = "max"
+
+
+class Blessing(Strict):
+    """What a model must reach on held-out parts before it is blessed."""
+
+    auroc_min: Fraction = 0.80
+    recall_min: Fraction = 0.70
+    regression_max: Fraction = 0.02
+
+
+class Recipe(Strict):
+    """One product's inspection."""
+
+    name: Identifier
+    labels: Labels
+    task: Literal["vision", "tabular"] = "vision"
+    camera: Camera = Camera()
+    guards: Guards = Guards()
+    network: Network = Network()
+    thresholds: Thresholds = Thresholds()
+    blessing: Blessing = Blessing()
+    views: Views = Views()
+    automation: Automation = Automation.PARTIAL
+    deadline_ms: Annotated[int, Field(gt=0)] = 500
+    review_deadline_ms: Annotated[int, Field(gt=0)] = 20_000
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe from YAML. Raises ConfigError with the file, the key and the remedy."""
+    return load_yaml(Recipe, path)

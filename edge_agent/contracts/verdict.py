@@ -1,0 +1,42 @@
+"""The words for what happened to a part. The rules that choose among them live in `edge_agent.decision`."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Verdict(str, Enum):
+    """What the station says of a part. `REVIEW` is never final: a person or the deadline ends it."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    REVIEW = "review"
+
+
+class Reason(str, Enum):
+    """Why a verdict was given. Everything but `MODEL`, `OPERATOR` and `UNSURE` is a failure and rejects."""
+
+    MODEL = "model"
+    UNSURE = "unsure"
+    OPERATOR = "operator"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+    NO_IMAGE = "no-image"
+    BAD_IMAGE = "bad-image"
+    FROZEN_IMAGE = "frozen-image"
+    MODEL_ERROR = "model-error"
+    LATE = "late"
+    OVERRUN = "overrun"
+    NOT_READY = "not-ready"
+    DISK_FULL = "disk-full"
+    CHALLENGE = "challenge"
+
+
+class Automation(str, Enum):
+    """How much the machine may decide alone, from nothing to everything."""
+
+    HUMAN = "human"
+    SHADOW = "shadow"
+    ASSIST = "assist"
+    PARTIAL = "partial"
+    FULL = "full"

@@ -1,0 +1,1 @@
+"""The cloud side: training images become a blessed, signed-ready model bundle."""
