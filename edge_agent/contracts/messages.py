@@ -1,0 +1,253 @@
+"""The messages between a device and the fleet, one model per channel (docs/formats/messages.md).
+
+All times are milliseconds since 1970 in UTC by the sender's clock, which may be wrong: order comes from
+(boot, stream, seq), never from time. A receiver treats every message as possibly repeated.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from edge_agent.contracts.encoding import Digest, Identifier, canonical_json
+from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.states import UpdateState
+from edge_agent.contracts.strict import Strict
+from edge_agent.contracts.verdict import Automation, Reason, Verdict
+
+Text = Annotated[str, Field(max_length=500)]
+Millis = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+MAX_MESSAGE_BYTES = 256 * 1024
+
+
+class Lenient(Strict):
+    """A frozen model whose sender may be newer: keys it does not know are ignored, not refused."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class Message(Lenient):
+    """Base of what is a whole payload of its own."""
+
+    schema_version: Literal[1] = 1
+
+
+class ModelRef(Lenient):
+    """A release of a model, as the registry signed it: target `<name>/<release>/manifest.json`."""
+
+    name: Identifier
+    version: Identifier
+    release: Annotated[int, Field(ge=1)]
+    bundle: Digest
+
+    @property
+    def target(self) -> str:
+        """Path of the signed manifest in the TUF repository."""
+        return f"{self.name}/{self.release}/manifest.json"
+
+
+class Strategy(str, Enum):
+    """How a device takes a new model into use."""
+
+    DIRECT = "direct"
+    SHADOW = "shadow"
+    BLUE_GREEN = "blue-green"
+
+
+class Probation(Lenient):
+    """How long a freshly activated model is watched before it is committed."""
+
+    seconds: Annotated[float, Field(ge=0)] = 30.0
+    parts: Count = 20
+    errors_max: Count = 2
+
+
+class Sampling(Lenient):
+    """Share of accepted parts whose pictures are sent for labelling, drawn at random."""
+
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.0
+    review_images: bool = True
+
+
+class Desired(Message):
+    """The whole state a device shall reach; a lower generation than the last seen is ignored, even if retained."""
+
+    generation: Annotated[int, Field(ge=1)]
+    at_ms: Millis
+    model: ModelRef | None = None
+    strategy: Strategy = Strategy.DIRECT
+    rollout: Identifier | None = None
+    deadline_ms: Millis | None = None
+    probation: Probation = Probation()
+    automation: Automation | None = None
+    sampling: Sampling = Sampling()
+
+
+class Reported(Message):
+    """The whole state a device is in."""
+
+    generation: Count
+    at_ms: Millis
+    boot: UUID
+    state: UpdateState
+    reason: Text = ""
+    target: Digest | None = None
+    running: Digest | None = None
+    running_release: Count = 0
+    last_good: Digest | None = None
+    rollout: Identifier | None = None
+    automation: Automation = Automation.PARTIAL
+    ready: bool = False
+    device_class: Identifier = "generic"
+    versions: dict[str, str] = {}
+    clock_suspect: bool = False
+
+
+class Presence(Message):
+    """Birth (online) or the will (offline). An offline of another (boot, session) than the last birth is stale."""
+
+    online: bool
+    boot: UUID
+    session: Count
+    at_ms: Millis
+
+
+class Decided(Lenient):
+    """One part has its final verdict."""
+
+    kind: Literal["decided"] = "decided"
+    part: Count
+    part_boot: UUID
+    serial: Text = ""
+    verdict: Verdict
+    final: Verdict
+    reason: Reason
+    label: str = ""
+    score: float | None = None
+    bundle: Digest | None = None
+    operator: Text = ""
+    latency_ms: float | None = None
+    image: Digest | None = None
+
+
+class Reviewed(Lenient):
+    """A person said what a part is. `late` answers never moved the gate but are labels all the same."""
+
+    kind: Literal["reviewed"] = "reviewed"
+    part: Count
+    part_boot: UUID
+    serial: Text = ""
+    operator: Text
+    verdict: Verdict
+    label: str = ""
+    machine: Verdict
+    score: float | None = None
+    bundle: Digest | None = None
+    late: bool = False
+    conflict: bool = False
+    sampled: Literal["review", "audit", "challenge"] = "review"
+    image: Digest | None = None
+
+
+class Transition(Lenient):
+    """The model update on the device moved to another state."""
+
+    kind: Literal["transition"] = "transition"
+    before: UpdateState
+    after: UpdateState
+    reason: Text = ""
+    generation: Count
+    rollout: Identifier | None = None
+    bundle: Digest | None = None
+
+
+class Fault(Lenient):
+    """Something on the station broke (`active`) or is whole again."""
+
+    kind: Literal["fault"] = "fault"
+    code: Identifier
+    active: bool
+    detail: Text = ""
+
+
+EventData = Annotated[Decided | Reviewed | Transition | Fault, Field(discriminator="kind")]
+
+
+class Event(Lenient):
+    """A fact with its place in the device's stream: seq counts from 1 within a boot, without gaps."""
+
+    seq: Annotated[int, Field(ge=1)]
+    at_ms: Millis
+    data: EventData
+
+
+class EventBatch(Message):
+    """What travels on `event`: consecutive events of one boot."""
+
+    boot: UUID
+    clock_suspect: bool = False
+    events: Annotated[tuple[Event, ...], Field(min_length=1, max_length=500)]
+
+
+class Stream(str, Enum):
+    """The two streams of facts that are kept until acknowledged."""
+
+    EVENT = "event"
+    WINDOW = "window"
+
+
+class Position(Lenient):
+    """Everything up to `seq` of one boot's stream is in the fleet's database."""
+
+    boot: UUID
+    stream: Stream
+    seq: Count
+
+
+class Ack(Message):
+    """Answer of the fleet to events and windows; may name several boots."""
+
+    positions: Annotated[tuple[Position, ...], Field(min_length=1, max_length=64)]
+
+
+class Health(Message):
+    """Cumulative counters since the device's journal began, so that a lost message does no harm."""
+
+    boot: UUID
+    at_ms: Millis
+    uptime_s: float
+    counters: dict[str, int]
+    gauges: dict[str, float] = {}
+
+
+class Command(Message):
+    """A request to a device, void after `expires_ms` by the fleet's clock."""
+
+    id: UUID
+    expires_ms: Millis
+    name: Literal["report", "selftest", "snapshot", "resync"]
+    arguments: dict[str, Any] = {}
+
+
+M = TypeVar("M", bound=Message)
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as canonical JSON bytes."""
+    return canonical_json(message)
+
+
+def decode(model: type[M], payload: bytes) -> M:
+    """Validate a payload from the network. Raises Rejected with the first problem."""
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise Rejected(f"{model.__name__}: {len(payload)} bytes, at most {MAX_MESSAGE_BYTES} are read")
+    try:
+        return model.model_validate_json(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Rejected(f"{model.__name__}: {where}: {first['msg']}") from error
