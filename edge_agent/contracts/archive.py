@@ -94,7 +94,10 @@ def _check_names(entries: dict[str, zipfile.ZipInfo], manifest: Manifest) -> Non
 
 
 def write_blob(stream: IO[bytes], blob: Blob, folder: Path) -> Path:
-    """Write a blob from a stream below `folder`, stopping at its declared size. Raises Rejected; then nothing is left."""
+    """Write a blob from a stream below `folder`, stopping at its declared size.
+
+    Raises Rejected where size or hash differ; then nothing is left of it.
+    """
     target = folder / blob.path
     target.parent.mkdir(parents=True, exist_ok=True)
     sha, size = hashlib.sha256(), 0
