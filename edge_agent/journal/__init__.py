@@ -1,0 +1,1 @@
+"""A verdict becomes a fact: one SQLite file is journal, outbox and review queue (docs/formats/journal.md)."""

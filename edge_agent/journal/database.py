@@ -1,0 +1,108 @@
+"""The SQLite file itself: opening, durability, transactions, and SQL as named text."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.errors import ConfigError, Unavailable
+
+SCHEMA_VERSION = 1
+_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+
+
+@cache
+def queries() -> dict[str, str]:
+    """Return the statements of `queries.sql` by name."""
+    pieces = _NAME.split(files(__package__).joinpath("queries.sql").read_text(encoding="utf-8"))
+    return {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+class Database:
+    """One process's connection to the station's journal file; may be used from several threads, one at a time.
+
+    `strict` syncs every commit to disk before it returns; otherwise a power cut may cost the last moments, a
+    killed process never does.
+    """
+
+    def __init__(self, path: Path, strict: bool = False) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute(f"PRAGMA synchronous={'FULL' if strict else 'NORMAL'}")
+            self._connection.execute("PRAGMA foreign_keys=ON")
+            self._create()
+        except sqlite3.DatabaseError as error:
+            raise Unavailable(f"{path}: the journal cannot be opened ({error})") from error
+
+    def _create(self) -> None:
+        with self.transaction():
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in _statements():
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            elif version != SCHEMA_VERSION:
+                raise ConfigError(
+                    f"{self.path}: journal of schema {version}, this agent reads {SCHEMA_VERSION}; update the agent"
+                )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run a block as one write transaction. Raises Unavailable when the disk is full or the file is locked."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"{self.path}: the journal cannot be written ({error})") from error
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._abandon()
+            raise Unavailable(f"{self.path}: the journal cannot be written ({error})") from error
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def run(self, query: str, **values: Any) -> int:
+        """Execute a named statement; return the number of rows changed."""
+        return self._connection.execute(queries()[query], values).rowcount
+
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a named query."""
+        return self._connection.execute(queries()[query], values).fetchall()
+
+    def row(self, query: str, **values: Any) -> tuple[Any, ...] | None:
+        """Return the first row of a named query, or None."""
+        found: tuple[Any, ...] | None = self._connection.execute(queries()[query], values).fetchone()
+        return found
+
+    def next_number(self, name: str) -> int:
+        """Raise a counter and return its new value, starting at 1; call it within a transaction."""
+        self.run("raise_counter", name=name)
+        row = self.row("read_counter", name=name)
+        assert row is not None
+        return int(row[0])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _statements() -> Iterator[str]:
+    """Split the schema at its semicolons (it holds none inside a statement); executescript would commit."""
+    text = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    without_comments = re.sub(r"--[^\n]*", "", text)
+    return (piece.strip() for piece in without_comments.split(";") if piece.strip())

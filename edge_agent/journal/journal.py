@@ -1,0 +1,202 @@
+"""The life of a part in the journal: triggered, decided, driven, and what is made of it after a crash.
+
+Every method is one transaction. Times are milliseconds since 1970, except deadlines, which are on the machine's
+monotonic clock in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from edge_agent.contracts.messages import Decided
+from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.journal import outbox
+from edge_agent.journal.database import Database
+
+
+@dataclass(frozen=True)
+class PartKey:
+    """A part's row, and the key under which the rest of the world knows it (with the station)."""
+
+    id: int
+    boot: UUID
+    seq: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review."""
+
+    verdict: Verdict
+    reason: Reason
+    label: str = ""
+    score: float | None = None
+    peak: tuple[float, float] | None = None
+    bundle: str | None = None
+    latency_ms: float | None = None
+    image: str | None = None
+    features: bytes | None = None
+    review_until: float | None = None
+    heatmap: bytes | None = None
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """A part as the journal has it."""
+
+    id: int
+    boot: str
+    seq: int
+    serial: str
+    triggered_ms: int
+    verdict: str | None
+    final: str | None
+    reason: str | None
+    label: str
+    score: float | None
+    peak_x: float | None
+    peak_y: float | None
+    bundle: str | None
+    latency_ms: float | None
+    decided_ms: int | None
+    operator: str
+    image: str | None
+    output: str
+
+
+class Journal:
+    """What the hot process writes. `boot` is this run of the supervisor."""
+
+    def __init__(self, database: Database, boot: UUID) -> None:
+        self.database = database
+        self.boot = boot
+
+    def begin(self, now_ms: int) -> None:
+        """Note this boot; to be called once by the supervisor (repeating it does no harm)."""
+        with self.database.transaction():
+            self.database.run("add_boot", boot=str(self.boot), started_ms=now_ms)
+
+    def recover(self, now_ms: int) -> list[PartRow]:
+        """Settle what a killed process left behind, and return the parts that thereby became rejects.
+
+        A trigger without a decision and a review of an earlier boot become reject/crash; a decision whose
+        output is not known to have moved is marked `unknown` and never driven again.
+        """
+        database = self.database
+        with database.transaction():
+            lost = [row[0] for row in database.rows("undecided_parts")]
+            held = [row[0] for row in database.rows("reviews_of_other_boots", boot=str(self.boot))]
+            for part in lost:
+                self._decide(part, Decision(Verdict.REJECT, Reason.CRASH), now_ms)
+            for part in held:
+                database.run("close_review", part=part, state="lost")
+                self.finish(part, Verdict.REJECT, Reason.CRASH, "", "", now_ms)
+            database.run("lose_outputs")
+            return [self.part(part) for part in lost + held]
+
+    def trigger(self, serial: str, now_ms: int) -> PartKey:
+        """Write down that a part has come; from here on it has exactly one verdict."""
+        database = self.database
+        with database.transaction():
+            seq = database.next_number(f"part/{self.boot}")
+            database.run("add_part", boot=str(self.boot), seq=seq, serial=serial, triggered_ms=now_ms)
+            row = database.row("part_id", boot=str(self.boot), seq=seq)
+            database.run("raise_tally", name="parts")
+        assert row is not None
+        return PartKey(row[0], self.boot, seq)
+
+    def decide(self, part: PartKey, decision: Decision, now_ms: int) -> None:
+        """Write the decision and its outbox row in one transaction; then, and only then, may the output move."""
+        with self.database.transaction():
+            self._decide(part.id, decision, now_ms)
+
+    def driven(self, part_id: int) -> None:
+        """Note that the output has moved for this part."""
+        with self.database.transaction():
+            self.database.run("drive_part", id=part_id)
+
+    def _decide(self, part: int, decision: Decision, now_ms: int) -> None:
+        final = None if decision.verdict is Verdict.REVIEW else decision.verdict
+        x, y = decision.peak or (None, None)
+        self.database.run(
+            "decide_part",
+            id=part,
+            verdict=decision.verdict.value,
+            final=final.value if final else None,
+            final_seq=self.database.next_number("final") if final else None,
+            reason=decision.reason.value,
+            label=decision.label,
+            score=decision.score,
+            peak_x=x,
+            peak_y=y,
+            bundle=decision.bundle,
+            latency_ms=decision.latency_ms,
+            decided_ms=now_ms,
+            image=decision.image,
+            features=decision.features,
+        )
+        if final is None:
+            self._open_review(part, decision, now_ms)
+        else:
+            self._announce(part, now_ms)
+
+    def _open_review(self, part: int, decision: Decision, now_ms: int) -> None:
+        assert decision.review_until is not None, "a review needs a deadline"
+        self.database.run(
+            "open_review", part=part, opened_ms=now_ms, deadline_mono=decision.review_until, heatmap=decision.heatmap
+        )
+        self.database.run("raise_tally", name="verdict.review")
+
+    def finish(self, part: int, final: Verdict, reason: Reason, operator: str, label: str, now_ms: int) -> bool:
+        """Give a held part its final verdict, within the caller's transaction; False if it already had one."""
+        changed = self.database.run(
+            "finish_part",
+            id=part,
+            final=final.value,
+            final_seq=self.database.next_number("final"),
+            reason=reason.value,
+            operator=operator,
+            label=label,
+        )
+        if changed:
+            self._announce(part, now_ms)
+        return bool(changed)
+
+    def _announce(self, part: int, now_ms: int) -> None:
+        row = self.part(part)
+        self.database.run("raise_tally", name=f"final.{row.final}")
+        self.database.run("raise_tally", name=f"reason.{row.reason}")
+        outbox.append_event(self.database, self.boot, decided_event(row), now_ms)
+
+    def part(self, part_id: int) -> PartRow:
+        """Return one part."""
+        row = self.database.row("part_fields", id=part_id)
+        assert row is not None
+        return PartRow(*row)
+
+    def recent(self, limit: int) -> list[PartRow]:
+        """Return the latest parts, newest first."""
+        return [PartRow(*row) for row in self.database.rows("recent_parts", limit=limit)]
+
+    def tallies(self) -> dict[str, int]:
+        """Return the cumulative counts: `parts`, `final.accept`, `reason.late`, …"""
+        return dict(self.database.rows("read_tallies"))
+
+
+def decided_event(row: PartRow) -> Decided:
+    """Return the event that tells the fleet of a finished part."""
+    return Decided(
+        part=row.seq,
+        part_boot=UUID(row.boot),
+        serial=row.serial,
+        verdict=Verdict(row.verdict),
+        final=Verdict(row.final),
+        reason=Reason(row.reason),
+        label=row.label,
+        score=row.score,
+        bundle=row.bundle,
+        operator=row.operator,
+        latency_ms=row.latency_ms,
+        image=row.image,
+    )

@@ -1,0 +1,59 @@
+"""Facts for the fleet, written in the transaction of what they tell and kept until they are acknowledged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from edge_agent.contracts.encoding import canonical_json
+from edge_agent.contracts.messages import Decided, Fault, Position, Reviewed, Stream, Transition
+from edge_agent.journal.database import Database
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One fact in its stream."""
+
+    boot: UUID
+    seq: int
+    at_ms: int
+    payload: bytes
+
+
+def append_event(database: Database, boot: UUID, data: Decided | Reviewed | Transition | Fault, now_ms: int) -> int:
+    """Append an event within the caller's transaction; return its seq."""
+    return append(
+        database, boot, Stream.EVENT, canonical_json(data.model_dump(mode="json", exclude_defaults=False)), now_ms
+    )
+
+
+def append(database: Database, boot: UUID, stream: Stream, payload: bytes, now_ms: int) -> int:
+    """Append to a stream within the caller's transaction; return the seq."""
+    seq = database.next_number(f"{stream.value}/{boot}")
+    database.run("add_outbox", boot=str(boot), stream=stream.value, seq=seq, at_ms=now_ms, payload=payload)
+    return seq
+
+
+def boots(database: Database, stream: Stream) -> list[UUID]:
+    """Return the boots that have unacknowledged facts, oldest first."""
+    return [UUID(row[0]) for row in database.rows("outbox_boots", stream=stream.value)]
+
+
+def page(database: Database, boot: UUID, stream: Stream, after: int, limit: int) -> list[Entry]:
+    """Return the next facts of one boot beyond `after`."""
+    rows = database.rows("outbox_page", boot=str(boot), stream=stream.value, after=after, limit=limit)
+    return [Entry(boot, seq, at_ms, payload) for seq, at_ms, payload in rows]
+
+
+def acknowledge(database: Database, position: Position) -> int:
+    """Forget what the fleet has committed; return how many facts that were."""
+    with database.transaction():
+        return database.run(
+            "outbox_acknowledge", boot=str(position.boot), stream=position.stream.value, seq=position.seq
+        )
+
+
+def depth(database: Database, stream: Stream) -> int:
+    """Return the number of facts waiting."""
+    row = database.row("outbox_depth", stream=stream.value)
+    return int(row[0]) if row else 0

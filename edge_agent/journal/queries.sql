@@ -1,0 +1,76 @@
+-- name: raise_counter
+INSERT INTO counter (name, value) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+-- name: read_counter
+SELECT value FROM counter WHERE name = :name
+-- name: set_counter
+INSERT INTO counter (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value
+-- name: raise_tally
+INSERT INTO tally (name, value) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+-- name: read_tallies
+SELECT name, value FROM tally
+-- name: add_boot
+INSERT OR IGNORE INTO boot (boot, started_ms) VALUES (:boot, :started_ms)
+-- name: last_boot
+SELECT boot FROM boot ORDER BY started_ms DESC LIMIT 1
+-- name: add_part
+INSERT INTO part (boot, seq, serial, triggered_ms) VALUES (:boot, :seq, :serial, :triggered_ms)
+-- name: part_id
+SELECT id FROM part WHERE boot = :boot AND seq = :seq
+-- name: decide_part
+UPDATE part SET verdict = :verdict, final = :final, final_seq = :final_seq, reason = :reason, label = :label, score = :score,
+    peak_x = :peak_x, peak_y = :peak_y, bundle = :bundle, latency_ms = :latency_ms, decided_ms = :decided_ms,
+    image = :image, features = :features
+WHERE id = :id AND verdict IS NULL
+-- name: finish_part
+UPDATE part SET final = :final, final_seq = :final_seq, reason = :reason, operator = :operator,
+    label = CASE WHEN :label = '' THEN label ELSE :label END
+WHERE id = :id AND final IS NULL
+-- name: drive_part
+UPDATE part SET output = 'driven' WHERE id = :id AND output = 'none'
+-- name: undecided_parts
+SELECT id FROM part WHERE verdict IS NULL ORDER BY id
+-- name: lose_outputs
+UPDATE part SET output = 'unknown' WHERE output = 'none' AND final IS NOT NULL
+-- name: part_fields
+SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
+    decided_ms, operator, image, output
+FROM part WHERE id = :id
+-- name: recent_parts
+SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
+    decided_ms, operator, image, output
+FROM part ORDER BY id DESC LIMIT :limit
+-- name: parts_for_window
+SELECT id, final_seq, final, verdict, reason, label, score, bundle, latency_ms, decided_ms, operator, features
+FROM part WHERE final_seq > :after ORDER BY final_seq LIMIT :limit
+-- name: open_review
+INSERT INTO review (part, opened_ms, deadline_mono, heatmap) VALUES (:part, :opened_ms, :deadline_mono, :heatmap)
+-- name: close_review
+UPDATE review SET state = :state WHERE part = :part AND state = 'open'
+-- name: review_state
+SELECT state FROM review WHERE part = :part
+-- name: open_reviews
+SELECT p.id, p.serial, p.score, p.label, p.image, r.opened_ms, r.deadline_mono
+FROM review r JOIN part p ON p.id = r.part WHERE r.state = 'open' ORDER BY r.deadline_mono
+-- name: reviews_due
+SELECT part FROM review WHERE state = 'open' AND deadline_mono <= :now_mono ORDER BY deadline_mono
+-- name: reviews_of_other_boots
+SELECT r.part FROM review r JOIN part p ON p.id = r.part WHERE r.state = 'open' AND p.boot != :boot ORDER BY r.part
+-- name: review_heatmap
+SELECT heatmap FROM review WHERE part = :part
+-- name: reviews_to_drive
+SELECT p.id, p.final FROM review r JOIN part p ON p.id = r.part
+WHERE r.state IN ('decided', 'timeout') AND p.output = 'none' AND p.boot = :boot ORDER BY p.id
+-- name: add_answer
+INSERT INTO answer (part, operator, verdict, label, at_ms, late, conflict)
+VALUES (:part, :operator, :verdict, :label, :at_ms, :late, :conflict)
+-- name: add_outbox
+INSERT INTO outbox (boot, stream, seq, at_ms, payload) VALUES (:boot, :stream, :seq, :at_ms, :payload)
+-- name: outbox_boots
+SELECT o.boot FROM outbox o LEFT JOIN boot b ON b.boot = o.boot WHERE o.stream = :stream
+GROUP BY o.boot ORDER BY coalesce(min(b.started_ms), 0), min(o.at_ms)
+-- name: outbox_page
+SELECT seq, at_ms, payload FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
+-- name: outbox_acknowledge
+DELETE FROM outbox WHERE boot = :boot AND stream = :stream AND seq <= :seq
+-- name: outbox_depth
+SELECT count(*) FROM outbox WHERE stream = :stream

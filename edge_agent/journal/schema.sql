@@ -1,0 +1,108 @@
+-- One file, WAL mode, written by the three processes of a station. A decision and its outbox row are one
+-- transaction, and it is committed before the output moves.
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- One run of the supervisor. Its id is part of every key that leaves the device.
+CREATE TABLE boot (boot TEXT PRIMARY KEY, started_ms INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Every trigger makes one row; `final` is written exactly once and then `final_seq` orders the facts.
+CREATE TABLE part (
+    id INTEGER PRIMARY KEY,
+    boot TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    serial TEXT NOT NULL DEFAULT '',
+    triggered_ms INTEGER NOT NULL,
+    verdict TEXT,                 -- what the station said first: accept, reject, review
+    final TEXT,                   -- what holds: accept, reject
+    final_seq INTEGER UNIQUE,
+    reason TEXT,
+    label TEXT NOT NULL DEFAULT '',
+    score REAL,                   -- probability of defective
+    peak_x REAL,
+    peak_y REAL,
+    bundle TEXT,
+    latency_ms REAL,
+    decided_ms INTEGER,
+    operator TEXT NOT NULL DEFAULT '',
+    image TEXT,                   -- SHA-256 of the picture in the quota ring
+    features BLOB,                -- float32, in the order of the bundle's baseline
+    output TEXT NOT NULL DEFAULT 'none' CHECK (output IN ('none', 'driven', 'unknown')),
+    UNIQUE (boot, seq)
+);
+CREATE INDEX part_undecided ON part (id) WHERE final IS NULL;
+CREATE INDEX part_undriven ON part (id) WHERE output = 'none';
+CREATE INDEX part_serial ON part (serial) WHERE serial != '';
+
+-- Parts held for a person. Deadlines are on the machine's monotonic clock (seconds), so a clock jump moves none.
+CREATE TABLE review (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    opened_ms INTEGER NOT NULL,
+    deadline_mono REAL NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'decided', 'timeout', 'lost')),
+    heatmap BLOB                  -- PNG, grey, the size of the model's map
+);
+CREATE INDEX review_open ON review (deadline_mono) WHERE state = 'open';
+
+-- Every answer a person gave, the late and the conflicting ones too: all are labels, one is the verdict.
+CREATE TABLE answer (
+    id INTEGER PRIMARY KEY,
+    part INTEGER NOT NULL REFERENCES part (id),
+    operator TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    label TEXT NOT NULL DEFAULT '',
+    at_ms INTEGER NOT NULL,
+    late INTEGER NOT NULL,
+    conflict INTEGER NOT NULL
+);
+CREATE INDEX answer_part ON answer (part);
+
+-- Facts for the fleet, kept until acknowledged; seq counts per (boot, stream) without gaps.
+CREATE TABLE outbox (
+    boot TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    PRIMARY KEY (boot, stream, seq)
+) WITHOUT ROWID;
+
+-- Next numbers: outbox streams by boot, parts by boot, final_seq.
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Cumulative counts since the journal began, raised in the transaction of what they count.
+CREATE TABLE tally (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Pictures in the quota ring, and whether the fleet has those that it shall get.
+CREATE TABLE image (
+    digest TEXT PRIMARY KEY,
+    class INTEGER NOT NULL,       -- 0 review, 1 reject, 2 hard, 3 audit, 4 random accept: dropped from the highest
+    bytes INTEGER NOT NULL,
+    stored_ms INTEGER NOT NULL,
+    upload TEXT NOT NULL DEFAULT 'no' CHECK (upload IN ('no', 'wanted', 'done'))
+) WITHOUT ROWID;
+CREATE INDEX image_upload ON image (stored_ms) WHERE upload = 'wanted';
+CREATE INDEX image_ring ON image (class DESC, stored_ms);
+
+-- The model update: one current row, and every transition, written before its side effect.
+CREATE TABLE installation (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    generation INTEGER NOT NULL DEFAULT 0,
+    desired TEXT,                 -- the Desired message being worked on, as JSON
+    bundle TEXT,
+    entered_ms INTEGER NOT NULL,
+    loops INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE installation_log (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    bundle TEXT
+);
+CREATE TABLE release_floor (model TEXT PRIMARY KEY, release INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE banned (bundle TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
