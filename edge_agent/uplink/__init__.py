@@ -1,0 +1,1 @@
+"""A fact leaves the device: the MQTT link, the outbox, statistics windows."""
