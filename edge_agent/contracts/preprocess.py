@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_agent.contracts import picture_file
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Crop, Recipe
 
@@ -17,25 +18,22 @@ Picture = npt.NDArray[np.uint8]
 """Shape (height, width, channels), uint8; channels is 1 (grey) or 3 (RGB)."""
 
 RESIZE = "cv2-inter-linear"
-MAX_PIXELS = 64_000_000
-
-_FLAGS = {Colour.GREY: cv2.IMREAD_GRAYSCALE, Colour.RGB: cv2.IMREAD_COLOR}
 
 
 def decode(data: bytes, colour: Colour) -> Picture:
     """Decode JPEG, PNG, BMP or TIFF bytes by content; EXIF rotation applied, 16 bit scaled down to 8.
 
+    Grey is made of colour as for a camera's frame: the decoders' own conversion to grey differs by one level.
     Raises Rejected for anything that is not a whole picture.
     """
+    picture_file.check(data)
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[colour])
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR)
     except cv2.error as error:
         raise Rejected(f"not a readable picture ({len(data)} bytes)") from error
     if picture is None:
-        raise Rejected(f"not a readable picture ({len(data)} bytes); expected JPEG, PNG, BMP or TIFF")
-    if colour is Colour.GREY:
-        return np.asarray(picture, np.uint8)[:, :, None]
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+        raise Rejected(f"not a readable picture ({len(data)} bytes): its content is damaged")
+    return from_camera(np.asarray(picture, np.uint8), colour)
 
 
 def from_camera(frame: npt.NDArray[np.uint8], colour: Colour) -> Picture:
