@@ -1,0 +1,1 @@
+"""A model arrives: offered, verified, downloaded, tried, taken into use, and given back when it fails."""
