@@ -1,0 +1,170 @@
+"""The review desk: what waits for a person, what came by last, and what became of an answer."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from edge_agent.clock import Clock
+from edge_agent.contracts.bundle import Manifest
+from edge_agent.contracts.recipe import Crop
+from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.journal import reviews
+from edge_agent.journal.database import Database
+from edge_agent.journal.journal import Journal, PartRow
+from edge_agent.station.errors import Refused
+from edge_agent.station.models import Bundles
+
+RECENT = 40
+YIELD_OVER = 100
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A part that waits for a person. `crop` is what the model saw, and so where the heatmap lies."""
+
+    part: int
+    serial: str
+    score: float | None
+    label: str
+    remaining_s: float
+    budget_s: float
+    image: str | None
+    heatmap: str | None
+    peak: tuple[float, float] | None
+    crop: tuple[float, float, float, float]
+
+
+class Desk:
+    """All that the ui process does with the journal; safe to call from several threads."""
+
+    def __init__(self, database: Database, boot: UUID, bundles: Bundles, clock: Clock) -> None:
+        self._journal = Journal(database, boot)
+        self._bundles = bundles
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def tallies(self) -> dict[str, int]:
+        """Return the journal's cumulative counts; they change with every trigger, verdict and answer."""
+        with self._lock:
+            return self._journal.tallies()
+
+    def queue(self) -> list[Waiting]:
+        """Return the parts that can still be decided, the nearest deadline first."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return [self._waiting(r, now) for r in reviews.waiting(self._journal) if r.deadline_mono > now]
+
+    def _waiting(self, review: reviews.OpenReview, now: float) -> Waiting:
+        row = self._journal.part(review.part)
+        manifest = self._bundles.manifest(row.bundle)
+        remaining = round(review.deadline_mono - now, 3)
+        budget = manifest.recipe.review_deadline_ms / 1000 if manifest else remaining
+        return Waiting(
+            part=review.part,
+            serial=review.serial,
+            score=review.score,
+            label=review.label,
+            remaining_s=remaining,
+            budget_s=max(budget, remaining),
+            image=review.image,
+            heatmap=f"/api/parts/{review.part}/heatmap" if self._heatmap(review.part) else None,
+            peak=_peak(row),
+            crop=_corners(manifest.recipe.camera.crop if manifest else Crop()),
+        )
+
+    def recent(self) -> list[dict[str, Any]]:
+        """Return the last parts, newest first."""
+        with self._lock:
+            return [_summary(row) for row in self._journal.recent(RECENT)]
+
+    def counts(self) -> dict[str, Any]:
+        """Return all parts ever, and shares (0..1, None without parts) over the last finished ones."""
+        with self._lock:
+            rows = [row for row in self._journal.recent(YIELD_OVER) if row.final]
+            tallies = self._journal.tallies()
+        accepted = sum(row.final == Verdict.ACCEPT.value for row in rows)
+        reviewed = sum(row.verdict == Verdict.REVIEW.value for row in rows)
+        return {
+            "parts": tallies.get("parts", 0),
+            "yield": accepted / len(rows) if rows else None,
+            "review_share": reviewed / len(rows) if rows else None,
+            "over": len(rows),
+            "timeouts": sum(row.reason == Reason.TIMEOUT.value for row in rows),
+        }
+
+    def heatmap(self, part: int) -> bytes | None:
+        """Return the PNG of a held part's heatmap."""
+        with self._lock:
+            return self._heatmap(part)
+
+    def _heatmap(self, part: int) -> bytes | None:
+        row = self._journal.database.row("review_heatmap", part=part)
+        return row[0] if row else None
+
+    def answer(self, part: int, operator: str, verdict: Verdict, label: str) -> reviews.Outcome:
+        """Take a person's answer; the journal says what became of it. Raises Refused for an unknown part or label."""
+        with self._lock:
+            if self._journal.database.row("review_state", part=part) is None:
+                raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
+            manifest = self._bundles.manifest(self._journal.part(part).bundle)
+            label = checked_label(verdict, label, manifest)
+            now_ms, now = self._clock.wall_ms(), self._clock.monotonic()
+            return reviews.answer(self._journal, part, operator, verdict, label, now_ms, now)
+
+    def decided_by(self, part: int) -> str:
+        """Return who decided the part, or an empty string."""
+        with self._lock:
+            return self._journal.part(part).operator
+
+
+def checked_label(verdict: Verdict, label: str, manifest: Manifest | None) -> str:
+    """Return the label to store with a person's verdict. Raises Refused for one that contradicts the recipe.
+
+    An accepted part is labelled good; a rejected one keeps what the person named, or the only defect there is.
+    """
+    if manifest is None:
+        return label
+    labels = manifest.recipe.labels
+    if verdict is Verdict.ACCEPT:
+        allowed: tuple[str, ...] = ("", labels.good)
+        implied = labels.good
+    else:
+        allowed = ("", *labels.defects)
+        implied = labels.defects[0] if len(labels.defects) == 1 else ""
+    if label not in allowed:
+        expected = ", ".join(allowed[1:])
+        raise Refused(422, "bad-label", f"label '{label}' does not go with {verdict.value}; use one of: {expected}")
+    return label or implied
+
+
+def _peak(row: PartRow) -> tuple[float, float] | None:
+    return (row.peak_x, row.peak_y) if row.peak_x is not None and row.peak_y is not None else None
+
+
+def _corners(crop: Crop) -> tuple[float, float, float, float]:
+    return crop.left, crop.top, crop.right, crop.bottom
+
+
+def _summary(row: PartRow) -> dict[str, Any]:
+    return {
+        "part": row.id,
+        "serial": row.serial,
+        "verdict": row.verdict,
+        "final": row.final,
+        "reason": row.reason,
+        "label": row.label,
+        "score": row.score,
+        "image": row.image,
+        "peak": _peak(row),
+        "operator": row.operator,
+        "triggered_ms": row.triggered_ms,
+        "latency_ms": row.latency_ms,
+    }
+
+
+def as_json(waiting: list[Waiting]) -> list[dict[str, Any]]:
+    """Return the queue as plain values."""
+    return [asdict(item) for item in waiting]
