@@ -1,0 +1,1 @@
+"""Light becomes a frame: sources, triggers and the guards against frames that show no part."""

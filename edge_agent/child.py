@@ -1,0 +1,67 @@
+"""What every child of the supervisor does first: take its pipes, mind signals, then become hot, uplink or ui."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from edge_agent.channel import PipeChannel, child_channel
+from edge_agent.contracts.errors import LinesideError
+from edge_agent.home import Home
+
+_GRACE_S = 4.0
+
+
+def run_child(arguments: list[str]) -> None:
+    """Run until the channel closes: the supervisor has gone or has sent SIGTERM."""
+    options = _parse(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"{options.name}: %(message)s")
+    channel = child_channel()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: channel.close())
+    threading.Thread(target=_leave_for_sure, args=(channel,), name="leave", daemon=True).start()
+    try:
+        _become(options, channel)
+    except LinesideError as error:
+        logging.getLogger("lineside").error("%s", error)
+        sys.exit(error.exit_code)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m edge_agent.processes")
+    parser.add_argument("name", choices=("hot", "uplink", "ui"))
+    parser.add_argument("--home", required=True, type=lambda text: Home(Path(text)))
+    parser.add_argument("--boot", type=UUID, default=None)
+    parser.add_argument("--source", default=None)
+    options = parser.parse_args(arguments)
+    options.boot = options.boot or uuid4()
+    return options
+
+
+def _become(options: argparse.Namespace, channel: PipeChannel) -> None:
+    if options.name == "hot":
+        from edge_agent.agent import main as hot
+
+        hot(options.home, options.boot, channel, options.source)
+    elif options.name == "uplink":
+        from edge_agent.uplink.service import main as uplink
+
+        uplink(options.home, options.boot, channel)
+    else:
+        from edge_agent.station.server import main as page
+
+        page(options.home, options.boot, channel)
+
+
+def _leave_for_sure(channel: PipeChannel) -> None:
+    """A child must never outlive its supervisor, not even one that hangs."""
+    channel.wait_closed()
+    time.sleep(_GRACE_S)
+    os._exit(0)

@@ -1,0 +1,101 @@
+"""The station's settings: one YAML file, `HOME/station.yaml` (docs/config.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edge_agent.contracts.strict import Strict, load_yaml
+from edge_agent.contracts.verdict import Automation
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class TriggerConfig(Strict):
+    """What makes a part: each picture of the source, a fixed interval, or a request by HTTP.
+
+    Requests by HTTP are taken in every mode. `depth` triggers may wait; more are rejected as overrun.
+    """
+
+    kind: Literal["continuous", "interval", "http"] = "continuous"
+    every_ms: Annotated[float, Field(gt=0)] = 1000.0
+    debounce_ms: Annotated[float, Field(ge=0)] = 0.0
+    depth: Annotated[int, Field(ge=1, le=64)] = 4
+
+
+class OutputConfig(Strict):
+    """Who is told the verdict: `none` or `gate` (a line per part in a file, as a PLC would count them)."""
+
+    kind: Literal["none", "gate"] = "none"
+    path: str = "gate.jsonl"
+
+
+class UiConfig(Strict):
+    """Where the operator page listens; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8790
+
+
+class RuntimeConfig(Strict):
+    """How the model runs. `threads` of the interpreter; the station's own work takes about half a core more."""
+
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class StorageConfig(Strict):
+    """How much disk the pictures may take, what must stay free, and which share of plain accepts is kept."""
+
+    quota_mb: Annotated[float, Field(gt=0)] = 512.0
+    reserve_mb: Annotated[float, Field(ge=0)] = 64.0
+    accept_share: Share = 0.01
+
+
+class UplinkConfig(Strict):
+    """How the station reports. A window ends after the baseline's number of parts or after these seconds."""
+
+    window_seconds: Annotated[float, Field(gt=0)] = 60.0
+    bytes_per_second: Annotated[int, Field(gt=0)] | None = None
+
+
+class ProbationConfig(Strict):
+    """What a freshly activated model may do wrong before the station goes back by itself."""
+
+    crashes_max: Annotated[int, Field(ge=1)] = 3
+
+
+class StationConfig(Strict):
+    """Everything that is set at the station itself. What belongs to the product is in the bundle's recipe."""
+
+    source: str = "synthetic:?seed=1&fps=5"
+    trigger: TriggerConfig = TriggerConfig()
+    outputs: tuple[OutputConfig, ...] = ()
+    ui: UiConfig = UiConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+    storage: StorageConfig = StorageConfig()
+    uplink: UplinkConfig = UplinkConfig()
+    probation: ProbationConfig = ProbationConfig()
+    durability: Literal["batched", "strict"] = "batched"
+    automation: Automation | None = None
+    pins: str = "pins.json"
+
+
+def load_config(path: Path) -> StationConfig:
+    """Read the station's settings. Raises ConfigError with file, key and remedy."""
+    return load_yaml(StationConfig, path)
+
+
+TEMPLATE = """\
+# Settings of this station; every key is described in docs/config.md. What is left out has its default.
+source: "{source}"
+trigger:
+  kind: continuous
+outputs: []
+ui:
+  host: 127.0.0.1
+  port: 8790
+runtime:
+  threads: 1
+"""

@@ -1,0 +1,243 @@
+"""The processes of a station: a supervisor and its children hot, uplink and ui.
+
+The supervisor holds nothing but pipes: it starts the children, carries their messages, starts again what died, and
+notes in `run/station.json` who they are. When it dies, the children see the end of their input and leave.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+from uuid import UUID, uuid4
+
+from edge_agent.channel import Message, decode_line, encode_line
+from edge_agent.contracts.errors import Unavailable
+from edge_agent.home import Home, replace_json
+
+HOT, UPLINK, UI = "hot", "uplink", "ui"
+FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_AFTER_S = 0.1, 5.0, 10.0
+SILENCE_S = 10.0
+"""A hot process that has spoken once and then says nothing for this long hangs, and is killed."""
+
+_END_S = 5.0
+_WAITING = 1000
+
+Say = Callable[[str, Message], None]
+
+
+def restart_delay(attempt: int) -> float:
+    """Return the seconds to wait before a dead child's n-th restart in a row (0 is the first)."""
+    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
+
+
+@dataclass
+class Child:
+    """One child process, its life and what waits to be written to it."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    heard: float | None = None
+    attempt: int = 0
+    due: float | None = 0.0
+    status: dict[str, Any] = field(default_factory=dict)
+    outbox: queue.Queue[Message | None] = field(default_factory=lambda: queue.Queue(_WAITING))
+
+    def start(self, report: Callable[[Child, Message | None], None]) -> None:
+        """Start the process and the two threads that carry its messages."""
+        self.outbox = queue.Queue(_WAITING)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.started, self.heard, self.due = time.monotonic(), None, None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        writer = threading.Thread(target=_write, args=(self.process.stdin, self.outbox), daemon=True)
+        reader = threading.Thread(target=_read, args=(self.process.stdout, self, report), daemon=True)
+        writer.start()
+        reader.start()
+
+    def tell(self, message: Message) -> None:
+        """Queue a message; a child that does not read loses the newest."""
+        try:
+            self.outbox.put_nowait(message)
+        except queue.Full:
+            return
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it lives."""
+        return self.process.pid if self.process is not None and self.process.poll() is None else None
+
+
+def _write(pipe: IO[bytes], outbox: queue.Queue[Message | None]) -> None:
+    try:
+        with pipe:
+            while (message := outbox.get()) is not None:
+                pipe.write(encode_line(message))
+                pipe.flush()
+    except (BrokenPipeError, ValueError):
+        return
+
+
+def _read(pipe: IO[bytes], child: Child, report: Callable[[Child, Message | None], None]) -> None:
+    with pipe:
+        for line in pipe:
+            message = decode_line(line)
+            if message is not None:
+                report(child, message)
+    assert child.process is not None
+    child.process.wait()
+    report(child, None)
+
+
+class Supervisor:
+    """Runs the children until it is told to stop. `say(child, status)` hears of each change of a child's status."""
+
+    def __init__(
+        self, home: Home, names: tuple[str, ...], options: tuple[str, ...] = (), say: Say | None = None
+    ) -> None:
+        self.home = home
+        self.boot: UUID = uuid4()
+        self._say = say
+        self._events: queue.SimpleQueue[tuple[Child, Message | None] | None] = queue.SimpleQueue()
+        self._stopping = False
+        common = ["--home", str(home.root), "--boot", str(self.boot), *options]
+        entry = [sys.executable, "-m", "edge_agent.processes"]
+        self.children = {name: Child(name, [*entry, name, *common]) for name in names}
+
+    def run(self) -> None:
+        """Start all, serve until `stop`, end all. Raises Unavailable when the station already runs."""
+        lock = _lock(self.home)
+        try:
+            while not self._stopping:
+                self._start_due()
+                self._serve(self._wait_s())
+                self._kill_silent()
+        finally:
+            self._end()
+            self.home.station.unlink(missing_ok=True)
+            os.close(lock)
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe in a signal handler and from other threads."""
+        self._stopping = True
+        self._events.put(None)
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for child in self.children.values():
+            if child.due is not None and child.due <= now:
+                child.start(lambda *event: self._events.put(event))
+                self._note()
+
+    def _wait_s(self) -> float:
+        dues = [child.due for child in self.children.values() if child.due is not None]
+        return min(1.0, max(0.0, min(dues) - time.monotonic())) if dues else 1.0
+
+    def _serve(self, wait_s: float) -> None:
+        try:
+            event = self._events.get(timeout=wait_s) if wait_s > 0 else self._events.get_nowait()
+        except queue.Empty:
+            return
+        if event is None:
+            return
+        child, message = event
+        if message is None:
+            self._exited(child)
+        else:
+            child.heard = time.monotonic()
+            self._route(child, message)
+
+    def _exited(self, child: Child) -> None:
+        assert child.process is not None
+        child.outbox.put(None) if not child.outbox.full() else None
+        lived = time.monotonic() - child.started
+        child.attempt = 0 if lived >= STABLE_AFTER_S else child.attempt + 1
+        child.due = time.monotonic() + restart_delay(max(0, child.attempt - 1))
+        child.status = {}
+        self._note()
+        if UPLINK in self.children and child.name != UPLINK:
+            code = child.process.returncode
+            self.children[UPLINK].tell({"to": UPLINK, "kind": "child_exited", "child": child.name, "code": code})
+
+    def _route(self, sender: Child, message: Message) -> None:
+        message["from"] = sender.name
+        to = message.get("to")
+        if to == "supervisor":
+            self._obey(sender, message)
+        elif isinstance(to, str) and to in self.children:
+            self.children[to].tell(message)
+
+    def _obey(self, sender: Child, message: Message) -> None:
+        if message.get("kind") == "stop":
+            self.stop()
+        elif message.get("kind") == "status":
+            sender.status = {k: v for k, v in message.items() if k not in ("to", "from", "kind")}
+            self._note()
+            if self._say is not None:
+                self._say(sender.name, sender.status)
+
+    def _note(self) -> None:
+        pids = {child.name: child.pid for child in self.children.values()}
+        status = {child.name: child.status for child in self.children.values()}
+        url = self.children[UI].status.get("url") if UI in self.children else None
+        note = {"boot": str(self.boot), "pid": os.getpid(), "children": pids, "status": status, "ui": url}
+        replace_json(self.home.station, note)
+
+    def _kill_silent(self) -> None:
+        hot = self.children[HOT]
+        if hot.pid is not None and hot.heard is not None and time.monotonic() - hot.heard > SILENCE_S:
+            os.kill(hot.pid, signal.SIGKILL)
+            hot.heard = None
+
+    def _end(self) -> None:
+        alive = [child.process for child in self.children.values() if child.pid is not None and child.process]
+        for process in alive:
+            process.terminate()
+        limit = time.monotonic() + _END_S
+        for process in alive:
+            try:
+                process.wait(max(0.0, limit - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _lock(home: Home) -> int:
+    """Take the station's lock, which the kernel frees however this process ends."""
+    home.run.mkdir(parents=True, exist_ok=True)
+    handle = os.open(home.run / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise Unavailable(f"{home.root}: this station is already running; stop it or give another --home") from error
+    return handle
+
+
+def supervise(home: Home, names: tuple[str, ...], options: tuple[str, ...] = (), say: Say | None = None) -> None:
+    """Run a station in the foreground until SIGTERM or Ctrl-C. Raises Unavailable when it already runs."""
+    supervisor = Supervisor(home, names, options, say)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop())
+    supervisor.run()
+
+
+def main() -> None:
+    """Be one of the children: `python -m edge_agent.processes hot|uplink|ui --home DIR --boot UUID`."""
+    from edge_agent.child import run_child
+
+    run_child(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
