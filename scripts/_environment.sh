@@ -11,10 +11,13 @@ python_311() {
     return 5
 }
 
-# environment FOLDER LOCK: a virtual environment with the locked packages and this checkout, made once per lock file.
+# environment FOLDER LOCK [LARGER LOCK]: a virtual environment with the locked packages and this checkout, made once
+# per lock file. Where the larger lock is installed already, the smaller one is too.
 environment() {
-    local folder=$1 lock=$2 mark=$1/.installed-$(sha256sum "$2" setup.cfg | sha256sum | cut -c1-16) python
+    local folder=$1 lock=$2 larger=${3:-} mark python
+    mark=$(installed_mark "$folder" "$lock")
     [ -e "$mark" ] && return 0
+    [ -n "$larger" ] && [ -e "$(installed_mark "$folder" "$larger")" ] && return 0
     python=$(python_311) || return 5
     echo "Setting up $folder from $lock (once; about a minute with a fast connection)" >&2
     [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" || return 5
@@ -26,6 +29,9 @@ environment() {
         "$folder/bin/python" -m pip install -q --require-hashes -r "$lock" &&
             "$folder/bin/python" -m pip install -q --no-deps -e . || return 4
     fi
-    rm -f "$folder"/.installed-*
     touch "$mark"
+}
+
+installed_mark() {
+    echo "$1/.installed-$(basename "$2" .txt)-$(cat "$2" setup.cfg | sha256sum | cut -c1-16)"
 }
