@@ -26,6 +26,14 @@ def decode(data: bytes, colour: Colour) -> Picture:
     Grey is made of colour as for a camera's frame: the decoders' own conversion to grey differs by one level.
     Raises Rejected for anything that is not a whole picture.
     """
+    return from_camera(decode_frame(data), colour)
+
+
+def decode_frame(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode a picture file to what a camera would give: BGR (height, width, 3) or grey (height, width).
+
+    Raises Rejected for anything that is not a whole picture.
+    """
     picture_file.check(data)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR)
@@ -33,7 +41,7 @@ def decode(data: bytes, colour: Colour) -> Picture:
         raise Rejected(f"not a readable picture ({len(data)} bytes)") from error
     if picture is None:
         raise Rejected(f"not a readable picture ({len(data)} bytes): its content is damaged")
-    return from_camera(np.asarray(picture, np.uint8), colour)
+    return np.asarray(picture, np.uint8)
 
 
 def from_camera(frame: npt.NDArray[np.uint8], colour: Colour) -> Picture:

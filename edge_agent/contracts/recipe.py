@@ -104,6 +104,12 @@ class Views(Strict):
     combine: Literal["max", "mean"] = "max"
 
 
+class Monitoring(Strict):
+    """How production is watched: number of parts in a statistics window, of which drift is judged."""
+
+    window_parts: Annotated[int, Field(ge=10, le=1000)] = 50
+
+
 class Blessing(Strict):
     """What a model must reach on held-out parts before it is blessed."""
 
@@ -124,6 +130,7 @@ class Recipe(Strict):
     thresholds: Thresholds = Thresholds()
     blessing: Blessing = Blessing()
     views: Views = Views()
+    monitoring: Monitoring = Monitoring()
     automation: Automation = Automation.PARTIAL
     deadline_ms: Annotated[int, Field(gt=0)] = 500
     review_deadline_ms: Annotated[int, Field(gt=0)] = 20_000

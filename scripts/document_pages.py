@@ -1,0 +1,112 @@
+"""The reference pages, written from the code: every command's help and every configuration key."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+COMMANDS = {
+    "trainer": "trainer.cli:main",
+    "converter": "converter.cli:main",
+    "fleet": "fleet.cli:main",
+    "edge-agent": "edge_agent.cli:main",
+}
+CONFIGURATION = {
+    "The recipe (`inspection.yaml`)": "edge_agent.contracts.recipe:Recipe",
+    "The station (`station.yaml`)": "edge_agent.config:StationConfig",
+}
+HEAD = "<!-- Written by scripts/document; change the code instead. -->\n"
+
+
+def load(place: str) -> Any:
+    """Import `module:attribute`."""
+    module, attribute = place.split(":")
+    return getattr(import_module(module), attribute)
+
+
+def cli_page() -> str:
+    """Return docs/cli.md: the help of every command, as it prints it."""
+    pieces = [HEAD, "# Commands\n"]
+    for name, place in COMMANDS.items():
+        pieces.append(f"\n## `{name}`\n")
+        pieces += [f"\n### `{path}`\n\n```\n{text}\n```\n" for path, text in _helps(load(place), name, None)]
+    return "".join(pieces)
+
+
+def _helps(command: click.Command, path: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    context = click.Context(
+        command, info_name=path.split()[-1], parent=parent, max_content_width=110, terminal_width=110
+    )
+    yield path, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                yield from _helps(inner, f"{path} {name}", context)
+
+
+def config_page() -> str:
+    """Return docs/config.md: every key of every YAML file with its type and default."""
+    pieces = [HEAD, "# Configuration\n\nAn unknown key is an error that names the nearest known one.\n"]
+    for title, place in CONFIGURATION.items():
+        model = load(place)
+        pieces.append(f"\n## {title}\n\n{_prose(model)}\n\n| key | type | default | meaning |\n|---|---|---|---|\n")
+        pieces += [f"| {' | '.join(row)} |\n" for row in _rows(model, "")]
+    return "".join(pieces)
+
+
+def _prose(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield (f"`{prefix}{name}`", "section", "", _prose(inner))
+            yield from _rows(inner, f"{prefix}{name}.")
+        else:
+            yield (f"`{prefix}{name}`", _type(inner), _default(field), " ".join((field.description or "").split()))
+
+
+def _type(annotation: Any) -> str:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return ", ".join(str(member.value) for member in annotation)
+    text = getattr(annotation, "__name__", None) if isinstance(annotation, type) else None
+    return (text or str(annotation)).replace("typing.", "").replace("|", "or").replace("Optional", "optional ")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or field.default is PydanticUndefined:
+        return "**needed**" if field.is_required() else ""
+    value = field.default.value if isinstance(field.default, Enum) else field.default
+    return f"`{value}`"
+
+
+def main() -> int:
+    """Write the pages, or compare them with --check."""
+    behind = 0
+    for page, text in (("cli.md", cli_page()), ("config.md", config_page())):
+        path = DOCS / page
+        if "--check" in sys.argv:
+            if not path.is_file() or path.read_text() != text:
+                print(f"docs/{page} is behind the code; run scripts/document")
+                behind = 1
+        else:
+            path.write_text(text)
+            print(f"docs/{page}: {len(text.splitlines())} lines")
+    return behind
+
+
+if __name__ == "__main__":
+    sys.exit(main())
