@@ -17,9 +17,10 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.encoding import Digest, canonical_json
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.strict import Strict
+from edge_agent.home import Home
 
-POINTER = "slots.json"
-BUNDLES = "bundles"
+STAGING = ".staging-"
+"""Prefix of a bundle's folder while it is being downloaded."""
 
 
 class Slots(Strict):
@@ -63,9 +64,9 @@ class Slots(Strict):
         return changed.model_copy(update={"releases": releases})
 
 
-def read_slots(home: Path) -> Slots:
+def read_slots(home: Home) -> Slots:
     """Return the pointer; an empty one where there is none yet. Raises ConfigError for a damaged file."""
-    path = home / POINTER
+    path = home.slots
     try:
         return Slots.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -76,9 +77,9 @@ def read_slots(home: Path) -> Slots:
         ) from error
 
 
-def write_slots(home: Path, slots: Slots) -> None:
+def write_slots(home: Home, slots: Slots) -> None:
     """Replace the pointer so that it is on disk when this returns."""
-    write_synced(home / POINTER, canonical_json(slots))
+    write_synced(home.slots, canonical_json(slots))
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -92,14 +93,14 @@ def write_synced(path: Path, data: bytes) -> None:
     sync(path.parent)
 
 
-def bundle_folder(home: Path, bundle: str) -> BundleFolder:
+def bundle_folder(home: Home, bundle: str) -> BundleFolder:
     """Return where an installed bundle lies."""
-    return BundleFolder(home / BUNDLES / bundle)
+    return BundleFolder(home.bundle(bundle))
 
 
-def prune(home: Path, keep: frozenset[str]) -> list[str]:
+def prune(home: Home, keep: frozenset[str]) -> list[str]:
     """Remove installed and half-downloaded bundles other than those in `keep`; return their names."""
-    folder = home / BUNDLES
+    folder = home.bundles
     if not folder.is_dir():
         return []
     removed = []
@@ -108,7 +109,3 @@ def prune(home: Path, keep: frozenset[str]) -> list[str]:
             shutil.rmtree(entry, ignore_errors=True)
             removed.append(entry.name)
     return removed
-
-
-STAGING = ".staging-"
-"""Prefix of a bundle's folder while it is being downloaded."""

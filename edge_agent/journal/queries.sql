@@ -74,3 +74,36 @@ SELECT seq, at_ms, payload FROM outbox WHERE boot = :boot AND stream = :stream A
 DELETE FROM outbox WHERE boot = :boot AND stream = :stream AND seq <= :seq
 -- name: outbox_depth
 SELECT count(*) FROM outbox WHERE stream = :stream
+-- name: read_installation
+SELECT state, reason, generation, desired, bundle, entered_ms, loops, crashes FROM installation WHERE id = 1
+-- name: write_installation
+INSERT INTO installation (id, state, reason, generation, desired, bundle, entered_ms, loops, crashes)
+VALUES (1, :state, :reason, :generation, :desired, :bundle, :entered_ms, :loops, :crashes)
+ON CONFLICT (id) DO UPDATE SET state = :state, reason = :reason, generation = :generation, desired = :desired,
+    bundle = :bundle, entered_ms = :entered_ms, loops = :loops, crashes = :crashes
+-- name: log_installation
+INSERT INTO installation_log (at_ms, before, after, reason, bundle) VALUES (:at_ms, :before, :after, :reason, :bundle)
+-- name: installation_log
+SELECT at_ms, before, after, reason, bundle FROM installation_log ORDER BY id
+-- name: read_release_floor
+SELECT release FROM release_floor WHERE model = :model
+-- name: raise_release_floor
+INSERT INTO release_floor (model, release) VALUES (:model, :release)
+ON CONFLICT (model) DO UPDATE SET release = max(release, :release)
+-- name: ban_bundle
+INSERT INTO banned (bundle, reason) VALUES (:bundle, :reason) ON CONFLICT (bundle) DO UPDATE SET reason = :reason
+-- name: banned_bundles
+SELECT bundle FROM banned
+-- name: last_part
+SELECT coalesce(max(id), 0) FROM part
+-- name: parts_on_probation
+SELECT count(*), coalesce(sum(reason = 'model-error'), 0) FROM part
+WHERE id > :after AND bundle = :bundle AND verdict IS NOT NULL
+-- name: images_wanted
+SELECT digest FROM image WHERE upload = 'wanted' ORDER BY stored_ms LIMIT :limit
+-- name: set_image_upload
+UPDATE image SET upload = :upload WHERE digest = :digest AND upload = 'wanted'
+-- name: read_meta
+SELECT value FROM meta WHERE key = :key
+-- name: set_meta
+INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = :value

@@ -1,0 +1,150 @@
+"""Is this manifest signed? The Update Framework's client, with a memory that survives a reboot.
+
+Broker, fleet server and transport are not trusted: only the root keys in the credentials are. The client keeps its
+trusted metadata in the station's folder, so replayed old metadata is recognised.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tuf.api.exceptions import (
+    BadVersionNumberError,
+    DownloadError,
+    ExpiredMetadataError,
+    RepositoryError,
+)
+from tuf.api.metadata import TargetFile
+from tuf.ngclient import Updater, UpdaterConfig
+
+from edge_agent.contracts.archive import sync
+from edge_agent.contracts.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
+from edge_agent.contracts.encoding import digest_bytes
+from edge_agent.contracts.errors import Rejected, Unavailable
+from edge_agent.contracts.messages import ModelRef
+from edge_agent.install.registry import Registry
+
+
+class Expired(Unavailable):
+    """The registry's metadata is older than it may be; nothing new is installed, and somebody must look."""
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """A manifest whose bytes are signed. `fresh_until_ms` is when the registry's timestamp expires."""
+
+    data: bytes
+    manifest: Manifest
+    release: int
+    fresh_until_ms: int
+
+
+class _Client(Updater):
+    """TUF's client that judges expiry by a given time instead of the wall clock, which may be wrong."""
+
+    def set_reference(self, reference_ms: int) -> None:
+        moment = datetime.fromtimestamp(reference_ms / 1000, timezone.utc)
+        self._trusted_set.reference_time = moment
+
+    def fresh_until_ms(self) -> int:
+        return int(self._trusted_set.timestamp.expires.timestamp() * 1000)
+
+
+class Trust:
+    """What one device trusts. `folder` keeps the metadata; `root` is the root that came with the credentials."""
+
+    def __init__(self, folder: Path, registry: Registry, root: dict[str, Any]) -> None:
+        self._folder, self._registry = folder, registry
+        self._root = json.dumps(root).encode()
+
+    def verify(self, model: ModelRef, reference_ms: int) -> Trusted:
+        """Return the signed manifest of a release, as of `reference_ms`.
+
+        Raises Rejected where signature, names, release or digest do not hold, Expired where the metadata is too old,
+        Unavailable where the registry is away.
+        """
+        client = self._client(reference_ms)
+        try:
+            info = client.get_targetinfo(model.target)
+            if info is None:
+                raise Rejected(f"registry: {model.target} is not signed; publish the release, then roll it out")
+            _check_custom(info, model)
+            data = _download(client, info)
+        except DownloadError as error:
+            raise Unavailable(f"registry: {_chain(error)}") from error
+        except ExpiredMetadataError as error:
+            raise Expired(f"registry: {error}; its signatures must be renewed, or this clock is wrong") from error
+        except BadVersionNumberError as error:
+            raise Rejected(f"registry: rollback attack or restored backup: {error}") from error
+        except RepositoryError as error:
+            raise Rejected(f"registry: the signature does not hold: {error}") from error
+        self._sync()
+        return Trusted(data, _checked(data, model), model.release, client.fresh_until_ms())
+
+    def fresh_until_ms(self, reference_ms: int) -> int:
+        """Refresh the metadata and return when its timestamp expires. Raises as `verify`."""
+        client = self._client(reference_ms)
+        try:
+            client.refresh()
+        except DownloadError as error:
+            raise Unavailable(f"registry: {_chain(error)}") from error
+        except ExpiredMetadataError as error:
+            raise Expired(f"registry: {error}; its signatures must be renewed, or this clock is wrong") from error
+        except RepositoryError as error:
+            raise Rejected(f"registry: {error}") from error
+        self._sync()
+        return client.fresh_until_ms()
+
+    def _client(self, reference_ms: int) -> _Client:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        base = self._registry.base_url
+        try:
+            client = _Client(
+                str(self._folder),
+                f"{base}/metadata/",
+                target_base_url=f"{base}/targets/",
+                fetcher=self._registry.fetcher(),
+                config=UpdaterConfig(prefix_targets_with_hash=False),
+                bootstrap=self._root,
+            )
+        except RepositoryError as error:
+            raise Rejected(f"the root in the credentials is no TUF root ({error}); enrol the device again") from error
+        client.set_reference(reference_ms)
+        return client
+
+    def _sync(self) -> None:
+        for path in (*self._folder.glob("*.json"), self._folder):
+            sync(path)
+
+
+def _check_custom(info: TargetFile, model: ModelRef) -> None:
+    signed = info.custom or {}
+    wanted = {"name": model.name, "version": model.version, "release": model.release, "bundle": model.bundle}
+    for key, value in wanted.items():
+        if signed.get(key) != value:
+            raise Rejected(f"registry: {model.target} is signed for {key} {signed.get(key)!r}, desired is {value!r}")
+    if info.length > MAX_MANIFEST_BYTES:
+        raise Rejected(f"registry: manifest of {info.length} bytes; at most {MAX_MANIFEST_BYTES} are read")
+
+
+def _download(client: Updater, info: TargetFile) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="lineside-") as folder:
+        return Path(client.download_target(info, str(Path(folder, "manifest.json")))).read_bytes()
+
+
+def _checked(data: bytes, model: ModelRef) -> Manifest:
+    if digest_bytes(data) != model.bundle:
+        raise Rejected(f"{model.target} is bundle {digest_bytes(data)[:12]}, desired is {model.bundle[:12]}")
+    manifest = parse_manifest(data)
+    if manifest.name != model.name:
+        raise Rejected(f"{model.target} is a manifest of '{manifest.name}', desired is '{model.name}'")
+    return manifest
+
+
+def _chain(error: BaseException) -> str:
+    return f"{error} ({error.__cause__})" if error.__cause__ is not None else str(error)
