@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edge_agent.contracts.bundle import BundleFolder, Manifest
-from edge_agent.contracts.errors import Rejected
-from edge_agent.home import Home, active_bundle
+from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.home import Home
+from edge_agent.install.slots import bundle_folder, read_slots
 
 _KEPT = 8
 
@@ -17,12 +18,15 @@ class Bundles:
         self._manifests: dict[str, Manifest] = {}
 
     def active(self) -> str | None:
-        """Return the ID of the bundle in the active slot."""
-        return active_bundle(self.home)
+        """Return the ID of the bundle in the active slot; None as well where the pointer cannot be read."""
+        try:
+            return read_slots(self.home).active
+        except ConfigError:
+            return None
 
     def folder(self, bundle: str) -> BundleFolder:
         """Return where a bundle lies."""
-        return BundleFolder(self.home.bundle(bundle))
+        return bundle_folder(self.home, bundle)
 
     def manifest(self, bundle: str | None) -> Manifest | None:
         """Return a bundle's manifest, checked against its ID; None where it is not on this device any more."""

@@ -1,0 +1,60 @@
+"""The one HTML page and its files. It holds no data: everything comes through the API, after the log-in."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import APIRouter
+from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from edge_agent.contracts.errors import Rejected
+from edge_agent.station.errors import Refused
+
+LANGUAGES = ("en", "de")
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+class Pages:
+    """Serves the page from the installed package."""
+
+    def __init__(self, device: str) -> None:
+        loader = PackageLoader("edge_agent.station", "templates")
+        template = Environment(loader=loader, autoescape=select_autoescape(["html"])).get_template("station.html")
+        self._html = template.render(device=device, languages=LANGUAGES)
+        folder = Path(str(files("edge_agent.station").joinpath("static")))
+        self._static = {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/", self.page, response_model=None)
+        router.add_api_route("/static/{name}", self.static, response_model=None)
+        return router
+
+    def page(self) -> HTMLResponse:
+        """Return the page."""
+        return HTMLResponse(self._html)
+
+    def static(self, name: str) -> Response:
+        """Return one of the files that were there at the start; no name from outside becomes a path."""
+        path = self._static.get(name)
+        if path is None:
+            raise Refused(404, "no-file", "there is no such file")
+        return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})
+
+
+def check_languages(texts: dict[str, dict[str, str]]) -> None:
+    """Check that all languages say the same things. Raises Rejected with what is missing where."""
+    every = {key for text in texts.values() for key in text}
+    for language, text in texts.items():
+        missing = sorted(every - set(text))
+        if missing:
+            raise Rejected(f"{language}: no text for {', '.join(missing)}")

@@ -1,0 +1,130 @@
+"""The ui process: operator page, JSON API and prediction API on one port."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from dataclasses import dataclass
+from uuid import UUID
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from edge_agent.channel import Channel
+from edge_agent.clock import SYSTEM, Clock
+from edge_agent.config import StationConfig, UiConfig, load_config
+from edge_agent.contracts.errors import ConfigError, LinesideError
+from edge_agent.home import Home
+from edge_agent.journal.database import Database
+from edge_agent.station.api import Api
+from edge_agent.station.desk import Desk
+from edge_agent.station.door import Door, load_api_token
+from edge_agent.station.errors import Refused, refusal
+from edge_agent.station.live import Live
+from edge_agent.station.models import Bundles
+from edge_agent.station.pages import Pages
+from edge_agent.station.pinbook import PinBook
+from edge_agent.station.shield import Shield
+from edge_agent.station.triggers import Triggers
+from edge_agent.station.view import View
+
+log = logging.getLogger("lineside.station")
+API_TOKEN = "api.token"
+_STOP_S = 2.0
+
+
+@dataclass(frozen=True)
+class Station:
+    """The wired parts of the ui process."""
+
+    app: FastAPI
+    view: View
+    triggers: Triggers
+    live: Live
+
+
+def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock: Clock = SYSTEM) -> Station:
+    """Wire the station's pages. Raises ConfigError where a file of the folder cannot be used."""
+    bundles = Bundles(home)
+    desk = Desk(Database(home.journal, strict=config.durability == "strict"), boot, bundles, clock)
+    view = View(home, desk, bundles, clock)
+    door = Door(PinBook(home.root / config.pins), load_api_token(home.root / API_TOKEN), str(boot), clock)
+    triggers, live = Triggers(channel), Live(view)
+    app = FastAPI(title="Lineside station", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(Api(home, door, desk, view, live, triggers, channel).router())
+    app.include_router(Pages(str(view.status()["place"]["device"])).router())
+    app.add_middleware(Shield)
+    app.add_exception_handler(LinesideError, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse_input)
+    app.add_exception_handler(HTTPException, _refuse_path)
+    return Station(app, view, triggers, live)
+
+
+def main(home: Home, boot: UUID, channel: Channel) -> None:
+    """Serve until the channel closes. Raises ConfigError: port in use, damaged settings."""
+    config = load_config(home.config) if home.config.exists() else StationConfig()
+    listener = listen(config.ui)
+    station = build(home, config, boot, channel)
+    settings = uvicorn.Config(
+        station.app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1, lifespan="off"
+    )
+    server = uvicorn.Server(settings)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
+    thread.start()
+    channel.send({"to": "supervisor", "kind": "status", "url": address(listener)})
+    log.info("operator page at %s", address(listener))
+    while not channel.closed and thread.is_alive():
+        message = channel.receive(0.5)
+        if message is not None:
+            station.view.hear(message)
+            station.triggers.hear(message)
+    station.live.close()
+    server.should_exit = True
+    thread.join(_STOP_S)
+
+
+def listen(config: UiConfig) -> socket.socket:
+    """Return a listening socket. Raises ConfigError where the port is taken or the address is not this machine's."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        where = f"{config.host}:{config.port}"
+        raise ConfigError(
+            f"the operator page cannot listen on {where} ({error.strerror}); stop what runs there or set 'ui: port'"
+        ) from error
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """Return the page's address as one types it."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}/"
+
+
+def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, LinesideError)
+    refused = refusal(error)
+    headers = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else None
+    return JSONResponse(refused.body(), refused.status, headers=headers)
+
+
+def _refuse_input(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return JSONResponse(Refused(422, "bad-input", f"{where}: {first['msg']}").body(), 422)
+
+
+def _refuse_path(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse(Refused(error.status_code, "http", str(error.detail)).body(), error.status_code)

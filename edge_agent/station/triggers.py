@@ -1,0 +1,44 @@
+"""Triggers by HTTP: handed to the hot process, which answers with what became of the part."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from uuid import uuid4
+
+from edge_agent.channel import Channel, Message
+from edge_agent.contracts.errors import Unavailable
+
+WAIT_S = 5.0
+
+
+class Triggers:
+    """Requests that wait for their answer. Safe to call from several threads."""
+
+    def __init__(self, channel: Channel, wait_s: float = WAIT_S) -> None:
+        self._channel = channel
+        self._wait_s = wait_s
+        self._waiting: dict[str, queue.SimpleQueue[Message]] = {}
+        self._lock = threading.Lock()
+
+    def pull(self, serial: str) -> Message:
+        """Trigger a part and return its verdict. Raises Unavailable where the hot process does not answer."""
+        request, answers = uuid4().hex, queue.SimpleQueue[Message]()
+        with self._lock:
+            self._waiting[request] = answers
+        try:
+            self._channel.send({"to": "hot", "kind": "trigger", "serial": serial, "request": request})
+            answer = answers.get(timeout=self._wait_s)
+        except queue.Empty as error:
+            raise Unavailable("the inspection process did not answer the trigger; look at the station") from error
+        finally:
+            with self._lock:
+                self._waiting.pop(request, None)
+        return {k: v for k, v in answer.items() if k not in ("to", "from", "kind", "request")}
+
+    def hear(self, message: Message) -> None:
+        """Take the hot process's answer to a trigger."""
+        with self._lock:
+            answers = self._waiting.get(str(message.get("request")))
+        if answers is not None and message.get("kind") == "triggered":
+            answers.put(message)

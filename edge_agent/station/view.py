@@ -1,0 +1,136 @@
+"""What the page shows: queue, last parts, counts and the station's state, as one value that changes or does not."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from edge_agent.channel import Message
+from edge_agent.clock import Clock
+from edge_agent.contracts.credentials import Credentials, load_credentials
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.verdict import Automation
+from edge_agent.home import Home, read_json
+from edge_agent.station.desk import Desk, Waiting
+from edge_agent.station.health import Report, readiness
+from edge_agent.station.models import Bundles
+
+BLIND = (Automation.HUMAN.value, Automation.SHADOW.value)
+_LOW_DISK_MB = 200
+_MB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Link:
+    """Connection to the fleet; `known` is false until the uplink has said anything."""
+
+    known: bool
+    connected: bool
+
+
+class View:
+    """Gathers the state. `hear` is called with every message of the other processes."""
+
+    def __init__(self, home: Home, desk: Desk, bundles: Bundles, clock: Clock) -> None:
+        self._home = home
+        self._desk = desk
+        self._bundles = bundles
+        self._clock = clock
+        self._hot: Report | None = None
+        self._place = _place(home)
+
+    def hear(self, message: Message) -> None:
+        """Take a report of the hot process."""
+        if message.get("kind") == "health" and message.get("from", "hot") == "hot":
+            self._hot = Report(self._clock.monotonic(), message)
+
+    def marker(self) -> tuple[object, ...]:
+        """Return a value that is another one whenever the page has to show something else."""
+        ready = readiness(self._hot, self._bundles.active() is not None, self._clock.monotonic())
+        return (self._desk.tallies(), ready, self._bundles.active(), self._link(), self._disk()["low"], self._mode())
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the page shows."""
+        return {
+            "queue": self.queue(),
+            "recent": self._desk.recent(),
+            "counts": self._desk.counts(),
+            "station": self.status(),
+        }
+
+    def queue(self) -> list[dict[str, Any]]:
+        """Return the parts that wait; without the machine's opinion where people must decide unbiased."""
+        waiting = self._desk.queue()
+        return [asdict(blinded(item) if self._mode() in BLIND else item) for item in waiting]
+
+    def blind(self) -> bool:
+        """True where the machine's opinion stays hidden until the person has decided."""
+        return self._mode() in BLIND
+
+    def status(self) -> dict[str, Any]:
+        """Return the station's state, for the page and for programs."""
+        active = self._bundles.active_manifest()
+        ready = readiness(self._hot, active is not None, self._clock.monotonic())
+        return {
+            "ready": ready.ready,
+            "reasons": list(ready.codes),
+            "words": ready.words,
+            "mode": self._mode(),
+            "model": _model(active),
+            "labels": _labels(active),
+            "link": asdict(self._link()),
+            "disk": self._disk(),
+            "place": self._place,
+            "counts": self._desk.counts(),
+            "tallies": self._desk.tallies(),
+        }
+
+    def health(self) -> dict[str, Any]:
+        """Return the last report of the hot process as it came; empty before the first."""
+        return self._hot.content if self._hot else {}
+
+    def ready(self) -> tuple[bool, str]:
+        """Return whether the station inspects, and why not."""
+        found = readiness(self._hot, self._bundles.active() is not None, self._clock.monotonic())
+        return found.ready, found.words
+
+    def _mode(self) -> str:
+        content = self._hot.content if self._hot else {}
+        return str(content.get("automation") or content.get("mode") or "")
+
+    def _link(self) -> Link:
+        uplink = read_json(self._home.station).get("status", {}).get("uplink") or {}
+        return Link("connected" in uplink, bool(uplink.get("connected")))
+
+    def _disk(self) -> dict[str, Any]:
+        usage = shutil.disk_usage(self._home.root)
+        free = usage.free // _MB
+        return {"free_mb": free, "free_share": round(usage.free / usage.total, 3), "low": free < _LOW_DISK_MB}
+
+
+def blinded(item: Waiting) -> Waiting:
+    """Return the part without score, label, heatmap and peak."""
+    return replace(item, score=None, label="", heatmap=None, peak=None)
+
+
+def _place(home: Home) -> dict[str, str]:
+    try:
+        found: Credentials = load_credentials(home.credentials)
+    except ConfigError:
+        return {"device": home.root.name, "site": "", "line": ""}
+    return {"device": found.device, "site": found.site, "line": found.line}
+
+
+def _model(active: tuple[str, Any] | None) -> dict[str, Any] | None:
+    if active is None:
+        return None
+    bundle, manifest = active
+    return {"bundle": bundle, "name": manifest.name, "version": manifest.version}
+
+
+def _labels(active: tuple[str, Any] | None) -> dict[str, Any]:
+    if active is None:
+        return {"good": "good", "defects": []}
+    labels = active[1].recipe.labels
+    return {"good": labels.good, "defects": list(labels.defects)}
