@@ -43,8 +43,9 @@ def machine() -> str:
     cores = Path("/proc/cpuinfo").read_text().count("processor\t")
     changed = " with changes" if dirty.stdout.strip() else ""
     day = datetime.now(timezone.utc).date()
+    processor = cpu.group(1) if cpu else platform.machine()
     return (
-        f"Commit {commit.stdout.strip()}{changed}, {day}, {cpu.group(1) if cpu else platform.machine()}, {cores} cores, "
+        f"Commit {commit.stdout.strip()}{changed}, {day}, {processor}, {cores} cores, "
         f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}"
     )
 

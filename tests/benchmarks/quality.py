@@ -1,7 +1,7 @@
 """Q1 to Q3: how well the chosen variant, run as the agent runs it, tells parts apart that it has never seen.
 
-The pictures are the magnetic tiles of LINESIDE_DATA. Whole parts are held out, stratified by label; the pipeline sees the
-rest only, and `edge-agent replay` runs the bundle's chosen `.tflite` over the held-out pictures.
+The pictures are the magnetic tiles of LINESIDE_DATA. Whole parts are held out, stratified by label; the pipeline sees
+the rest only, and `edge-agent replay` runs the bundle's chosen `.tflite` over the held-out pictures.
 """
 
 from __future__ import annotations
