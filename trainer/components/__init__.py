@@ -1,0 +1,1 @@
+"""TFX's components as plain functions: one file each."""

@@ -1,0 +1,125 @@
+"""The Examples artifact: sharded TFRecord files of pictures as the model sees them, with what is known of each.
+
+Features: `image` and `mask` (raw uint8 bytes), `masked` (int64, 1 = the mask is known), `label`, `part`, `exposure`,
+`station`, `name`, `sha256` (text), and the picture's quality measures (float). One folder `Split-<name>` a split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.quality import QUALITY_FEATURES
+
+TEXTS = ("label", "part", "exposure", "station", "name", "sha256")
+COLUMNS = (*TEXTS, "masked", *QUALITY_FEATURES)
+"""Everything but the pictures."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture: (H, W, C) uint8, its mask (H, W) 0 or 1, its texts and its quality measures in order."""
+
+    image: npt.NDArray[np.uint8]
+    mask: npt.NDArray[np.uint8]
+    masked: bool
+    texts: dict[str, str]
+    quality: tuple[float, ...]
+
+
+def write_shard(examples: Iterable[Example], path: Path) -> None:
+    """Write one TFRecord file; the same examples give the same bytes."""
+    import tensorflow as tf
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for example in examples:
+            writer.write(_proto(example, tf.train).SerializeToString(deterministic=True))
+
+
+def _proto(example: Example, train: Any) -> Any:
+    record = train.Example()
+    feature = record.features.feature
+    feature["image"].bytes_list.value.append(example.image.tobytes())
+    feature["mask"].bytes_list.value.append(example.mask.tobytes())
+    feature["masked"].int64_list.value.append(int(example.masked))
+    for name in TEXTS:
+        feature[name].bytes_list.value.append(example.texts[name].encode())
+    for name, value in zip(QUALITY_FEATURES, example.quality, strict=True):
+        feature[name].float_list.value.append(value)
+    return record
+
+
+def shards(examples: Path, split: str) -> list[Path]:
+    """Return the files of a split, in order; empty when the split has none."""
+    return sorted((examples / f"Split-{split}").glob("data_tfrecord-*"))
+
+
+def columns(examples: Path, split: str) -> dict[str, npt.NDArray[Any]]:
+    """Read all but the pictures of a split: a one-dimensional array a column, texts as bytes objects."""
+    spec = _spec(COLUMNS)
+    parsed = _parsed(shards(examples, split), spec)
+    if not parsed:
+        return {name: np.asarray([], _dtype(name)) for name in COLUMNS}
+    return {name: np.concatenate([batch[name] for batch in parsed]) for name in COLUMNS}
+
+
+@dataclass(frozen=True)
+class PictureColumns:
+    """A split in memory: `images` (n, H, W, C) uint8, `masks` (n, H, W) uint8 0 or 1, and the other columns."""
+
+    images: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.uint8]
+    columns: dict[str, npt.NDArray[Any]]
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a text column as strings."""
+        return tuple(value.decode() for value in self.columns[name])
+
+
+def pictures(examples: Path, split: str, shape: tuple[int, int, int]) -> PictureColumns:
+    """Read a whole split; `shape` is (H, W, C). Raises Rejected when the pictures are of another size."""
+    parsed = _parsed(shards(examples, split), _spec((*COLUMNS, "image", "mask")))
+    if not parsed:
+        empty = {name: np.asarray([], _dtype(name)) for name in COLUMNS}
+        return PictureColumns(np.zeros((0, *shape), np.uint8), np.zeros((0, *shape[:2]), np.uint8), empty)
+    found = {name: np.concatenate([batch[name] for batch in parsed]) for name in parsed[0]}
+    try:
+        images = _stacked(found.pop("image"), shape)
+        masks = _stacked(found.pop("mask"), shape[:2])
+    except ValueError as error:
+        raise Rejected(f"the examples' pictures are not {shape} as the recipe says; make the examples anew") from error
+    return PictureColumns(images, masks, found)
+
+
+def _stacked(raw: Sequence[bytes] | npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    return np.stack([np.frombuffer(data, np.uint8).reshape(shape) for data in raw])
+
+
+def _dtype(name: str) -> Any:
+    if name == "masked":
+        return np.int64
+    return np.float32 if name in QUALITY_FEATURES else object
+
+
+def _spec(names: Iterable[str]) -> dict[str, Any]:
+    import tensorflow as tf
+
+    kinds = {np.int64: tf.int64, np.float32: tf.float32, object: tf.string}
+    return {name: tf.io.FixedLenFeature([], kinds[_dtype(name)]) for name in names}
+
+
+def _parsed(paths: Sequence[Path], spec: dict[str, Any], batch: int = 256) -> list[dict[str, npt.NDArray[Any]]]:
+    import tensorflow as tf
+
+    if not paths:
+        return []
+    records = tf.data.TFRecordDataset([str(path) for path in paths]).batch(batch)
+    parsed = records.map(lambda serialized: tf.io.parse_example(serialized, spec))
+    return list(parsed.as_numpy_iterator())

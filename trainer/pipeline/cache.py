@@ -1,0 +1,110 @@
+"""Results by content: folders named by the digest of what is in them, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
+from edge_agent.contracts.errors import Unavailable
+
+
+def tree_digest(folder: Path) -> str:
+    """Return the digest of a folder's content: relative paths and SHA-256 of each file; times do not count."""
+    return digest_bytes(canonical_json({str(p.relative_to(folder)): digest_file(p) for p in _files(folder)}))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+class Store:
+    """The content-addressed store below `ROOT/cas` with its staging area beside it, on the same file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.cas = root / "cas"
+        self.staging = root / "staging"
+        self.scratch = root / "scratch"
+
+    def path(self, digest: str) -> Path:
+        """Return where content with this digest lies, or would lie."""
+        return self.cas / digest[:2] / digest
+
+    def stage(self, name: str) -> Path:
+        """Return a new empty folder whose content can be published later."""
+        folder = self.staging / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def publish(self, staged: Path) -> str:
+        """Move a staged folder into the store: fsync every file, rename, fsync the folder. Returns the digest.
+
+        Content that is there already is kept and the staged copy dropped. Raises Unavailable when the disk refuses.
+        """
+        try:
+            digest = tree_digest(staged)
+            target = self.path(digest)
+            if not self.holds(digest):
+                shutil.rmtree(target, ignore_errors=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _sync_tree(staged)
+                staged.rename(target)
+                _sync(target.parent)
+            shutil.rmtree(staged, ignore_errors=True)
+        except OSError as error:
+            raise Unavailable(f"{self.cas}: cannot be written ({error.strerror}); free space and run again") from error
+        return digest
+
+    def holds(self, digest: str) -> bool:
+        """Say whether the content is there and whole: it is read and hashed, for disks forget."""
+        folder = self.path(digest)
+        return folder.is_dir() and tree_digest(folder) == digest
+
+    def evict(self, digest: str) -> None:
+        """Remove content that is damaged."""
+        shutil.rmtree(self.path(digest), ignore_errors=True)
+
+    def clean(self) -> None:
+        """Remove what a killed run left half done; checkpoints stay."""
+        shutil.rmtree(self.staging, ignore_errors=True)
+
+    def scratch_folder(self, key: str) -> Path:
+        """Return the folder in which an execution with this key keeps its checkpoints."""
+        folder = self.scratch / key[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def drop_scratch(self, key: str) -> None:
+        """Remove the checkpoints of a key whose result is published."""
+        shutil.rmtree(self.scratch / key[:16], ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in _files(folder):
+        _sync(path)
+    for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file by new content that is either whole or not there: temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    with unfinished.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    _sync(path.parent)

@@ -1,0 +1,124 @@
+"""The code a step consists of: its module and everything of Lineside that it imports, found without running it.
+
+The files are read as syntax trees, so that the cache check neither imports TensorFlow nor runs anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+PACKAGES = ("trainer", "converter", "edge_agent")
+HOME = Path(__file__).resolve().parents[2]
+
+_DISTRIBUTIONS = {
+    "cv2": "opencv-python-headless",
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "google": "protobuf",
+    "ai_edge_litert": "ai-edge-litert",
+    "apache_beam": "apache-beam",
+    "tf_keras": "tf-keras",
+    "ml_metadata": "ml-metadata",
+    "tensorflow_data_validation": "tensorflow-data-validation",
+    "tensorflow_metadata": "tensorflow-metadata",
+    "tensorflow_model_analysis": "tensorflow-model-analysis",
+    "tensorflow_transform": "tensorflow-transform",
+    "tfx_bsl": "tfx-bsl",
+}
+# What only shows things or moves bytes about does not change a result.
+_WITHOUT_EFFECT = frozenset({"click", "rich", "httpx", "jinja2", "typing_extensions"})
+
+
+@dataclass(frozen=True)
+class Closure:
+    """`files` maps a path relative to the packages' home to the SHA-256 of its content; `libraries` maps a
+    distribution to its installed version ("" where it is not installed)."""
+
+    files: dict[str, str]
+    libraries: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Source:
+    digest: str
+    modules: tuple[str, ...]
+
+
+def code_closure(modules: Iterable[str], home: Path = HOME, packages: tuple[str, ...] = PACKAGES) -> Closure:
+    """Follow the imports of `modules` within `packages` below `home`, functions' own imports included."""
+    files: dict[str, str] = {}
+    libraries: set[str] = set()
+    waiting = list(modules)
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        for name in _with_parents(module):
+            path = _file_of(name, home)
+            if name in seen or path is None:
+                continue
+            seen.add(name)
+            source = _read(path, name, path.stat().st_mtime_ns)
+            files[str(path.relative_to(home))] = source.digest
+            waiting += [m for m in source.modules if m.split(".")[0] in packages]
+            libraries |= {m.split(".")[0] for m in source.modules if m.split(".")[0] not in packages}
+    return Closure(dict(sorted(files.items())), _versions(libraries))
+
+
+def _with_parents(module: str) -> Iterator[str]:
+    levels = module.split(".")
+    return (".".join(levels[: n + 1]) for n in range(len(levels)))
+
+
+def _file_of(module: str, home: Path) -> Path | None:
+    base = home.joinpath(*module.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _read(path: Path, module: str, mtime_ns: int) -> _Source:
+    data = path.read_bytes()
+    names = set(_imported(ast.parse(data, str(path)), module, path.name == "__init__.py"))
+    return _Source(hashlib.sha256(data).hexdigest(), tuple(sorted(names)))
+
+
+def _imported(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
+    """Yield what is imported anywhere; `from a import b` gives both a and a.b, for b may be a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, module, is_package)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
+    if not node.level:
+        return node.module or ""
+    levels = module.split(".")
+    kept = levels[: len(levels) - node.level + (1 if is_package else 0)]
+    return ".".join([*kept, node.module] if node.module else kept)
+
+
+def _versions(modules: Iterable[str]) -> dict[str, str]:
+    import sys
+
+    outside = {m for m in modules if m and m not in sys.stdlib_module_names and m not in _WITHOUT_EFFECT}
+    return {name: _version(name) for name in sorted({_DISTRIBUTIONS.get(m, m) for m in outside})}
+
+
+@lru_cache(maxsize=256)
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

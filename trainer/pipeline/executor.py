@@ -1,0 +1,97 @@
+"""The parent's side of the worker: start it when the first step must run, send jobs, read answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.errors import Unavailable
+from trainer.pipeline.step import Properties, Step
+from trainer.pipeline.worker import raise_error
+
+Report = Callable[[str, float | None], None]
+
+
+class Executor:
+    """Runs the functions of steps in one child process; `log` receives all that they print."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._child: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start the worker, which begins to import TensorFlow; without effect when it runs."""
+        if self._child is not None:
+            return
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
+        with self._log.open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "trainer.pipeline.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **quiet},
+                start_new_session=True,
+            )
+
+    def run(
+        self, step: Step, paths: Mapping[str, Path | None], values: Mapping[str, Any], scratch: Path, report: Report
+    ) -> dict[str, Properties]:
+        """Run the step's function and return the properties of its outputs.
+
+        Raises what the function raised (Rejected, Unavailable, ConfigError); Unavailable for anything else and when
+        the worker dies.
+        """
+        self.start()
+        assert self._child is not None
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        job = {
+            "function": step.function,
+            "paths": {name: None if path is None else str(path) for name, path in paths.items()},
+            "values": dict(values),
+            "scratch": str(scratch),
+            "light": step.light,
+        }
+        try:
+            self._child.stdin.write(json.dumps(job) + "\n")
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            raise self._died(step) from None
+        for line in self._child.stdout:
+            answer = json.loads(line)
+            if "progress" in answer:
+                report(answer["progress"], answer["done"])
+            elif "error" in answer:
+                raise_error(answer, step.name, self._log)
+            else:
+                return dict(answer["result"])
+        raise self._died(step)
+
+    def _died(self, step: Step) -> Unavailable:
+        assert self._child is not None
+        code = self._child.wait()
+        self._child = None
+        why = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
+        return Unavailable(f"{step.name}: the worker process {why}; run again to go on (log: {self._log})")
+
+    def stop(self) -> None:
+        """End the worker."""
+        if self._child is None:
+            return
+        child, self._child = self._child, None
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()

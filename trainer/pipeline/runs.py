@@ -1,0 +1,100 @@
+"""What is kept of each run: one JSON file in `ROOT/runs/<run id>/`, replaced whole after every step."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.errors import ConfigError
+from trainer.pipeline.cache import write_atomically
+
+FILE = "run.json"
+
+
+@dataclass
+class StepRecord:
+    """How a step went: `done`, `cached`, `skipped`, `failed` or `running`. `outputs` maps names to digests."""
+
+    name: str
+    status: str
+    seconds: float = 0.0
+    key: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
+    remark: str = ""
+
+
+@dataclass
+class RunRecord:
+    """A run. `state` is `running`, `done` or `failed`; a killed one stays `running` until the next begins."""
+
+    run: str
+    pipeline: str
+    started_ms: int
+    state: str = "running"
+    ended_ms: int = 0
+    error: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    steps: list[StepRecord] = field(default_factory=list)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def step(self, name: str) -> StepRecord | None:
+        """Return a step's record."""
+        return next((step for step in self.steps if step.name == name), None)
+
+
+def run_id(now_ms: int, taken: set[str]) -> str:
+    """Name a run by its start in UTC; a number is added when that second is taken."""
+    base = datetime.fromtimestamp(now_ms / 1000, timezone.utc).strftime("%Y%m%d-%H%M%S")
+    names = (base if n == 1 else f"{base}-{n}" for n in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+class Runs:
+    """The folder of all runs of a root."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "runs"
+
+    def path(self, run: str) -> Path:
+        """Folder of a run."""
+        return self.folder / run
+
+    def names(self) -> list[str]:
+        """Return the names of all runs, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(p.name for p in self.folder.iterdir() if (p / FILE).is_file())
+
+    def save(self, record: RunRecord) -> None:
+        """Write the record."""
+        write_atomically(self.path(record.run) / FILE, json.dumps(asdict(record), indent=1).encode())
+
+    def load(self, run: str) -> RunRecord:
+        """Read a record. Raises ConfigError for an unknown run or a damaged file."""
+        path = self.path(run) / FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            steps = [StepRecord(**step) for step in content.pop("steps")]
+            return RunRecord(**content, steps=steps)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ConfigError(f"{path}: no record of a run ({error}); known runs: {self.names()[-5:]}") from error
+
+    def latest(self) -> RunRecord:
+        """Return the newest run. Raises ConfigError when there is none."""
+        names = self.names()
+        if not names:
+            raise ConfigError(f"{self.folder.parent}: nothing ran here yet; start with 'trainer pipeline run'")
+        return self.load(names[-1])
+
+    def close_killed(self, now_ms: int) -> None:
+        """Mark runs that were killed as failed; call it under the root's lock."""
+        for name in self.names():
+            record = self.load(name)
+            if record.state == "running":
+                record.state, record.error, record.ended_ms = "failed", "the process was killed", now_ms
+                for step in record.steps:
+                    step.status = "failed" if step.status == "running" else step.status
+                self.save(record)

@@ -1,0 +1,103 @@
+"""The child process in which executors run: TensorFlow is imported there once, and dies with it.
+
+Protocol: one JSON object a line. In: a job. Out: `{"progress": text, "done": share}` while it runs, at the end
+`{"result": properties}` or `{"error": kind, "message": text}`. Everything an executor or a library prints goes to
+standard error, which is the run's log file. End of input, also by the death of the parent, ends the process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+from trainer.pipeline.step import Context
+
+_HEAVY = ("tensorflow",)
+_KINDS = {kind.__name__: kind for kind in (Rejected, Unavailable, ConfigError)}
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    sys.excepthook = lambda kind, error, trace: _last_words(answers, kind, error, trace)
+    imports = threading.Thread(target=_import_heavy, daemon=True)
+    imports.start()
+    for line in _lines_of_living_parent():
+        job = json.loads(line)
+        if not job["light"]:
+            imports.join()
+        _serve(job, answers)
+
+
+def _lines_of_living_parent() -> Iterator[str]:
+    """Yield standard input's lines; when it ends the process exits at once, even in the middle of a job."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        _end_with_children()
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield lines.get()
+
+
+def _import_heavy() -> None:
+    for name in _HEAVY:
+        importlib.import_module(name)
+
+
+def _serve(job: dict[str, Any], answers: TextIO) -> None:
+    def say(**what: Any) -> None:
+        answers.write(json.dumps(what) + "\n")
+
+    try:
+        say(result=_call(job, lambda text, done: say(progress=text, done=done)))
+    except LinesideError as error:
+        traceback.print_exc()
+        say(error=type(error).__name__, message=str(error))
+
+
+def _last_words(answers: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell the parent what this process dies of: an error that no executor meant to raise."""
+    traceback.print_exception(kind, error, trace)
+    answers.write(json.dumps({"error": "unexpected", "message": f"{kind.__name__}: {error}"}) + "\n")
+
+
+def _end_with_children() -> None:
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
+
+
+def _call(job: dict[str, Any], report: Callable[[str, float | None], None]) -> dict[str, Any]:
+    module, _, name = job["function"].partition(":")
+    function = getattr(importlib.import_module(module), name)
+    paths = {key: None if path is None else Path(path) for key, path in job["paths"].items()}
+    made = function(**paths, **job["values"], context=Context(Path(job["scratch"]), report))
+    return dict(made or {})
+
+
+def raise_error(answer: dict[str, Any], step: str, log: Path) -> None:
+    """Raise in the parent what the executor raised in the worker."""
+    kind = _KINDS.get(answer["error"])
+    if kind is not None:
+        raise kind(f"{step}: {answer['message']}")
+    raise Unavailable(f"{step}: {answer['message']}; the log is {log}")
+
+
+if __name__ == "__main__":
+    main()
