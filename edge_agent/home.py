@@ -65,16 +65,6 @@ class Home:
         return self.bundles / bundle_id
 
 
-def active_bundle(home: Home) -> str | None:
-    """Return the ID of the bundle that shall run; None where none was ever activated."""
-    try:
-        slots = json.loads(home.slots.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    active = slots.get("active") if isinstance(slots, dict) else None
-    return active if isinstance(active, str) else None
-
-
 def replace_json(path: Path, content: dict[str, Any], mode: int = 0o644) -> None:
     """Write a small JSON file so that a reader sees the old or the new one whole; not synced to disk."""
     path.parent.mkdir(parents=True, exist_ok=True)

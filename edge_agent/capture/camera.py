@@ -1,0 +1,154 @@
+"""A source that is kept alive: reconnected when it is lost, paced when it is stored, never waited for too long."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from edge_agent.capture.frame import Frame, Source
+from edge_agent.clock import Clock
+from edge_agent.contracts.errors import LinesideError
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.2, 5.0
+_STEP_S = 0.05
+
+
+def reconnect_delay(attempt: int, draw: float) -> float:
+    """Return the seconds before the n-th reconnect (0 is the first); `draw` in [0, 1) spreads many stations."""
+    ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
+    return max(FIRST_DELAY_S, ceiling * (0.75 + 0.25 * draw))
+
+
+class Camera:
+    """Gives frames by a deadline. A live source is read by a thread of its own, a stored one when it is asked.
+
+    `fault` says why there are no frames ("" while there are); `ended` is true when a stored source has no more.
+    """
+
+    def __init__(self, source: Source, clock: Clock, draw: Callable[[], float] = random.random) -> None:
+        self.fault = "not started"
+        self.ended = False
+        self._source = source
+        self._clock = clock
+        self._draw = draw
+        self._attempt = 0
+        self._retry_at = float("-inf")
+        self._closing = threading.Event()
+        self._fresh = threading.Condition()
+        self._latest: Frame | None = None
+        self._taken = -1
+        self._due = float("-inf")
+        self._thread: threading.Thread | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come by themselves."""
+        return self._source.live
+
+    def start(self) -> None:
+        """Open the source; one that is away is tried again for as long as it takes."""
+        if not self._source.live:
+            self._connect()
+            return
+        self._thread = threading.Thread(target=self._watch, name="camera", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+        elif not self.fault:
+            self._source.close()
+
+    def grab(self, until: float, after: float = float("-inf")) -> Frame | None:
+        """Return a frame not given before and taken later than `after`; None where none comes by `until`."""
+        return self._grab_live(until, after) if self._source.live else self._grab_stored(until)
+
+    def _grab_live(self, until: float, after: float) -> Frame | None:
+        with self._fresh:
+            while True:
+                frame = self._latest
+                if frame is not None and frame.index > self._taken and frame.at > after:
+                    self._taken = frame.index
+                    return frame
+                left = until - self._clock.monotonic()
+                if left <= 0 or self._closing.is_set():
+                    return None
+                self._fresh.wait(min(left, _STEP_S))
+
+    def _grab_stored(self, until: float) -> Frame | None:
+        while not self._closing.is_set():
+            if self._latest is None and not self.ended:
+                self._latest = self._read_stored()
+            now = self._clock.monotonic()
+            due = self._due_at(self._latest)
+            if due <= now and self._latest is not None:
+                frame, self._latest = self._latest, None
+                if frame.view == 0:
+                    self._due = max(due, now - self._source.period_s) + self._source.period_s
+                return replace(frame, at=now)
+            if now >= until:
+                return None
+            self._closing.wait(max(0.0, min(due, until, now + _STEP_S) - now))
+        return None
+
+    def _due_at(self, frame: Frame | None) -> float:
+        """Return when the frame may be handed out: the first view of a part waits for the source's pace."""
+        if frame is None:
+            return float("inf")
+        return self._due if frame.view == 0 else float("-inf")
+
+    def _read_stored(self) -> Frame | None:
+        if self.fault and not self._connect():
+            return None
+        try:
+            frame = self._source.read()
+        except LinesideError as error:
+            self._lost(error)
+            return None
+        self.ended = frame is None
+        return frame
+
+    def _connect(self) -> bool:
+        if self._clock.monotonic() < self._retry_at:
+            return False
+        try:
+            self._source.open()
+        except LinesideError as error:
+            self._lost(error)
+            return False
+        self.fault = ""
+        return True
+
+    def _lost(self, error: LinesideError) -> None:
+        self._source.close()
+        self.fault = str(error)
+        self._retry_at = self._clock.monotonic() + reconnect_delay(self._attempt, self._draw())
+        self._attempt += 1
+
+    def _watch(self) -> None:
+        """Read frames as they come; only the latest is kept, so that a slow decision never sees an old part."""
+        connected = False
+        while not self._closing.is_set():
+            if not connected:
+                connected = self._connect()
+            frame = self._read_live() if connected else None
+            connected = connected and not self.fault
+            if frame is not None:
+                self._attempt = 0
+                with self._fresh:
+                    self._latest = frame
+                    self._fresh.notify_all()
+            elif not connected:
+                self._closing.wait(_STEP_S)
+        self._source.close()
+
+    def _read_live(self) -> Frame | None:
+        try:
+            return self._source.read()
+        except LinesideError as error:
+            self._lost(error)
+            return None

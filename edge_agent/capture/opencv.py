@@ -1,0 +1,90 @@
+"""Cameras and video files by OpenCV: V4L2 (`usb:0`), RTSP and motion-JPEG cameras, and files (`file:///x.mp4`)."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+
+from edge_agent.capture.address import Address
+from edge_agent.capture.frame import Frame
+from edge_agent.capture.lighting import Lighting
+from edge_agent.clock import Clock
+from edge_agent.contracts.errors import ConfigError, Unavailable
+
+_TIMEOUT_MS = 1000
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+class VideoSource:
+    """A camera or a video file. Of a camera only the latest frame counts; of a file each frame is a part."""
+
+    def __init__(self, address: Address, clock: Clock) -> None:
+        self.live = address.scheme != "file"
+        fps = address.number("fps", 0.0)
+        self.period_s = 1.0 / fps if fps > 0 and not self.live else 0.0
+        self._address = address
+        self._clock = clock
+        self._light = Lighting(address, clock)
+        self._capture: cv2.VideoCapture | None = None
+        self._index = 0
+
+    def open(self) -> None:
+        """Connect. Raises Unavailable while the camera is away, ConfigError for a file that is no video."""
+        cv2.setLogLevel(0)
+        self._capture = self._connect()
+        if self._capture.isOpened():
+            return
+        self.close()
+        if not self.live:
+            raise ConfigError(f"{self._address.target}: not a video file that OpenCV can read; give another --source")
+        raise Unavailable(f"camera {self._address.scheme}:{self._address.target} does not answer; is it plugged in?")
+
+    def _connect(self) -> cv2.VideoCapture:
+        if self._address.scheme == "usb":
+            capture = cv2.VideoCapture(_device(self._address.target), cv2.CAP_V4L2)
+            for name, key in (("width", cv2.CAP_PROP_FRAME_WIDTH), ("height", cv2.CAP_PROP_FRAME_HEIGHT)):
+                if name in self._address.options:
+                    capture.set(key, self._address.number(name, 0.0))
+            return capture
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
+        return cv2.VideoCapture(self._address.target, cv2.CAP_FFMPEG, limits)
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame. Raises Unavailable when a camera gives none; None at the end of a file."""
+        assert self._capture is not None, "open() comes first"
+        good, picture = self._capture.read()
+        if not good and not self.live:
+            return self._rewind()
+        if not good:
+            raise Unavailable(f"camera {self._address.scheme}:{self._address.target} gives no frames")
+        content = self._light.apply(np.asarray(picture, np.uint8)) if picture is not None and picture.size else None
+        self._index += 1
+        return Frame(content, self._clock.monotonic(), index=self._index, views=0 if self.live else 1, live=self.live)
+
+    def _rewind(self) -> Frame | None:
+        if not self._address.flag("loop") or self._capture is None or self._index == 0:
+            return None
+        self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+        good, picture = self._capture.read()
+        if not good:
+            return None
+        self._index += 1
+        content = self._light.apply(np.asarray(picture, np.uint8))
+        return Frame(content, self._clock.monotonic(), index=self._index, views=1, live=False)
+
+    def close(self) -> None:
+        """Let go of the device."""
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+
+def _device(target: str) -> int | str:
+    if target.startswith("/"):
+        return target
+    if not target.isdigit():
+        raise ConfigError(f"source 'usb:{target}': give the camera's number or device, as in usb:0 or usb:/dev/video0")
+    return int(target)

@@ -1,0 +1,68 @@
+"""What makes a part: every frame, a fixed interval, or a request. Values only; the hot loop asks and obeys."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A part has come. `at` on the monotonic clock in seconds; `request` goes back to whoever asked."""
+
+    at: float
+    serial: str = ""
+    request: str | None = None
+
+
+class Taken(str, Enum):
+    """What became of a trigger."""
+
+    QUEUED = "queued"
+    BOUNCED = "bounced"
+    OVERRUN = "overrun"
+
+
+class TriggerQueue:
+    """Triggers that wait for their turn: at most `depth`, and none within `debounce_s` of the one before."""
+
+    def __init__(self, depth: int, debounce_s: float) -> None:
+        self.depth = depth
+        self.debounce_s = debounce_s
+        self._waiting: deque[Trigger] = deque()
+        self._last = float("-inf")
+
+    def offer(self, trigger: Trigger) -> Taken:
+        """Queue a trigger, or say why not. A bounce makes no part; an overrun makes one that is rejected."""
+        if trigger.at - self._last < self.debounce_s:
+            return Taken.BOUNCED
+        self._last = trigger.at
+        if len(self._waiting) >= self.depth:
+            return Taken.OVERRUN
+        self._waiting.append(trigger)
+        return Taken.QUEUED
+
+    def take(self) -> Trigger | None:
+        """Return the oldest trigger that waits."""
+        return self._waiting.popleft() if self._waiting else None
+
+
+class Interval:
+    """A trigger every `period_s` seconds, on a fixed grid, so that a slow part does not shift the next ones."""
+
+    def __init__(self, period_s: float, start: float) -> None:
+        self.period_s = period_s
+        self.next_at = start + period_s
+
+    def due(self, now: float) -> list[Trigger]:
+        """Return the triggers of all ticks up to `now`."""
+        ticks = []
+        while self.next_at <= now:
+            ticks.append(Trigger(self.next_at))
+            self.next_at += self.period_s
+        return ticks
+
+    def restart(self, now: float) -> None:
+        """Forget the ticks that went by while the station was not ready."""
+        self.next_at = max(self.next_at, now + self.period_s)

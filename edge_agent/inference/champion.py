@@ -1,0 +1,138 @@
+"""The model in use, and the one before it, kept warm.
+
+A model is a bundle's variant for this device class, its blobs checked before the runtime sees them. Loading happens
+in any thread; `Champion` is changed by the hot thread alone, between two parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.bundle import BundleFolder, Manifest, ThresholdPair, Variant
+from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.measures import picture_values
+from edge_agent.contracts.preprocess import Picture, from_camera, model_input
+from edge_agent.contracts.recipe import Recipe
+from edge_agent.contracts.scores import heatmap_peak, probabilities
+from edge_agent.inference.interpreter import Floats, Interpreter
+
+
+class ModelError(Exception):
+    """The model failed on a picture: the runtime raised, or a score is no number."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What the model says of one picture.
+
+    `probabilities` (classes,) calibrated, `score` the probability of any defect, `label` the strongest class,
+    `defect` the strongest kind of defect, `heatmap` (rows, columns) 0..1, `peak` its strongest point as fractions of
+    the cropped picture, `embedding` (length,); heatmap, peak and embedding are None where the graph has none.
+    """
+
+    probabilities: tuple[float, ...]
+    score: float
+    label: str
+    defect: str
+    heatmap: Floats | None
+    peak: tuple[float, float] | None
+    embedding: Floats | None
+
+
+class Model:
+    """One loaded variant. One thread runs it at a time."""
+
+    def __init__(self, bundle: str, manifest: Manifest, variant: Variant, interpreter: Interpreter) -> None:
+        self.bundle = bundle
+        self.manifest = manifest
+        self.variant = variant
+        self._interpreter = interpreter
+        self._labels = manifest.output.labels
+
+    @property
+    def recipe(self) -> Recipe:
+        """The product's recipe, as the model was made for it."""
+        return self.manifest.recipe
+
+    @property
+    def thresholds(self) -> ThresholdPair:
+        """Where the machine accepts and rejects."""
+        return self.variant.thresholds
+
+    @property
+    def runtime(self) -> str:
+        """Which TFLite runtime runs it."""
+        return str(self._interpreter.runtime)
+
+    def prepare(self, frame: npt.NDArray[np.uint8]) -> Picture:
+        """Turn a camera's frame (BGR or grey) into what the model sees."""
+        return model_input(from_camera(frame, self.recipe.camera.colour), self.recipe)
+
+    def infer(self, picture: Picture) -> Inference:
+        """Score a prepared picture. Raises ModelError for whatever the model gets wrong."""
+        try:
+            scores = self._interpreter.run(picture)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(str(error) or type(error).__name__) from error
+        shares = tuple(probabilities(scores.logits, self.variant.temperature).tolist())
+        if any(share - share != 0.0 for share in shares):
+            raise ModelError(f"scores are no numbers: {shares}")
+        best = max(range(len(shares)), key=shares.__getitem__)
+        worst = max(range(1, len(shares)), key=shares.__getitem__)
+        peak = None if scores.heatmap is None else heatmap_peak(scores.heatmap)
+        return Inference(
+            shares, 1.0 - shares[0], self._labels[best], self._labels[worst], scores.heatmap, peak, scores.embedding
+        )
+
+    def warm_up(self) -> None:
+        """Run once on grey, so that the first part is not the slow one."""
+        self._interpreter.run(np.full(self._interpreter.input_shape, 128, np.uint8))
+
+
+def window_values(quality: tuple[float, ...], inference: Inference) -> list[float]:
+    """Return what is counted of a picture, in the order of the bundle's baseline."""
+    embedding = None if inference.embedding is None else inference.embedding.tolist()
+    return picture_values(quality, inference.probabilities, embedding)
+
+
+def load_model(folder: BundleFolder, device_class: str, threads: int, expected_id: str | None = None) -> Model:
+    """Load a bundle's variant for a device class.
+
+    Raises Rejected where the manifest is not `expected_id`, a blob does not hash to its name, or the graph breaks
+    the bundle's contract.
+    """
+    manifest = folder.open(expected_id)
+    variant = manifest.variant_for(device_class)
+    if variant.format != "tflite":
+        raise Rejected(f"variant '{variant.id}' is {variant.format}, a station runs tflite; publish one for it")
+    interpreter = Interpreter(folder.read(variant.blob), threads)
+    network, channels = manifest.recipe.network, manifest.input.shape[3]
+    wanted = (network.height, network.width, channels)
+    if interpreter.input_shape != wanted:
+        raise Rejected(f"graph takes {interpreter.input_shape}, the recipe gives {wanted}; convert the model again")
+    if interpreter.classes != len(manifest.output.labels):
+        raise Rejected(f"graph has {interpreter.classes} classes, the bundle {len(manifest.output.labels)} labels")
+    model = Model(folder.id, manifest, variant, interpreter)
+    model.warm_up()
+    return model
+
+
+class Champion:
+    """The model that judges (`active`) and the one that would take over at once (`warm`)."""
+
+    def __init__(self) -> None:
+        self.active: Model | None = None
+        self.warm: Model | None = None
+
+    def take(self, model: Model) -> None:
+        """Let `model` judge from now on; the one before stays warm."""
+        if self.active is not None and self.active.bundle != model.bundle:
+            self.warm = self.active
+        self.active = model
+
+    def loaded(self, bundle: str) -> Model | None:
+        """Return a bundle's model if it is in memory."""
+        return next((m for m in (self.active, self.warm) if m is not None and m.bundle == bundle), None)
