@@ -1,0 +1,1 @@
+"""Devices: enrolment, identity, presence, and what one shows of them."""

@@ -1,0 +1,1 @@
+"""The HTTP API below /api/v1, one module per noun; the registry for devices lies below /registry."""
