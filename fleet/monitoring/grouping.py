@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fleet.monitoring.causes import Diagnosis, diagnose
 from fleet.monitoring.detectors import Pool, Reading, Reference, Stream, Test, merged_tests, read
 
-SITE, DEVICE = "site", "device"
+SITE, DEVICE, LATE = "site", "device", "late"
+"""Scopes of streams. Windows that came days late go into a device's `late` stream, which pages nobody (M03)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def site_finding(streams: Mapping[StreamKey, Stream], reference: Reference) -> S
     }
     alarmed = tuple(sorted(features, key=lambda name: -readings[name].score))
     key = next(iter(over))
-    devices = tuple(sorted(k.device for k in over if k.scope == DEVICE))
+    devices = tuple(sorted(k.device for k in over if k.scope != SITE))
     diagnosis = diagnose(readings, frozenset(alarmed))
     first = min(min(features.values()), evidence.started_ms)
     return SiteFinding(key.site, key.bundle, diagnosis, devices, readings, alarmed, first, evidence.ended_ms, evidence)

@@ -4,49 +4,13 @@ import random
 
 import pytest
 
-from edge_agent.contracts.drift_score import drift_scores
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.window import Baseline, Feature, Statistics
+from edge_agent.contracts.window import Statistics
 from fleet.monitoring.causes import Cause
 from fleet.monitoring.detectors import Outcome, Pool, Reference, Stream, absorb, merged_tests
 from fleet.monitoring.evidence import Budget
 from fleet.monitoring.grouping import DEVICE, SITE, StreamKey, site_finding
-
-NAMES = {"brightness": 120.0, "contrast": 30.0, "sharpness": 12.0, "score": 0.2}
-PARTS = 50
-
-
-def baseline(seed=1, **changes):
-    rng = random.Random(seed)
-    features, calibration = [], {}
-    for name, mean in NAMES.items():
-        width = 0.05 * mean
-        edges = tuple(mean + width * (i - 4) / 2 for i in range(9))
-        blank = Feature(
-            name=name, edges=edges, origin=mean, step=width / 100, counts=(0,) * 10, mean=mean, deviation=width
-        )
-        counts = [0] * 10
-        for _ in range(5000):
-            counts[blank.bin(rng.gauss(mean, width))] += 1
-        features.append(blank.model_copy(update={"counts": tuple(counts)}))
-        calibration[name] = (0.0,)
-    made = Baseline(features=tuple(features), labels=("ok", "bad"), window_parts=PARTS, calibration=calibration)
-    scores = {name: [] for name in NAMES}
-    for _ in range(400):
-        for name, score in drift_scores(made, statistics(made, rng)).items():
-            scores[name].append(score)
-    calibration = {name: tuple(sorted(values)) for name, values in scores.items()}
-    return made.model_copy(update={"calibration": calibration, **changes})
-
-
-def statistics(made, rng, parts=PARTS, factor=1.0):
-    """A window of normal values; `factor` scales the picture's measures like a weaker lamp does."""
-    window = Statistics.empty(made)
-    for feature in made.features:
-        scale = 1.0 if feature.name == "score" else factor
-        for _ in range(parts):
-            window.tallies[feature.name].add(feature, scale * rng.gauss(feature.mean, feature.deviation))
-    return window
+from tests.simulators.production import PARTS, baseline, window
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +20,8 @@ def reference():
 
 def feed(reference, stream, rng, count, parts=PARTS, factor=1.0, start=0, threshold=1e5):
     for i in range(count):
-        window = Pool(
-            statistics(reference.baseline, rng, parts, factor), start + i * 1000, start + i * 1000 + 999, parts
-        )
-        stream, outcome = absorb(stream, window, reference, threshold)
+        piece = Pool(window(reference.baseline, rng, parts, factor), start + i * 1000, start + i * 1000 + 999, parts)
+        stream, outcome = absorb(stream, piece, reference, threshold)
     return stream, outcome
 
 
@@ -75,7 +37,7 @@ def test_small_windows_are_pooled_until_there_are_enough_parts(reference):
 
 def test_pooled_windows_equal_one_large_window(reference):
     rng = random.Random(3)
-    pieces = [statistics(reference.baseline, rng, 10) for _ in range(5)]
+    pieces = [window(reference.baseline, rng, 10) for _ in range(5)]
     whole = Statistics.empty(reference.baseline)
     stream = Stream()
     for piece in pieces:
