@@ -76,14 +76,14 @@ class Work:
     state: UpdateState
     generation: int
     seen: int
-    bundle: str | None
+    model: ModelRef | None
 
 
 def consider(work: Work, desired: Desired) -> Move:
     """Judge a desired state from the network, which may be late, repeated or replayed.
 
     An older generation than the highest seen is ignored even if the broker retained it, and so is the one at work.
-    The same bundle under a newer generation goes on (ADOPT), and so does a settled device for which no model is
+    The same release under a newer generation goes on (ADOPT), and so does a settled device for which no model is
     desired. Before the activation any other update is superseded or cancelled; after it the champion comes back first
     (ROLL_BACK), then the desired state is offered.
     """
@@ -91,7 +91,7 @@ def consider(work: Work, desired: Desired) -> Move:
         return Move.IGNORE
     if work.state in SETTLED:
         return Move.ADOPT if desired.model is None else Move.OFFER
-    if desired.model is not None and desired.model.bundle == work.bundle and work.state is not S.ROLLING_BACK:
+    if desired.model is not None and desired.model == work.model and work.state is not S.ROLLING_BACK:
         return Move.ADOPT
     if work.state in _INTERRUPTIBLE:
         return Move.CANCEL if desired.model is None else Move.SUPERSEDE
@@ -100,10 +100,11 @@ def consider(work: Work, desired: Desired) -> Move:
 
 @dataclass(frozen=True)
 class Step:
-    """The next state and why."""
+    """The next state and why; `ban` where this device must never try the bundle again."""
 
     after: UpdateState
     reason: str = ""
+    ban: bool = False
 
 
 def on_offer(desired: Desired, model: ModelRef, active: str | None, banned: Set[str]) -> Step | None:
@@ -126,7 +127,7 @@ def after_interruption(state: UpdateState, crashes: int, crashes_max: int = CRAS
     if state is not S.ACTIVATING:
         return None
     if crashes >= crashes_max:
-        return Step(S.ROLLING_BACK, f"interrupted {crashes} times while activating")
+        return Step(S.ROLLING_BACK, f"interrupted {crashes} times while activating", ban=True)
     return Step(S.READY, "interrupted while activating")
 
 
@@ -143,9 +144,10 @@ class Watch:
 def judge(watch: Watch, limits: Probation, crashes_max: int = CRASHES_MAX) -> Step | None:
     """End the probation, or None to go on watching. Silence is no proof: seconds and parts must both be reached."""
     if watch.crashes >= crashes_max:
-        return Step(S.ROLLING_BACK, f"{watch.crashes} crashes while on probation")
+        return Step(S.ROLLING_BACK, f"{watch.crashes} crashes while on probation", ban=True)
     if watch.errors > limits.errors_max:
-        return Step(S.ROLLING_BACK, f"{watch.errors} model errors while on probation, at most {limits.errors_max}")
+        reason = f"{watch.errors} model errors while on probation, at most {limits.errors_max} are allowed"
+        return Step(S.ROLLING_BACK, reason, ban=True)
     if watch.seconds >= limits.seconds and watch.parts >= limits.parts:
         return Step(S.COMMITTED, f"{watch.parts} parts, {watch.errors} model errors")
     return None
@@ -165,5 +167,5 @@ def release_allowed(release: int, floor: int) -> bool:
 
 def retry_delay(attempt: int, draw: float) -> float:
     """Return the seconds before the next try (attempt 0 is the first retry); `draw` in [0, 1) spreads a crowd."""
-    ceiling = min(300.0, 0.5 * 2.0 ** min(attempt, 16))
+    ceiling = min(60.0, 0.5 * 2.0 ** min(attempt, 16))
     return ceiling * (0.5 + draw / 2)

@@ -19,8 +19,8 @@ from tuf.api.exceptions import (
     ExpiredMetadataError,
     RepositoryError,
 )
-from tuf.api.metadata import TargetFile
-from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient.config import UpdaterConfig
+from tuf.ngclient.updater import Updater
 
 from edge_agent.contracts.archive import sync
 from edge_agent.contracts.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
@@ -73,7 +73,7 @@ class Trust:
             info = client.get_targetinfo(model.target)
             if info is None:
                 raise Rejected(f"registry: {model.target} is not signed; publish the release, then roll it out")
-            _check_custom(info, model)
+            _check_target(info.custom or {}, info.length, model)
             data = _download(client, info)
         except DownloadError as error:
             raise Unavailable(f"registry: {_chain(error)}") from error
@@ -122,17 +122,16 @@ class Trust:
             sync(path)
 
 
-def _check_custom(info: TargetFile, model: ModelRef) -> None:
-    signed = info.custom or {}
+def _check_target(signed: dict[str, Any], length: int, model: ModelRef) -> None:
     wanted = {"name": model.name, "version": model.version, "release": model.release, "bundle": model.bundle}
     for key, value in wanted.items():
         if signed.get(key) != value:
             raise Rejected(f"registry: {model.target} is signed for {key} {signed.get(key)!r}, desired is {value!r}")
-    if info.length > MAX_MANIFEST_BYTES:
-        raise Rejected(f"registry: manifest of {info.length} bytes; at most {MAX_MANIFEST_BYTES} are read")
+    if length > MAX_MANIFEST_BYTES:
+        raise Rejected(f"registry: manifest of {length} bytes; at most {MAX_MANIFEST_BYTES} are read")
 
 
-def _download(client: Updater, info: TargetFile) -> bytes:
+def _download(client: Updater, info: Any) -> bytes:
     with tempfile.TemporaryDirectory(prefix="lineside-") as folder:
         return Path(client.download_target(info, str(Path(folder, "manifest.json")))).read_bytes()
 

@@ -1,0 +1,163 @@
+"""The second half of an update: taking the model into use, watching it, and giving it back.
+
+The pointer moves only after the hot process has loaded the model and judges with it; `last_good` only after probation.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from edge_agent.clock import Clock
+from edge_agent.contracts.states import UpdateState
+from edge_agent.home import Home
+from edge_agent.install.record import InstallJournal, Record
+from edge_agent.install.slots import Slots, read_slots, write_slots
+from edge_agent.install.transitions import CRASHES_MAX, Step, Watch, judge
+
+S = UpdateState
+Send = Callable[[dict[str, Any]], None]
+
+ANSWER_S = 30.0
+REVERT_S = 5.0
+REPEAT_S = 5.0
+RESTART_S = 1.0
+"""A request is repeated this long after the hot process died: by then the supervisor has started it again."""
+
+FALLBACK_S = 60.0
+"""Deaths of the hot process within so many seconds make a committed model give way to the one before."""
+
+_POLL_S = 0.25
+
+
+class Activation:
+    """The work of READY to ROLLING_BACK, and what a settled device still minds. `send` reaches the hot process."""
+
+    def __init__(
+        self, home: Home, journal: InstallJournal, clock: Clock, send: Send, crashes_max: int = CRASHES_MAX
+    ) -> None:
+        self.home, self.crashes_max = home, crashes_max
+        self._journal, self._clock, self._send = journal, clock, send
+        self._lock = threading.Lock()
+        self._since = clock.monotonic()
+        self._asked: float | None = None
+        self._running: str | None = None
+        self._refused: str | None = None
+        self._exits: list[float] = []
+        self._exits_counted = 0
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take a message of the hot process or of the supervisor; what does not matter here is ignored."""
+        kind, now = message.get("kind"), self._clock.monotonic()
+        with self._lock:
+            if kind == "activated":
+                self._running = message.get("bundle")
+            elif kind == "activate_failed":
+                self._refused = str(message.get("reason", "no reason given"))
+            elif kind == "child_exited" and message.get("child") == "hot":
+                self._exits.append(now)
+                self._running, self._asked = None, now - REPEAT_S + RESTART_S
+
+    def entered(self, record: Record) -> None:
+        """Start the clocks of a state anew."""
+        with self._lock:
+            self._since, self._asked, self._refused = self._clock.monotonic(), None, None
+            self._exits_counted = len(self._exits)
+            if record.state is S.ACTIVATING:
+                self._running = None
+
+    def work(self, record: Record) -> Step | float:
+        """Do the work of the record's state; a number is the seconds to wait."""
+        bundle = record.bundle
+        assert bundle is not None
+        if record.state is S.READY:
+            return self._ready(bundle)
+        if record.state is S.ROLLING_BACK:
+            return self._rolling_back(record, bundle)
+        record = self._count_exits(record)
+        return self._activating(record, bundle) if record.state is S.ACTIVATING else self._probation(record, bundle)
+
+    def settle(self, record: Record) -> Step | None:
+        """Finish what a commit left to do; return a step where a committed model must give way after all."""
+        slots = read_slots(self.home)
+        if record.state is not S.COMMITTED or slots.active is None:
+            return None
+        if slots.active != slots.last_good:
+            write_slots(self.home, slots.committed())
+        if slots.active == record.bundle and slots.champion_against(slots.active) and self._keeps_dying():
+            return Step(S.ROLLING_BACK, f"{self.crashes_max} crashes within {FALLBACK_S:g} s in use", ban=True)
+        return None
+
+    def _ready(self, bundle: str) -> Step:
+        self._withdraw(bundle)
+        self._journal.begin_probation()
+        return Step(S.ACTIVATING)
+
+    def _activating(self, record: Record, bundle: str) -> Step | float:
+        with self._lock:
+            running, refused = self._running, self._refused
+        if running == bundle:
+            model = record.desired.model if record.desired else None
+            write_slots(self.home, read_slots(self.home).activated(bundle, model.release if model else 0))
+            return Step(S.PROBATION)
+        if refused is not None:
+            return Step(S.ROLLING_BACK, f"the hot process cannot load it: {refused}", ban=True)
+        if record.crashes >= self.crashes_max:
+            return Step(S.ROLLING_BACK, f"{record.crashes} crashes while activating", ban=True)
+        if self._elapsed() > ANSWER_S:
+            return Step(S.ROLLING_BACK, f"the hot process did not answer within {ANSWER_S:g} s")
+        self._ask("activate", bundle)
+        return _POLL_S
+
+    def _probation(self, record: Record, bundle: str) -> Step | float:
+        assert record.desired is not None
+        if read_slots(self.home).active != bundle:
+            return Step(S.ROLLING_BACK, "the pointer names another bundle")
+        parts, errors = self._journal.probation(bundle)
+        watch = Watch(self._elapsed(), parts, errors, record.crashes)
+        return judge(watch, record.desired.probation, self.crashes_max) or _POLL_S
+
+    def _rolling_back(self, record: Record, bundle: str) -> Step | float:
+        champion = self._withdraw(bundle).champion_against(bundle)
+        with self._lock:
+            running = self._running
+        self._ask("revert", champion)
+        if champion is None or running == champion or self._elapsed() > REVERT_S:
+            return Step(S.ROLLED_BACK, record.reason)
+        return _POLL_S
+
+    def _withdraw(self, bundle: str) -> Slots:
+        """Make sure that the pointer does not name the bundle, and return the pointer."""
+        slots = read_slots(self.home)
+        if bundle in (slots.active, slots.last_good):
+            slots = slots.reverted(bundle)
+            write_slots(self.home, slots)
+        return slots
+
+    def _count_exits(self, record: Record) -> Record:
+        with self._lock:
+            new = len(self._exits) - self._exits_counted
+            self._exits_counted = len(self._exits)
+        for _ in range(new):
+            record = self._journal.crashed(record)
+        return record
+
+    def _keeps_dying(self) -> bool:
+        now = self._clock.monotonic()
+        with self._lock:
+            self._exits = [moment for moment in self._exits if now - moment <= FALLBACK_S]
+            self._exits_counted = min(self._exits_counted, len(self._exits))
+            return len(self._exits) >= self.crashes_max
+
+    def _ask(self, kind: str, bundle: str | None) -> None:
+        """Send the request, and again where the hot process died meanwhile or stays silent."""
+        now = self._clock.monotonic()
+        with self._lock:
+            if self._asked is not None and now - self._asked < REPEAT_S:
+                return
+            self._asked = now
+        self._send({"to": "hot", "kind": kind, "bundle": bundle})
+
+    def _elapsed(self) -> float:
+        return self._clock.monotonic() - self._since
