@@ -1,0 +1,1 @@
+"""Inspection by picture: the network, its training, its export and its measures."""

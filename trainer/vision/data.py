@@ -1,0 +1,171 @@
+"""Pictures on their way into training: already preprocessed, in memory, or in TFRecord files.
+
+Preprocessing itself happens in `edge_agent.contracts.preprocess` alone.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.preprocess import crop, decode, model_input
+from edge_agent.contracts.recipe import Colour, Recipe
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Labelled pictures as the model sees them.
+
+    `images` (n, H, W, C) uint8; `labels` (n,) int64, index into `recipe.labels.names`; `parts` names the physical part
+    of each picture; `masks` (n, H, W) uint8, 1 = defect; `masked` (n,) bool says for which pictures the mask is
+    known. A good picture's mask is known to be empty.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    parts: tuple[str, ...]
+    masks: npt.NDArray[np.uint8]
+    masked: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Pictures:
+        """Return the pictures that a mask or an index array of the first axis chooses."""
+        places = np.arange(len(self))[chosen]
+        return Pictures(
+            self.images[places],
+            self.labels[places],
+            tuple(self.parts[place] for place in places),
+            self.masks[places],
+            self.masked[places],
+        )
+
+    def of_parts(self, parts: Iterable[str]) -> Pictures:
+        """Return all pictures of the named parts."""
+        wanted = set(parts)
+        return self.subset(np.asarray([part in wanted for part in self.parts], bool))
+
+
+def mask_input(mask: npt.NDArray[np.uint8] | None, recipe: Recipe) -> npt.NDArray[np.uint8]:
+    """Bring a mask (rows, columns), above 127 = defect, to the model's input size; 1 where a pixel is touched.
+
+    None gives an empty mask. Area averaging, so that a defect smaller than a pixel of the input is not lost.
+    """
+    size = (recipe.network.height, recipe.network.width)
+    if mask is None:
+        return np.zeros(size, np.uint8)
+    defective = (crop(mask[:, :, None], recipe.camera.crop)[:, :, 0] > 127).astype(np.float32)
+    shares = cv2.resize(defective, size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(shares > 0.1, np.uint8)
+
+
+def join(
+    rows: Sequence[tuple[npt.NDArray[np.uint8], str, str, npt.NDArray[np.uint8] | None]], recipe: Recipe
+) -> Pictures:
+    """Join rows of (model input, label, part, original mask or None). Raises Rejected for an unknown label."""
+    names = recipe.labels.names
+    unknown = sorted({label for _, label, _, _ in rows} - set(names))
+    if unknown:
+        raise Rejected(f"label '{unknown[0]}' is not in the recipe ({', '.join(names)}); add it there or correct it")
+    if not rows:
+        raise Rejected("no pictures were given; at least one is needed")
+    labels = np.asarray([names.index(label) for _, label, _, _ in rows], np.int64)
+    masks = np.stack([mask_input(mask, recipe) for _, _, _, mask in rows])
+    return Pictures(
+        np.stack([image for image, _, _, _ in rows]),
+        labels,
+        tuple(part for _, _, part, _ in rows),
+        masks,
+        (labels == 0) | (masks.sum(axis=(1, 2)) > 0),
+    )
+
+
+def load_folder(folder: Path, recipe: Recipe) -> Pictures:
+    """Read a folder with `labels.csv` (columns image, mask, part, label). Raises Rejected naming the bad row."""
+    try:
+        with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
+            table = list(csv.DictReader(file))
+        return join([_read_row(folder, row, recipe) for row in table], recipe)
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise Rejected(f"{folder}: not a folder of labelled pictures ({error}); see the documentation") from error
+
+
+def _read_row(
+    folder: Path, row: dict[str, str], recipe: Recipe
+) -> tuple[npt.NDArray[np.uint8], str, str, npt.NDArray[np.uint8] | None]:
+    image = model_input(decode((folder / row["image"]).read_bytes(), recipe.camera.colour), recipe)
+    mask = decode((folder / row["mask"]).read_bytes(), Colour.GREY)[:, :, 0] if row.get("mask") else None
+    return image, row["label"], row["part"], mask
+
+
+def write_records(pictures: Pictures, path: Path) -> None:
+    """Write a TFRecord file: features `image` and `mask` (raw bytes), `masked`, `label` (int64), `part`."""
+    import tensorflow as tf
+
+    def raw(data: bytes) -> Any:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
+
+    def number(value: int) -> Any:
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for place in range(len(pictures)):
+            feature = {
+                "image": raw(pictures.images[place].tobytes()),
+                "mask": raw(pictures.masks[place].tobytes()),
+                "masked": number(int(pictures.masked[place])),
+                "label": number(int(pictures.labels[place])),
+                "part": raw(pictures.parts[place].encode()),
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+
+
+def read_records(paths: Sequence[Path], recipe: Recipe, channels: int) -> Pictures:
+    """Read what `write_records` wrote. Raises Rejected when the pictures are not of the recipe's size."""
+    import tensorflow as tf
+
+    spec = {
+        **{name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "mask", "part")},
+        **{name: tf.io.FixedLenFeature([], tf.int64) for name in ("masked", "label")},
+    }
+    records = tf.data.TFRecordDataset([str(path) for path in paths])
+    rows = [tf.io.parse_single_example(record, spec) for record in records]
+    height, width = recipe.network.height, recipe.network.width
+    if not rows:
+        raise Rejected(f"{', '.join(map(str, paths))}: no pictures in it; at least one is needed")
+    try:
+        images = [np.frombuffer(r["image"].numpy(), np.uint8).reshape(height, width, channels) for r in rows]
+        masks = [np.frombuffer(r["mask"].numpy(), np.uint8).reshape(height, width) for r in rows]
+    except ValueError as error:
+        raise Rejected(f"{paths[0]}: pictures are not {height}x{width}x{channels} as the recipe says") from error
+    return Pictures(
+        np.stack(images),
+        np.asarray([r["label"].numpy() for r in rows], np.int64),
+        tuple(r["part"].numpy().decode() for r in rows),
+        np.stack(masks),
+        np.asarray([r["masked"].numpy() for r in rows], bool),
+    )
+
+
+def batches(pictures: Pictures, order: npt.NDArray[np.int64], batch: int) -> Any:
+    """Return a tf.data.Dataset of whole batches in the given order: `images`, `labels`, `masks`, `masked`."""
+    import tensorflow as tf
+
+    arrays = {
+        "images": pictures.images,
+        "labels": pictures.labels.astype(np.int32),
+        "masks": pictures.masks,
+        "masked": pictures.masked.astype(np.float32),
+    }
+    held = {name: tf.constant(array) for name, array in arrays.items()}
+    places = tf.data.Dataset.from_tensor_slices(order).batch(batch, drop_remainder=True)
+    return places.map(lambda chosen: {name: tf.gather(array, chosen) for name, array in held.items()}).prefetch(2)

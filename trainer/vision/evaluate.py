@@ -1,0 +1,93 @@
+"""How good the answers are: rules on arrays, without a framework.
+
+`scores` are probabilities of "defective", `defective` says what is true.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.scores import heatmap_peak
+
+Bools = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.float64]
+
+
+def auroc(scores: Scores, defective: Bools) -> float:
+    """Return the chance that a defective one scores higher than a good one, ties counting half; NaN without both."""
+    bad, good = scores[defective], np.sort(scores[~defective])
+    if len(bad) == 0 or len(good) == 0:
+        return math.nan
+    below = np.searchsorted(good, bad, "left") + np.searchsorted(good, bad, "right")
+    return float(below.sum() / (2 * len(bad) * len(good)))
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What two thresholds do to parts. Shares are NaN where there is nothing to share among.
+
+    `recall`: defective ones not accepted (rejected or seen by a person). `escape` = 1 - recall.
+    `overkill`: good ones rejected. `review`: share of all that a person sees.
+    """
+
+    recall: float
+    escape: float
+    overkill: float
+    review: float
+    defective: int
+    good: int
+
+
+def rates(scores: Scores, defective: Bools, accept_below: float, reject_above: float) -> Rates:
+    """Count what the thresholds do; see Rates."""
+    bad, good = scores[defective], scores[~defective]
+    escape = _share(bad < accept_below)
+    unsure = (scores >= accept_below) & (scores < reject_above)
+    return Rates(1 - escape, escape, _share(good >= reject_above), _share(unsure), len(bad), len(good))
+
+
+def _share(hits: Bools) -> float:
+    return float(hits.mean()) if len(hits) else math.nan
+
+
+def peak_hits(
+    peaks: Sequence[tuple[float, float]],
+    masks: npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8]],
+    widen: float = 0.05,
+) -> Bools:
+    """Say for each picture whether its peak lies in its mask (rows, columns; above 0 = defect).
+
+    Peaks are (x, y) as fractions of width and height. The masks are widened by `widen` of the picture's width and
+    height on each side. An empty mask is never hit.
+    """
+    return np.asarray([_hit(peak, mask, widen) for peak, mask in zip(peaks, masks, strict=True)], bool)
+
+
+def _hit(peak: tuple[float, float], mask: npt.NDArray[np.uint8], widen: float) -> bool:
+    rows, columns = mask.shape
+    reach = (2 * max(round(widen * columns), 0) + 1, 2 * max(round(widen * rows), 0) + 1)
+    wide = cv2.dilate((mask > 0).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, reach))
+    row, column = min(int(peak[1] * rows), rows - 1), min(int(peak[0] * columns), columns - 1)
+    return bool(wide[row, column])
+
+
+def heatmap_hit_rate(
+    heatmaps: npt.NDArray[np.float32], masks: npt.NDArray[np.uint8], chosen: Bools, widen: float = 0.05
+) -> float:
+    """Return the share of the `chosen` pictures (defective, mask known) whose heatmap peaks in the widened mask.
+
+    heatmaps (n, rows, columns), masks (n, H, W), chosen (n,). NaN when none is chosen.
+    """
+    places = np.flatnonzero(chosen)
+    return _share(peak_hits([heatmap_peak(heatmaps[i]) for i in places], [masks[i] for i in places], widen))
+
+
+def confusion(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
+    """Return counts (classes, classes): row = true label, column = predicted label."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
