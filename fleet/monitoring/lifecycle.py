@@ -30,10 +30,19 @@ class Mode(str, Enum):
 
 
 class TicketPolicy(Strict):
-    """How findings become tickets. `cooldown_ms` starts when a ticket of the same kind ended."""
+    """How findings become tickets.
+
+    `cooldown_ms` starts when a ticket of the same cause at the same site ended. A model serves many sites, so findings
+    of one cause join one ticket, unless `site_groups` (group → sites) keeps some sites apart.
+    """
 
     mode: Mode = Mode.ASSISTED
     cooldown_ms: int = 24 * 3600 * 1000
+    site_groups: dict[str, tuple[str, ...]] = {}
+
+    def group(self, site: str) -> str:
+        """Return the group of a site, `all` where none is set."""
+        return next((group for group, sites in self.site_groups.items() if site in sites), "all")
 
 
 LIVE = frozenset({TicketState.OPEN, TicketState.APPROVED, TicketState.CLAIMED})
@@ -56,7 +65,8 @@ class TicketHead:
     id: str
     state: TicketState
     model: str
-    site: str
+    group: str
+    sites: frozenset[str]
     cause: Cause
     changed_ms: int
 
@@ -89,17 +99,17 @@ def after(state: TicketState, action: str, cause: Cause) -> TicketState:
     raise Rejected(f"the ticket is {state.value}; '{action}' needs one that is {wanted}")
 
 
-def matching(tickets: Iterable[TicketHead], model: str, site: str, cause: Cause) -> TicketHead | None:
+def matching(tickets: Iterable[TicketHead], model: str, group: str, cause: Cause) -> TicketHead | None:
     """Return the live ticket that a finding belongs to, if there is one."""
-    same = [t for t in tickets if (t.model, t.site, t.cause) == (model, site, cause) and t.state in LIVE]
+    same = [t for t in tickets if (t.model, t.group, t.cause) == (model, group, cause) and t.state in LIVE]
     return min(same, key=lambda ticket: ticket.id, default=None)
 
 
 def cooling_until(tickets: Iterable[TicketHead], model: str, site: str, cause: Cause, policy: TicketPolicy) -> int:
-    """Return the time (ms) before which no further ticket of this kind opens; 0 if there never was one."""
+    """Return the time (ms) before which this cause at this site opens no further ticket; 0 if it never had one."""
     ended = [
         ticket.changed_ms + policy.cooldown_ms
         for ticket in tickets
-        if (ticket.model, ticket.site, ticket.cause) == (model, site, cause) and ticket.state not in LIVE
+        if (ticket.model, ticket.cause) == (model, cause) and site in ticket.sites and ticket.state not in LIVE
     ]
     return max(ended, default=0)

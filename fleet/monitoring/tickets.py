@@ -25,13 +25,13 @@ _NOTE_LENGTH = 500
 
 
 def follow(session: Session, finding: Finding, policy: TicketPolicy, now: int) -> Ticket | None:
-    """Give an open finding its ticket: the live one of its kind, or a new one unless that kind cools down.
+    """Give an open finding its ticket: the live one of its kind, or a new one unless that kind cools down there.
 
-    While the ticket is live, its evidence follows the finding.
+    While the ticket is live, its evidence follows its findings.
     """
-    cause = Cause(finding.cause)
-    heads = _heads(session, finding.model, finding.site)
-    live = matching(heads, finding.model, finding.site, cause)
+    cause, group = Cause(finding.cause), policy.group(finding.site)
+    heads = _heads(session, finding.model, cause)
+    live = matching(heads, finding.model, group, cause)
     if live is not None:
         ticket = session.get_one(Ticket, live.id)
     elif now < cooling_until(heads, finding.model, finding.site, cause, policy):
@@ -39,7 +39,7 @@ def follow(session: Session, finding: Finding, policy: TicketPolicy, now: int) -
     else:
         ticket = _opened(session, finding, cause, policy, now)
     finding.ticket = ticket.id
-    ticket.evidence = _evidence(finding, ticket)
+    ticket.evidence = _evidence(ticket.evidence.get("findings", []), finding)
     session.flush()
     return ticket
 
@@ -51,6 +51,7 @@ def _opened(session: Session, finding: Finding, cause: Cause, policy: TicketPoli
         cause=cause.value,
         mode=policy.mode.value,
         site=finding.site,
+        site_group=policy.group(finding.site),
         model=finding.model,
         version=finding.version,
         bundle=finding.bundle,
@@ -63,25 +64,46 @@ def _opened(session: Session, finding: Finding, cause: Cause, policy: TicketPoli
     return ticket
 
 
-def _evidence(finding: Finding, ticket: Ticket) -> dict[str, Any]:
-    earlier = ticket.evidence.get("first_ms", finding.first_ms)
-    return {
+def _evidence(known: list[dict[str, Any]], finding: Finding) -> dict[str, Any]:
+    """Return the evidence of all findings of a ticket, this one brought up to date; the first one leads."""
+    one = {
         "finding": finding.id,
+        "site": finding.site,
         "text": finding.text,
         "devices": finding.devices,
         "features": finding.features,
         "charts": finding.charts,
         "windows": finding.windows,
         "parts": finding.parts,
-        "first_ms": min(earlier, finding.first_ms),
+        "first_ms": finding.first_ms,
         "last_ms": finding.last_ms,
+    }
+    places = {item["finding"]: item for item in known} | {finding.id: one}
+    items = list(places.values())
+    return {
+        "findings": items,
+        "text": items[0]["text"],
+        "sites": sorted({item["site"] for item in items}),
+        "devices": sorted({device for item in items for device in item["devices"]}),
+        "windows": sum(item["windows"] for item in items),
+        "parts": sum(item["parts"] for item in items),
+        "first_ms": min(item["first_ms"] for item in items),
+        "last_ms": max(item["last_ms"] for item in items),
     }
 
 
-def _heads(session: Session, model: str, site: str) -> list[TicketHead]:
-    rows = session.scalars(select(Ticket).where(Ticket.model == model, Ticket.site == site))
+def _heads(session: Session, model: str, cause: Cause) -> list[TicketHead]:
+    rows = session.scalars(select(Ticket).where(Ticket.model == model, Ticket.cause == cause.value))
     return [
-        TicketHead(row.id, TicketState(row.state), row.model, row.site, Cause(row.cause), row.changed_ms)
+        TicketHead(
+            row.id,
+            TicketState(row.state),
+            row.model,
+            row.site_group,
+            frozenset(row.evidence.get("sites", [row.site])),
+            Cause(row.cause),
+            row.changed_ms,
+        )
         for row in rows
     ]
 
@@ -142,6 +164,7 @@ def as_json(ticket: Ticket) -> dict[str, Any]:
         "cause": ticket.cause,
         "mode": ticket.mode,
         "site": ticket.site,
+        "sites": ticket.evidence.get("sites", [ticket.site]),
         "model": ticket.model,
         "version": ticket.version,
         "bundle": ticket.bundle,

@@ -82,16 +82,17 @@ class Finding(Base):
 
 
 class Ticket(Base):
-    """A request to train again, with its evidence; one live ticket per (model, site, cause)."""
+    """A request to train again, with its evidence; one live ticket per (model, group of sites, cause)."""
 
     __tablename__ = "tickets"
-    __table_args__ = (Index("ix_tickets_model_site_cause", "model", "site", "cause"),)
+    __table_args__ = (Index("ix_tickets_model_site_group_cause", "model", "site_group", "cause"),)
 
     id: Mapped[Name] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(10), index=True)
     cause: Mapped[str] = mapped_column(String(14))
     mode: Mapped[str] = mapped_column(String(10))
     site: Mapped[Name]
+    site_group: Mapped[Name]
     model: Mapped[Name]
     version: Mapped[Name]
     bundle: Mapped[Sha]

@@ -52,18 +52,24 @@ def test_automatic_mode_never_approves_light_or_focus(mode):
     assert (first_state(Cause.DATA, policy) is S.APPROVED) == (mode is Mode.AUTOMATIC)
 
 
-def head(ticket="t1", state=S.OPEN, site="north", cause=Cause.LIGHTING, changed=1000):
-    return TicketHead(ticket, state, "surface", site, cause, changed)
+def head(ticket="t1", state=S.OPEN, group="all", cause=Cause.LIGHTING, changed=1000, sites=("north",)):
+    return TicketHead(ticket, state, "surface", group, frozenset(sites), cause, changed)
 
 
 def test_same_kind_joins_the_live_ticket():
-    assert matching([head()], "surface", "north", Cause.LIGHTING) == head()
-    for other in (head(site="south"), head(cause=Cause.DATA), head(state=S.SERVED)):
-        assert matching([other], "surface", "north", Cause.LIGHTING) is None
+    assert matching([head()], "surface", "all", Cause.LIGHTING) == head()
+    for other in (head(group="asia"), head(cause=Cause.DATA), head(state=S.SERVED)):
+        assert matching([other], "surface", "all", Cause.LIGHTING) is None
 
 
-def test_cooldown_counts_from_the_last_end_of_the_same_kind():
+def test_sites_are_one_group_unless_kept_apart():
+    policy = TicketPolicy(site_groups={"asia": ("pune", "osaka")})
+    assert [policy.group(site) for site in ("pune", "north", "osaka")] == ["asia", "all", "asia"]
+
+
+def test_cooldown_counts_from_the_last_end_of_the_same_cause_at_the_same_site():
     policy = TicketPolicy(cooldown_ms=50)
-    ended = [head("t1", S.SERVED, changed=100), head("t2", S.DISMISSED, changed=300), head("t3", site="south")]
+    ended = [head("t1", S.SERVED, changed=100), head("t2", S.DISMISSED, changed=300), head("t3", sites=("south",))]
     assert cooling_until(ended, "surface", "north", Cause.LIGHTING, policy) == 350
+    assert cooling_until(ended, "surface", "south", Cause.LIGHTING, policy) == 0
     assert cooling_until(ended, "surface", "north", Cause.DATA, policy) == 0

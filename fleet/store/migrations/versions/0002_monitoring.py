@@ -91,6 +91,7 @@ def upgrade() -> None:
     sa.Column('cause', sa.String(length=14), nullable=False),
     sa.Column('mode', sa.String(length=10), nullable=False),
     sa.Column('site', sa.String(length=63), nullable=False),
+    sa.Column('site_group', sa.String(length=63), nullable=False),
     sa.Column('model', sa.String(length=63), nullable=False),
     sa.Column('version', sa.String(length=63), nullable=False),
     sa.Column('bundle', sa.String(length=64), nullable=False),
@@ -103,7 +104,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tickets'))
     )
     with op.batch_alter_table('tickets', schema=None) as batch_op:
-        batch_op.create_index('ix_tickets_model_site_cause', ['model', 'site', 'cause'], unique=False)
+        batch_op.create_index('ix_tickets_model_site_group_cause', ['model', 'site_group', 'cause'], unique=False)
         batch_op.create_index(batch_op.f('ix_tickets_state'), ['state'], unique=False)
 
 
@@ -111,7 +112,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table('tickets', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_tickets_state'))
-        batch_op.drop_index('ix_tickets_model_site_cause')
+        batch_op.drop_index('ix_tickets_model_site_group_cause')
 
     op.drop_table('tickets')
     with op.batch_alter_table('images', schema=None) as batch_op:
