@@ -21,6 +21,8 @@ from trainer.components.split import asked_for, assign
 from trainer.pipeline.step import Context
 from trainer.vision.data import mask_input
 
+PICTURES = "pictures"
+"""`pictures.json` says of each picture that is used where it lies: folder number, image, part, label, split."""
 _SHARD = 1000
 _EXTENSIONS = {"png": (".png",), "jpeg": (".jpg", ".jpeg"), "bmp": (".bmp",), "tiff": (".tif", ".tiff")}
 Listed = Mapping[str, Any]
@@ -48,6 +50,7 @@ def example_gen(
     split = _splits(rows, settings, shares, kept, salt)
     bad: list[dict[str, Any]] = list(listing["bad"])
     counts: Counter[str] = Counter()
+    used: list[dict[str, Any]] = []
     for name in SPLITS:
         chosen = [row for row in rows if split[row["part"]] == name]
         for number, start in enumerate(range(0, len(chosen), _SHARD)):
@@ -57,13 +60,19 @@ def example_gen(
             total = -(-len(chosen) // _SHARD)
             write_shard(good, examples / f"Split-{name}" / f"data_tfrecord-{number:05d}-of-{total:05d}")
             counts[f"pictures.{name}"] += len(good)
+            used += _used(piece, {example.texts["sha256"] for example in good}, name)
     _check_bad(bad, len(rows) + len(listing["bad"]), max_bad, sum(counts[f"pictures.{n}"] for n in SPLITS))
     parts = {
         part: {"split": split[part], "label": label} for part, label in sorted(_part_labels(rows, settings).items())
     }
-    (examples / "parts.json").write_text(json.dumps(parts, indent=0, sort_keys=True), encoding="utf-8")
-    (examples / "quarantine.json").write_text(json.dumps(bad, indent=1, sort_keys=True), encoding="utf-8")
+    for file, content in (("parts", parts), ("quarantine", bad), (PICTURES, used)):
+        (examples / f"{file}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
     return {"examples": _properties(counts, split, bad, repeated)}
+
+
+def _used(rows: Sequence[Listed], good: set[str], split: str) -> list[dict[str, Any]]:
+    names = ("folder", "image", "part", "label", "sha256")
+    return [{**{name: row[name] for name in names}, "split": split} for row in rows if row["sha256"] in good]
 
 
 def _without_repeats(rows: Sequence[Listed]) -> tuple[list[Listed], int]:

@@ -1,0 +1,65 @@
+"""Converter: the blessed model becomes a bundle of measured variants; conversions run in child processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.bundle import Sources
+from edge_agent.contracts.recipe import Recipe
+from trainer.components.example_gen import PICTURES
+from trainer.pipeline.step import Context
+
+
+def converter(
+    model: Path,
+    examples: Path,
+    blessing: Path,
+    bundle: Path,
+    recipe: Mapping[str, Any],
+    variants: str,
+    version: str,
+    release: int,
+    sources: Mapping[str, str],
+    folders: Sequence[str],
+    context: Context,
+) -> dict[str, Any]:
+    """Convert, measure, choose and pack.
+
+    Training pictures calibrate the integer variants, held-out ones (eval and test) say what each variant is worth;
+    both are read from their original files in `folders`. Raises Rejected when no variant passes.
+    """
+    from converter.convert import Options, convert
+
+    settings = Recipe.model_validate(recipe)
+    calibration, held_out = context.scratch / "calibration.csv", context.scratch / "held-out.csv"
+    write_table(examples, folders, ("train",), calibration)
+    write_table(examples, folders, ("eval", "test"), held_out)
+    chosen = {"variants": tuple(name.strip() for name in variants.split(",") if name.strip())} if variants else {}
+    options = Options(version=version, release=release, sources=Sources(**sources), force=True, **chosen)
+
+    def progress(share: float, text: str) -> None:
+        context.progress(text, share)
+
+    out = context.scratch / "conversion"
+    shutil.rmtree(out, ignore_errors=True)
+    made = convert(model / "saved_model", settings, calibration, held_out, out, options, progress)
+    shutil.copytree(made.bundle, bundle, dirs_exist_ok=True)
+    failed = [f"{one.id} {one.status}: {one.reason}" for one in made.variants if one.status != "passed"]
+    properties = {"bundle": made.bundle_id, "chosen": made.chosen, "version": version, "release": release}
+    return {"bundle": {**properties, "variants": json.dumps(list(made.rows)), "reasons": [made.why, *failed]}}
+
+
+def write_table(examples: Path, folders: Sequence[str], splits: Sequence[str], target: Path) -> None:
+    """Write a `labels.csv`-like table of the splits' original pictures, by absolute path."""
+    used = json.loads((examples / f"{PICTURES}.json").read_text(encoding="utf-8"))
+    with target.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(("image", "part", "label"))
+        for row in used:
+            if row["split"] in splits:
+                table.writerow((str(Path(folders[row["folder"]]).resolve() / row["image"]), row["part"], row["label"]))

@@ -1,0 +1,76 @@
+"""Pusher: a blessed bundle goes to its places, whole, and only then becomes the latest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.errors import Rejected
+from trainer.components import history
+from trainer.components.evaluator import METRICS
+from trainer.components.fleet_command import publish
+from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.step import Context
+
+FILE = "pushed.json"
+
+
+def pusher(
+    bundle: Path,
+    blessing: Path,
+    infra_blessing: Path,
+    evaluation: Path,
+    model: Path,
+    examples: Path,
+    data: Path,
+    pushed: Path,
+    fleet_home: str,
+    root: str,
+    context: Context,
+) -> dict[str, Any]:
+    """Copy the bundle to `root/pushed/<name>/<version>`, publish it to the fleet if there is one, name it the latest.
+
+    Both blessings are inputs because a step whose blessing was refused is not run. Artifacts' folders are named by
+    their digests. Raises Rejected when the version exists with other content, Unavailable when the fleet is away.
+    """
+    manifest = BundleFolder(bundle).open()
+    identity = BundleFolder(bundle).id
+    target = Path(root) / "pushed" / manifest.name / manifest.version
+    context.progress(f"{manifest.name} {manifest.version}", None)
+    place(bundle, target)
+    if fleet_home:
+        publish(target, Path(fleet_home))
+    metrics = json.loads((evaluation / METRICS).read_text(encoding="utf-8"))
+    entry = history.Blessed(
+        model=manifest.name,
+        version=manifest.version,
+        release=manifest.release,
+        bundle=identity,
+        data=data.name,
+        examples=examples.name,
+        model_digest=model.name,
+        evaluation=evaluation.name,
+        eval=metrics["part"],
+    )
+    history.add(Path(root), entry)
+    what = {"model": entry.model, "version": entry.version, "release": entry.release, "bundle": identity}
+    write_atomically(pushed / FILE, json.dumps(what, indent=1, sort_keys=True).encode())
+    return {"pushed": {**what, "reasons": [f"{manifest.name} {manifest.version} is the latest"]}}
+
+
+def place(bundle: Path, target: Path) -> None:
+    """Put the bundle where it belongs, whole or not at all; the same bundle may be there already."""
+    if target.is_dir():
+        known = BundleFolder(target)
+        if known.id == BundleFolder(bundle).id and not known.problems():
+            return
+        if known.id != BundleFolder(bundle).id:
+            raise Rejected(f"{target} holds another bundle ({known.id[:12]}); give a new --version")
+        shutil.rmtree(target)
+    unfinished = target.with_name(f".{target.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(bundle, unfinished)
+    unfinished.rename(target)

@@ -1,0 +1,113 @@
+"""Trainer: the recipe's network, trained on the transformed examples; killed and run again, it goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.recipe import Colour, Recipe
+from trainer.components.examples import pictures
+from trainer.components.transform import LABEL, apply
+from trainer.pipeline.step import Context
+from trainer.vision.data import Pictures
+
+HISTORY, RECIPE = "training.json", "recipe.json"
+
+
+def trainer(
+    examples: Path,
+    transform_graph: Path,
+    warm_start: Path | None,
+    model: Path,
+    recipe: Mapping[str, Any],
+    context: Context,
+) -> dict[str, Any]:
+    """Train and write the Model: `saved_model/`, `model.weights.h5`, `recipe.json` and the curve in `training.json`.
+
+    Checkpoints lie in the context's scratch folder, which outlives a crash. `warm_start` is a former Model; one of
+    another shape is not used, which is said.
+    """
+    from trainer.vision.export import export
+    from trainer.vision.training import Epoch, train
+
+    settings = Recipe.model_validate(recipe)
+    context.progress("reading the examples", None)
+    training = load_pictures(examples, transform_graph, "train", settings)
+    held_out = load_pictures(examples, transform_graph, "eval", settings)
+    weights, remark = _weights(warm_start, settings)
+    curve = _Curve(context.scratch / "epochs.jsonl")
+
+    def progress(epoch: Epoch) -> None:
+        curve.add(asdict(epoch))
+        shown = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
+        context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{shown}", epoch.number / epoch.of)
+
+    checkpoints = context.scratch / "checkpoints"
+    evaluation = held_out if len(held_out) else None
+    result = train(training, evaluation, settings, settings.network.seed, checkpoints, progress, weights)
+    context.progress("exporting", 1.0)
+    export(result.network, settings, model)
+    history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": weights is not None}
+    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
+    (model / RECIPE).write_text(json.dumps(dict(recipe), indent=1, sort_keys=True), encoding="utf-8")
+    reasons = [remark] if remark else []
+    if result.resumed_from:
+        reasons.append(f"went on after epoch {result.resumed_from}")
+    properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}
+    return {"model": {**properties, "warm_started": weights is not None}}
+
+
+def load_pictures(examples: Path, transform_graph: Path, split: str, recipe: Recipe) -> Pictures:
+    """Read a split and number its labels with the transform graph. Raises Rejected for a label it does not know."""
+    shape = (recipe.network.height, recipe.network.width, 1 if recipe.camera.colour is Colour.GREY else 3)
+    found = pictures(examples, split, shape)
+    if not len(found.images):
+        return Pictures(found.images, found.columns["masked"].astype("int64"), (), found.masks, found.columns["masked"])
+    labels = apply(transform_graph, found.columns)[LABEL]
+    if (labels < 0).any():
+        raise Rejected(f"split {split} holds a label that the transform graph does not know; validate the examples")
+    return Pictures(found.images, labels, found.texts("part"), found.masks, found.columns["masked"].astype(bool))
+
+
+def _weights(warm_start: Path | None, recipe: Recipe) -> tuple[Path | None, str]:
+    from trainer.vision.export import WEIGHTS
+
+    if warm_start is None:
+        return None, ""
+    former = Recipe.model_validate_json((warm_start / RECIPE).read_text(encoding="utf-8"))
+    same = network_shape(former) == network_shape(recipe)
+    return (warm_start / WEIGHTS, "") if same else (None, "trained from scratch: the former model has another shape")
+
+
+def network_shape(recipe: Recipe) -> tuple[Any, ...]:
+    """Return what two recipes must share for the weights of one to fit the other's network."""
+    network = recipe.network
+    size = (network.height, network.width, network.backbone, network.embedding)
+    return (*size, recipe.camera.colour, recipe.labels.names)
+
+
+class _Curve:
+    """The finished epochs in a file, so that a training that goes on has its whole curve."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, epoch: dict[str, Any]) -> None:
+        finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in epoch.items()}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(finite) + "\n")
+
+    def epochs(self) -> list[dict[str, Any]]:
+        if not self._path.is_file():
+            return []
+        found: dict[int, dict[str, Any]] = {}
+        for line in self._path.read_text(encoding="utf-8").splitlines():
+            if line.endswith("}"):
+                epoch = json.loads(line)
+                found[epoch["number"]] = epoch
+        return [found[number] for number in sorted(found)]

@@ -1,0 +1,142 @@
+"""What `--set KEY=VALUE` can change: the recipe's own keys, and how the steps work."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.recipe import Recipe, load_recipe
+from edge_agent.contracts.strict import Strict, parse
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+_SHORT = {
+    "epochs": "network.epochs",
+    "batch": "network.batch",
+    "seed": "network.seed",
+    "max_bad": "example_gen.max_bad",
+    "variants": "converter.variants",
+}
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ExampleGenSettings(Strict):
+    """Reading the data: share of bad pictures that is tolerated, shares of parts held out, salt of the split's hash."""
+
+    max_bad: Share = 0.001
+    eval_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.2
+    test_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.2
+    salt: str = ""
+
+
+class SchemaGenSettings(Strict):
+    """`schema_file` is the path of a reviewed schema (text form); empty = infer one."""
+
+    schema_file: str = ""
+
+
+class TrainerSettings(Strict):
+    """`warm_start` begins with the weights of the latest blessed model."""
+
+    warm_start: bool = False
+
+
+class ConverterSettings(Strict):
+    """Variants to make, comma-separated; empty = all that the converter knows."""
+
+    variants: str = ""
+
+
+class InfraValidatorSettings(Strict):
+    """Share of pictures whose answer may change sides on the device, slowest median, threads."""
+
+    flipped_max: Share = 0.05
+    p50_ms: Annotated[float, Field(gt=0)] = 200.0
+    threads: Annotated[int, Field(ge=1)] = 2
+
+
+class PusherSettings(Strict):
+    """`fleet_home` = publish to that fleet, too."""
+
+    fleet_home: str = ""
+
+
+class Settings(Strict):
+    """How the steps work, one group a step."""
+
+    example_gen: ExampleGenSettings = ExampleGenSettings()
+    schema_gen: SchemaGenSettings = SchemaGenSettings()
+    trainer: TrainerSettings = TrainerSettings()
+    converter: ConverterSettings = ConverterSettings()
+    infra_validator: InfraValidatorSettings = InfraValidatorSettings()
+    pusher: PusherSettings = PusherSettings()
+    metadata_url: str = ""
+
+
+def find_recipe(name: str) -> Path:
+    """Return the path of a recipe: a file, or the name of one that ships with Lineside. Raises ConfigError."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = RECIPES / f"{name}.yaml"
+    if shipped.is_file():
+        return shipped
+    known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+    raise ConfigError(f"recipe '{name}': no such file, and Lineside ships {known}; give one of these")
+
+
+def load(recipe: str, assignments: Sequence[str]) -> tuple[Recipe, Settings]:
+    """Read the recipe and apply `KEY=VALUE` settings to it and to the steps' settings.
+
+    Raises ConfigError naming the nearest key for an unknown one.
+    """
+    base = load_recipe(find_recipe(recipe)).model_dump(mode="json")
+    settings: dict[str, Any] = {}
+    for text in assignments:
+        key, value = _assignment(text)
+        target = base if key.split(".")[0] in Recipe.model_fields else settings
+        _put(target, key.split("."), value)
+    return parse(Recipe, base, f"recipe {recipe} with --set"), parse(Settings, settings, "--set")
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set {text}: expected KEY=VALUE, such as epochs=5")
+    key = _SHORT.get(key, key)
+    if key not in set(known_keys()):
+        near = difflib.get_close_matches(key, [*_SHORT, *known_keys()], n=1, cutoff=0.4)
+        hint = f"did you mean '{near[0]}'?" if near else "see docs/config.md"
+        raise ConfigError(f"--set {text}: unknown key '{key}'; {hint}")
+    try:
+        return key, yaml.safe_load(value) if value else ""
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: the value is not YAML; put it in quotes") from error
+
+
+def known_keys() -> list[str]:
+    """Return every key that can be set, in dotted form."""
+    return [*_keys(Recipe), *_keys(Settings)]
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found += _keys(inner, f"{prefix}{name}.")
+        else:
+            found.append(f"{prefix}{name}")
+    return found
+
+
+def _put(target: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for level in path[:-1]:
+        target = target.setdefault(level, {})
+    target[path[-1]] = value
