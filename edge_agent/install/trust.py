@@ -19,7 +19,6 @@ from tuf.api.exceptions import (
     ExpiredMetadataError,
     RepositoryError,
 )
-from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.updater import Updater
 
 from edge_agent.contracts.archive import sync
@@ -109,7 +108,6 @@ class Trust:
                 f"{base}/metadata/",
                 target_base_url=f"{base}/targets/",
                 fetcher=self._registry.fetcher(),
-                config=UpdaterConfig(prefix_targets_with_hash=False),
                 bootstrap=self._root,
             )
         except RepositoryError as error:

@@ -29,6 +29,7 @@ from edge_agent.install.transitions import (
     Step,
     after_interruption,
     consider,
+    may,
     past_deadline,
     retry_delay,
 )

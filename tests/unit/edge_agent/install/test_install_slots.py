@@ -1,0 +1,57 @@
+"""The pointer to the bundle in use."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.home import Home
+from edge_agent.install.slots import Slots, prune, read_slots, write_slots
+
+A, B, C = "a" * 64, "b" * 64, "c" * 64
+
+
+def test_a_life_of_the_pointer():
+    first = Slots().activated(A, 1).committed()
+    assert (first.active, first.previous, first.last_good) == (A, None, A)
+    second = first.activated(B, 2)
+    assert (second.active, second.previous, second.last_good) == (B, A, A)
+    assert second.activated(B, 2) == second
+    assert second.reverted(B) == first
+    done = second.committed()
+    assert (done.active, done.previous, done.last_good, done.releases) == (B, A, B, {A: 1, B: 2})
+    third = done.activated(C, 3)
+    assert third.kept == {B, C}
+    assert third.releases == {B: 2, C: 3}
+
+
+def test_a_committed_model_that_falls_back_later_is_no_longer_the_last_good_one():
+    slots = Slots().activated(A, 1).committed().activated(B, 2).committed().reverted(B)
+    assert (slots.active, slots.previous, slots.last_good) == (A, None, A)
+
+
+def test_reverting_the_first_model_leaves_none():
+    slots = Slots().activated(A, 1).reverted(A)
+    assert slots == Slots()
+
+
+def test_the_file_is_read_as_it_was_written_and_a_missing_one_is_empty(tmp_path):
+    home = Home(tmp_path)
+    assert read_slots(home) == Slots()
+    write_slots(home, Slots().activated(A, 7))
+    assert read_slots(home) == Slots(active=A, releases={A: 7})
+    assert [path.name for path in tmp_path.iterdir()] == ["slots.json"]
+
+
+def test_a_damaged_pointer_is_an_error_that_names_the_file(tmp_path):
+    (tmp_path / "slots.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"slots\.json: cannot be read"):
+        read_slots(Home(tmp_path))
+
+
+def test_pruning_keeps_what_is_named_and_removes_the_half_downloaded(tmp_path):
+    for name in (A, B, f".staging-{A}", f".staging-{C}"):
+        (tmp_path / "bundles" / name / "blobs").mkdir(parents=True)
+    removed = prune(Home(tmp_path), frozenset({A}))
+    assert sorted(removed) == [f".staging-{C}", B]
+    assert sorted(p.name for p in (tmp_path / "bundles").iterdir()) == [f".staging-{A}", A]
