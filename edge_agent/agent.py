@@ -1,14 +1,283 @@
-"""The hot process: trigger, picture, verdict, journal, output."""
+"""The hot process: trigger, picture, verdict, journal, output; and the wiring of all that takes part.
+
+The order within a part is the promise: the trigger is written down first, the decision and its outbox row before the
+output moves, and every failure on the way is a verdict with a reason. `docs/ARCHITECTURE.md` tells the way of the data.
+"""
 
 from __future__ import annotations
 
+import logging
+import random
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from edge_agent.channel import Channel
+from edge_agent.capture.camera import Camera
+from edge_agent.capture.frame import Frame, Source
+from edge_agent.capture.sources import make_source
+from edge_agent.capture.triggers import Interval, Taken, Trigger, TriggerQueue
+from edge_agent.channel import Channel, Message
+from edge_agent.clock import SYSTEM, Clock
+from edge_agent.config import StationConfig, load_config
+from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.credentials import load_credentials
+from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.verdict import Automation, Reason
 from edge_agent.home import Home
+from edge_agent.inference.champion import Champion, Model, load_model
+from edge_agent.inference.heatmap import encode_png
+from edge_agent.inference.loading import Loaded, Loader
+from edge_agent.install.slots import read_slots
+from edge_agent.journal.database import Database
+from edge_agent.journal.journal import Journal
+from edge_agent.journal.ring import Quota, Ring
+from edge_agent.keeper import Keeper
+from edge_agent.line import Line, Settings
+from edge_agent.outputs.group import make_outputs
+from edge_agent.vitals import Vitals
+
+_IDLE_S = 0.05
+_REPORT_EVERY_S = 1.0
+_MEGABYTE = 1_000_000
+_log = logging.getLogger("lineside.hot")
+
+
+@dataclass
+class Surroundings:
+    """What a hot loop is put into; the defaults are those of a real station."""
+
+    clock: Clock = SYSTEM
+    source: Source | None = None
+    random: random.Random = field(default_factory=random.Random)
+    device_class: str | None = None
+
+
+class Hot:
+    """One station's inspection. Several may run in one process, each in a thread of its own.
+
+    `run` serves until the channel closes; tests and light stations may call `start`, `step` and `close` instead.
+    """
+
+    def __init__(
+        self, home: Home, boot: UUID, channel: Channel, config: StationConfig, around: Surroundings | None = None
+    ) -> None:
+        around = around or Surroundings()
+        self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
+        self._device_class = around.device_class or _device_class(home)
+        strict = config.durability == "strict"
+        self.journal = Journal(Database(home.journal, strict, checkpoints=False), boot)
+        self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
+        self.champion = Champion()
+        self.vitals = Vitals(self.clock)
+        self._output = make_outputs(config.outputs, home)
+        self._keeper = Keeper(Database(home.journal, strict), boot, self._output, self.clock)
+        quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
+        self._ring = Ring(Database(home.journal), home.images, quota, encode_png)
+        self._loader = Loader(self._load)
+        self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
+        self.line = Line(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random)
+        self._queue = TriggerQueue(config.trigger.depth, config.trigger.debounce_ms / 1e3)
+        self._ticks: Interval | None = None
+        self._reported = float("-inf")
+        self._told: Message = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether a part that comes now will be judged."""
+        return self.not_ready == ""
+
+    @property
+    def not_ready(self) -> str:
+        """Why no part can be judged now; "" when one can."""
+        if self.champion.active is None:
+            return "no model is installed"
+        if self.camera.fault:
+            return self.camera.fault
+        return self.line.trouble
+
+    @property
+    def mode(self) -> Automation:
+        """The degree of automation in force: the fleet's word, else the station's, else the recipe's."""
+        model = self.champion.active
+        return self.settings.automation or (model.recipe.automation if model is not None else Automation.PARTIAL)
+
+    def start(self) -> None:
+        """Settle what a killed process left, load the installed model, open the camera."""
+        now_ms = self.clock.wall_ms()
+        self.journal.begin(now_ms)
+        lost = self.journal.recover(now_ms)
+        if lost:
+            _log.warning("%d parts were in hand when the station was killed; they are rejects now", len(lost))
+        self._load_installed()
+        self._ring.start()
+        self._keeper.start()
+        self.camera.start()
+        if self.config.trigger.kind == "interval":
+            self._ticks = Interval(self.config.trigger.every_ms / 1e3, self.clock.monotonic())
+        self.channel.send({"to": "uplink", "kind": "started"})
+
+    def run(self) -> None:
+        """Start, inspect until the channel closes, end."""
+        self.start()
+        try:
+            while not self.channel.closed:
+                self.step(_IDLE_S)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of camera, outputs and files; held parts stay held."""
+        self.camera.close()
+        self._keeper.close()
+        self._ring.close()
+        self._output.close()
+        self.journal.database.close()
+
+    def step(self, wait_s: float) -> bool:
+        """Obey messages, take over a loaded model, judge at most one part; True if there was one."""
+        while (message := self.channel.receive(0.0)) is not None:
+            self._obey(message)
+        self._take_loaded()
+        self._report()
+        trigger = self._queued()
+        if trigger is not None:
+            self._judge(trigger, None)
+            return True
+        if self.config.trigger.kind == "continuous" and self.champion.active is not None:
+            frame = self.camera.grab(self.clock.monotonic() + wait_s)
+            if frame is not None:
+                self._judge(Trigger(frame.at, frame.serial), frame)
+            return frame is not None
+        if (waited := self.channel.receive(wait_s)) is not None:
+            self._obey(waited)
+        return False
+
+    def _queued(self) -> Trigger | None:
+        if self._ticks is not None:
+            now = self.clock.monotonic()
+            if self.champion.active is None or not self.vitals.camera_seen(self.camera):
+                self._ticks.restart(now)
+            for tick in self._ticks.due(now):
+                self._offer(tick)
+        return self._queue.take()
+
+    def _offer(self, trigger: Trigger) -> None:
+        taken = self._queue.offer(trigger)
+        if taken is Taken.BOUNCED:
+            self.journal.raise_tally("trigger.bounced")
+        elif taken is Taken.OVERRUN:
+            self._answer(trigger, self.line.refuse(trigger, Reason.OVERRUN))
+
+    def _judge(self, trigger: Trigger, first: Frame | None) -> None:
+        model = self.champion.active
+        if model is None:
+            self._answer(trigger, self.line.refuse(trigger, Reason.NOT_READY))
+            return
+        settings = Settings(self.mode, self.settings.audit, self.settings.keep)
+        self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
+
+    def _answer(self, trigger: Trigger, result: Message | None) -> None:
+        if trigger.request is not None and result is not None:
+            self.channel.send({"to": "ui", "kind": "triggered", "request": trigger.request, **result})
+
+    def _obey(self, message: Message) -> None:
+        kind = message.get("kind")
+        if kind in ("activate", "revert"):
+            self._activate(str(message.get("bundle")))
+        elif kind == "review_decided":
+            self._keeper.look()
+        elif kind == "settings":
+            self.settings = self.settings.changed(message)
+        elif kind == "trigger":
+            at = float(message.get("at", self.clock.monotonic()))
+            self._offer(Trigger(at, str(message.get("serial", ""))[:200], str(message.get("request", ""))))
+
+    def _activate(self, bundle: str) -> None:
+        model = self.champion.loaded(bundle)
+        if model is None:
+            self._loader.request(bundle)
+        else:
+            self._install(Loaded(bundle, model))
+
+    def _take_loaded(self) -> None:
+        loaded = self._loader.finished()
+        if loaded is not None:
+            self._install(loaded)
+
+    def _install(self, loaded: Loaded) -> None:
+        if loaded.model is None:
+            _log.error("bundle %s cannot be used: %s", loaded.bundle[:12], loaded.reason)
+            failed = {"kind": "activate_failed", "bundle": loaded.bundle, "reason": loaded.reason}
+            self.channel.send({"to": "uplink", **failed})
+            return
+        self.champion.take(loaded.model)
+        self.vitals.new_model()
+        self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
+        self._reported = float("-inf")
+
+    def _load(self, bundle: str) -> Model:
+        folder = self.home.bundle(bundle)
+        if not folder.is_dir():
+            raise Rejected(f"bundle {bundle[:12]} is not installed")
+        return load_model(BundleFolder(folder), self._device_class, self.config.runtime.threads, bundle)
+
+    def _load_installed(self) -> None:
+        """Load the active bundle, or, where it cannot be loaded, the one before it: the line must not stand still."""
+        slots = read_slots(self.home.root)
+        for bundle in dict.fromkeys(b for b in (slots.active, slots.previous, slots.last_good) if b):
+            self._install(self._loader.load_now(bundle))
+            if self.champion.active is not None:
+                return
+
+    def _report(self) -> None:
+        now = self.clock.monotonic()
+        self.line.watch_camera(self.camera)
+        status = {"ready": self.ready, "bundle": self._bundle, "mode": self.mode.value, "why": self.not_ready}
+        if now - self._reported < _REPORT_EVERY_S and status == self._told:
+            return
+        if status != self._told:
+            self.channel.send({"to": "supervisor", "kind": "status", **status})
+        self._reported, self._told = now, status
+        health = self.health()
+        self.channel.send({"to": "uplink", **health})
+        self.channel.send({"to": "ui", **health})
+
+    @property
+    def _bundle(self) -> str | None:
+        return self.champion.active.bundle if self.champion.active is not None else None
+
+    def health(self) -> Message:
+        """Return what is sent about once a second.
+
+        Counts since the process started (`parts`, `model_errors`) and since the model was taken (`bundle_parts`,
+        `bundle_errors`), latency of the last parts, readiness and why not, model, mode and runtime.
+        """
+        model = self.champion.active
+        return {
+            "kind": "health",
+            "ready": self.ready,
+            "why": self.not_ready,
+            "bundle": self._bundle,
+            "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
+            "mode": self.mode.value,
+            "runtime": model.runtime if model is not None else "",
+            "camera": self.camera.fault,
+            "finished": self.camera.ended,
+            "pictures_lost": self._ring.lost,
+            **self.vitals.summary(),
+        }
+
+
+def _device_class(home: Home) -> str:
+    """Return the class from the credentials; a station that was never enrolled is of the generic class."""
+    return load_credentials(home.credentials).device_class if home.credentials.exists() else "generic"
 
 
 def main(home: Home, boot: UUID, channel: Channel, source: str | None) -> None:
-    """Inspect until the channel closes."""
-    while not channel.closed:
-        channel.receive(1.0)
+    """Be the hot process until the channel closes."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    config = load_config(home.config)
+    if source is not None:
+        config = config.model_copy(update={"source": source})
+    Hot(home, boot, channel, config).run()

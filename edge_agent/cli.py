@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
 import click
 
-from edge_agent.contracts.command import Command
+from edge_agent.contracts.command import Command, json_option, report
 
 LAZY = {
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
-    "enrol": ("edge_agent.commands.setup:enrol", "Make this folder a station with the credentials of 'fleet enrol'."),
-    "run": ("edge_agent.commands.run:run", "Inspect until stopped."),
-    "status": ("edge_agent.commands.status:status", "Say what the station does right now."),
-    "doctor": ("edge_agent.commands.doctor:doctor", "Look for what is wrong, and say what to do."),
-    "replay": ("edge_agent.commands.replay:replay", "Judge a folder of pictures exactly as the station would."),
 }
+DEFAULT_SOURCE = "synthetic:?seed=1&fps=5"
 
 
 @click.group(
@@ -24,6 +25,139 @@ LAZY = {
 )
 def main() -> None:
     """One inspection station: pictures in, verdicts out, people asked where the model is unsure."""
+
+
+home_option = click.option(
+    "--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder."
+)
+
+
+@main.command(epilog="Example: edge-agent enrol station-1.json --home /var/lib/station --source usb:0")
+@click.argument("file", type=click.Path(path_type=Path))
+@home_option
+@click.option("--source", default=DEFAULT_SOURCE, show_default=True, help="Where pictures come from.")
+@click.option("--force", is_flag=True, help="Replace the identity of another device.")
+@json_option
+def enrol(file: Path, home: Path, source: str, force: bool, as_json: bool) -> None:
+    """Make a folder the station that FILE (from 'fleet enrol') names."""
+    from edge_agent.capture.address import parse_address
+    from edge_agent.home import Home
+    from edge_agent.setup import enrol as give_identity
+
+    parse_address(source)
+    known = give_identity(file, Home(home.absolute()), source, force)
+    report(as_json, {"device": known.device, "site": known.site, "line": known.line, "home": str(home.absolute())})
+
+
+@main.command(epilog="Example: edge-agent run --home /tmp/try --bundle ./bundle --source folder:///data/parts?loop=1")
+@home_option
+@click.option("--source", default=None, help="Take pictures from here instead of station.yaml's source.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Try this bundle (folder or archive), without a fleet.")
+@click.option("--seconds", type=float, default=None, help="Stop after this time.")
+@json_option
+def run(home: Path, source: str | None, bundle: Path | None, seconds: float | None, as_json: bool) -> None:
+    """Inspect until Ctrl-C: starts capture, uplink and the operator page."""
+    from edge_agent.home import Home
+    from edge_agent.processes import HOT, UI, UPLINK, supervise
+    from edge_agent.status import station_status
+
+    place = Home(home.absolute())
+    _ready_to_run(place, source, bundle)
+    enrolled = place.credentials.exists() and bundle is None
+    names = (HOT, UPLINK, UI) if enrolled else (HOT, UI)
+    if seconds is not None:
+        timer = threading.Timer(seconds, os.kill, (os.getpid(), 15))
+        timer.daemon = True
+        timer.start()
+    last: dict[str, Any] = {}
+
+    def tell(name: str, status: dict[str, Any]) -> None:
+        _tell(name, status, last, as_json)
+
+    options: tuple[str, ...] = ("--source", source) if source is not None else ()
+    supervise(place, names, options, tell)
+    after = station_status(place)
+    kept = ("bundle", "mode", "ready")
+    shown: dict[str, Any] = {**after, **{key: last[key] for key in kept if key in last}}
+    report(as_json, shown, lambda: click.echo(f"stopped after {shown['counts'].get('parts', 0)} parts"))
+
+
+def _ready_to_run(place: Any, source: str | None, bundle: Path | None) -> None:
+    """Say at once what a person must mend, rather than in a child's log."""
+    from edge_agent.capture.address import parse_address
+    from edge_agent.config import load_config
+    from edge_agent.setup import check_station, install_by_hand, prepare
+
+    if bundle is not None:
+        prepare(place, source or DEFAULT_SOURCE)
+        install_by_hand(place, bundle, "generic")
+    check_station(place)
+    address = parse_address(source or load_config(place.config).source)
+    if address.scheme == "folder":
+        from edge_agent.capture.folder import stored_parts
+
+        stored_parts(Path(address.target))
+
+
+def _tell(name: str, status: dict[str, Any], last: dict[str, Any], quiet: bool) -> None:
+    if name == "ui" and status.get("url") and last.get("url") != status["url"]:
+        click.echo(f"operator page: {status['url']}", err=quiet)
+    if name == "hot" and status.get("ready") != last.get("ready"):
+        why = "" if status.get("ready") else f": {status.get('why')}"
+        click.echo(("ready" if status.get("ready") else "not ready") + why, err=quiet)
+    last.update(status)
+
+
+@main.command(epilog="Example: edge-agent status --home /var/lib/station --json")
+@home_option
+@json_option
+def status(home: Path, as_json: bool) -> None:
+    """Say what the station does right now."""
+    from edge_agent.home import Home
+    from edge_agent.status import station_status
+
+    report(as_json, station_status(Home(home.absolute())))
+
+
+@main.command(epilog="Example: edge-agent doctor --home /var/lib/station")
+@home_option
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, home: Path, as_json: bool) -> None:
+    """Look for what is wrong, and say what to do."""
+    from dataclasses import asdict
+
+    from edge_agent.doctor import examine
+    from edge_agent.home import Home
+
+    findings = examine(Home(home.absolute()))
+
+    def show() -> None:
+        for finding in findings:
+            click.echo(f"{'ok  ' if finding.ok else 'BAD '} {finding.check}: {finding.found}")
+            if finding.remedy:
+                click.echo(f"     -> {finding.remedy}")
+
+    ok = all(finding.ok for finding in findings)
+    report(as_json, {"ok": ok, "findings": [asdict(finding) for finding in findings]}, show)
+    ctx.exit(0 if ok else 5)
+
+
+@main.command(epilog="Example: edge-agent replay --bundle ./bundle --source ./parts --out results.csv")
+@click.option("--bundle", type=click.Path(path_type=Path), required=True, help="The bundle's folder.")
+@click.option("--source", required=True, help="A folder of pictures, or any source's URL.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV file to write.")
+@click.option("--device-class", default="generic", show_default=True, help="Which variant of the bundle to run.")
+@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads of the runtime.")
+@json_option
+def replay(bundle: Path, source: str, out: Path, device_class: str, threads: int, as_json: bool) -> None:
+    """Judge recorded pictures exactly as the station would, one line per picture."""
+    from dataclasses import asdict
+
+    from edge_agent.replay import replay as judge_again
+
+    url = source if ":" in source.split("/")[0] else f"folder://{Path(source).absolute()}"
+    report(as_json, asdict(judge_again(bundle, url, out, device_class, threads)))
 
 
 if __name__ == "__main__":

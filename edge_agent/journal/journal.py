@@ -7,9 +7,11 @@ monotonic clock in seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from edge_agent.contracts.messages import Decided
+from edge_agent.contracts.encoding import canonical_json
+from edge_agent.contracts.messages import Decided, Fault, Stream
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
@@ -26,7 +28,11 @@ class PartKey:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review."""
+    """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review.
+
+    `features` are float32, one row of the baseline's features per picture of the part, the rows one after the other.
+    `serial` only where it became known after the trigger.
+    """
 
     verdict: Verdict
     reason: Reason
@@ -39,6 +45,7 @@ class Decision:
     features: bytes | None = None
     review_until: float | None = None
     heatmap: bytes | None = None
+    serial: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class Journal:
     def __init__(self, database: Database, boot: UUID) -> None:
         self.database = database
         self.boot = boot
+        self._boot = str(boot)
+        self._seq: int | None = None
 
     def begin(self, now_ms: int) -> None:
         """Note this boot; to be called once by the supervisor (repeating it does no harm)."""
@@ -96,38 +105,54 @@ class Journal:
             return [self.part(part) for part in lost + held]
 
     def trigger(self, serial: str, now_ms: int) -> PartKey:
-        """Write down that a part has come; from here on it has exactly one verdict."""
+        """Write down that a part has come; from here on it has exactly one verdict.
+
+        Only one process counts parts, so the next number is kept in memory.
+        """
         database = self.database
         with database.transaction():
-            seq = database.next_number(f"part/{self.boot}")
-            database.run("add_part", boot=str(self.boot), seq=seq, serial=serial, triggered_ms=now_ms)
-            row = database.row("part_id", boot=str(self.boot), seq=seq)
-            database.run("raise_tally", name="parts")
-        assert row is not None
-        return PartKey(row[0], self.boot, seq)
+            seq = self._last_seq() + 1
+            part = database.insert("add_part", boot=self._boot, seq=seq, serial=serial, triggered_ms=now_ms)
+            database.run("raise_tally", name="parts", by=1)
+        self._seq = seq
+        return PartKey(part, self.boot, seq)
 
-    def decide(self, part: PartKey, decision: Decision, now_ms: int) -> None:
-        """Write the decision and its outbox row in one transaction; then, and only then, may the output move."""
+    def _last_seq(self) -> int:
+        if self._seq is None:
+            row = self.database.row("last_seq", boot=self._boot)
+            self._seq = int(row[0]) if row else 0
+        return self._seq
+
+    def decide(self, part: PartKey, decision: Decision, now_ms: int) -> bool:
+        """Write the decision and its outbox row in one transaction; then, and only then, may the output move.
+
+        False where the part already had one: then nothing was written, and the output must not move.
+        """
         with self.database.transaction():
-            self._decide(part.id, decision, now_ms)
+            return self._decide(part.id, decision, now_ms)
 
     def driven(self, part_id: int) -> None:
         """Note that the output has moved for this part."""
         with self.database.transaction():
             self.database.run("drive_part", id=part_id)
 
-    def _decide(self, part: int, decision: Decision, now_ms: int) -> None:
+    def output_unknown(self, part_id: int) -> None:
+        """Note that nobody can say whether the output moved for this part."""
+        with self.database.transaction():
+            self.database.run("lose_output", id=part_id)
+
+    def _decide(self, part: int, decision: Decision, now_ms: int) -> bool:
         final = None if decision.verdict is Verdict.REVIEW else decision.verdict
         x, y = decision.peak or (None, None)
-        self.database.run(
+        row = self.database.row(
             "decide_part",
             id=part,
             verdict=decision.verdict.value,
             final=final.value if final else None,
-            final_seq=self.database.next_number("final") if final else None,
             reason=decision.reason.value,
             label=decision.label,
             score=decision.score,
+            serial=decision.serial,
             peak_x=x,
             peak_y=y,
             bundle=decision.bundle,
@@ -136,17 +161,25 @@ class Journal:
             image=decision.image,
             features=decision.features,
         )
+        if row is None:
+            return False
         if final is None:
             self._open_review(part, decision, now_ms)
         else:
-            self._announce(part, now_ms)
+            self._count(final.value, decision.reason.value)
+            payload = canonical_json(machine_event(row, decision))
+            outbox.append(self.database, self.boot, Stream.EVENT, payload, now_ms)
+        return True
+
+    def _count(self, final: str, reason: str) -> None:
+        self.database.run("raise_two_tallies", first=f"final.{final}", second=f"reason.{reason}")
 
     def _open_review(self, part: int, decision: Decision, now_ms: int) -> None:
         assert decision.review_until is not None, "a review needs a deadline"
         self.database.run(
             "open_review", part=part, opened_ms=now_ms, deadline_mono=decision.review_until, heatmap=decision.heatmap
         )
-        self.database.run("raise_tally", name="verdict.review")
+        self.database.run("raise_tally", name="verdict.review", by=1)
 
     def finish(self, part: int, final: Verdict, reason: Reason, operator: str, label: str, now_ms: int) -> bool:
         """Give a held part its final verdict, within the caller's transaction; False if it already had one."""
@@ -154,7 +187,6 @@ class Journal:
             "finish_part",
             id=part,
             final=final.value,
-            final_seq=self.database.next_number("final"),
             reason=reason.value,
             operator=operator,
             label=label,
@@ -165,9 +197,21 @@ class Journal:
 
     def _announce(self, part: int, now_ms: int) -> None:
         row = self.part(part)
-        self.database.run("raise_tally", name=f"final.{row.final}")
-        self.database.run("raise_tally", name=f"reason.{row.reason}")
+        self._count(str(row.final), str(row.reason))
         outbox.append_event(self.database, self.boot, decided_event(row), now_ms)
+
+    def raise_tally(self, name: str, by: int = 1) -> None:
+        """Count something that is no part, such as `trigger.bounced`."""
+        with self.database.transaction():
+            self.database.run("raise_tally", name=name, by=by)
+
+    def fault(self, code: str, active: bool, detail: str, now_ms: int) -> None:
+        """Tell the fleet that something on the station broke or is whole again."""
+        with self.database.transaction():
+            event = Fault(code=code, active=active, detail=detail[:500])
+            outbox.append_event(self.database, self.boot, event, now_ms)
+            if active:
+                self.database.run("raise_tally", name=f"fault.{code}", by=1)
 
     def part(self, part_id: int) -> PartRow:
         """Return one part."""
@@ -200,3 +244,26 @@ def decided_event(row: PartRow) -> Decided:
         latency_ms=row.latency_ms,
         image=row.image,
     )
+
+
+def machine_event(row: tuple[Any, ...], decision: Decision) -> dict[str, Any]:
+    """Return the same event for a verdict the machine just gave, without the detour through the models.
+
+    `row` is (boot, seq, serial). A test holds it against `Decided`.
+    """
+    boot, seq, serial = row
+    return {
+        "kind": "decided",
+        "part": seq,
+        "part_boot": boot,
+        "serial": serial,
+        "verdict": decision.verdict.value,
+        "final": decision.verdict.value,
+        "reason": decision.reason.value,
+        "label": decision.label,
+        "score": decision.score,
+        "bundle": decision.bundle,
+        "operator": "",
+        "latency_ms": decision.latency_ms,
+        "image": decision.image,
+    }

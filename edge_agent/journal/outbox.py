@@ -22,9 +22,7 @@ class Entry:
 
 def append_event(database: Database, boot: UUID, data: Decided | Reviewed | Transition | Fault, now_ms: int) -> int:
     """Append an event within the caller's transaction; return its seq."""
-    return append(
-        database, boot, Stream.EVENT, canonical_json(data.model_dump(mode="json", exclude_defaults=False)), now_ms
-    )
+    return append(database, boot, Stream.EVENT, canonical_json(data), now_ms)
 
 
 def append(database: Database, boot: UUID, stream: Stream, payload: bytes, now_ms: int) -> int:

@@ -1,11 +1,14 @@
 -- name: raise_counter
 INSERT INTO counter (name, value) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+RETURNING value
 -- name: read_counter
 SELECT value FROM counter WHERE name = :name
 -- name: set_counter
 INSERT INTO counter (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = :value
 -- name: raise_tally
-INSERT INTO tally (name, value) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+INSERT INTO tally (name, value) VALUES (:name, :by) ON CONFLICT (name) DO UPDATE SET value = value + :by
+-- name: raise_two_tallies
+INSERT INTO tally (name, value) VALUES (:first, 1), (:second, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
 -- name: read_tallies
 SELECT name, value FROM tally
 -- name: add_boot
@@ -14,23 +17,29 @@ INSERT OR IGNORE INTO boot (boot, started_ms) VALUES (:boot, :started_ms)
 SELECT boot FROM boot ORDER BY started_ms DESC LIMIT 1
 -- name: add_part
 INSERT INTO part (boot, seq, serial, triggered_ms) VALUES (:boot, :seq, :serial, :triggered_ms)
--- name: part_id
-SELECT id FROM part WHERE boot = :boot AND seq = :seq
+-- name: last_seq
+SELECT coalesce(max(seq), 0) FROM part WHERE boot = :boot
 -- name: decide_part
-UPDATE part SET verdict = :verdict, final = :final, final_seq = :final_seq, reason = :reason, label = :label, score = :score,
+UPDATE part SET verdict = :verdict, final = :final, reason = :reason, label = :label, score = :score,
+    final_seq = CASE WHEN :final IS NULL THEN NULL ELSE (SELECT coalesce(max(final_seq), 0) + 1 FROM part) END,
+    serial = CASE WHEN :serial = '' THEN serial ELSE :serial END,
     peak_x = :peak_x, peak_y = :peak_y, bundle = :bundle, latency_ms = :latency_ms, decided_ms = :decided_ms,
     image = :image, features = :features
 WHERE id = :id AND verdict IS NULL
+RETURNING boot, seq, serial
 -- name: finish_part
-UPDATE part SET final = :final, final_seq = :final_seq, reason = :reason, operator = :operator,
+UPDATE part SET final = :final, reason = :reason, operator = :operator,
+    final_seq = (SELECT coalesce(max(final_seq), 0) + 1 FROM part),
     label = CASE WHEN :label = '' THEN label ELSE :label END
 WHERE id = :id AND final IS NULL
 -- name: drive_part
 UPDATE part SET output = 'driven' WHERE id = :id AND output = 'none'
+-- name: lose_output
+UPDATE part SET output = 'unknown' WHERE id = :id AND output = 'none'
 -- name: undecided_parts
-SELECT id FROM part WHERE verdict IS NULL ORDER BY id
+SELECT id FROM part WHERE (final IS NULL OR output = 'none') AND verdict IS NULL ORDER BY id
 -- name: lose_outputs
-UPDATE part SET output = 'unknown' WHERE output = 'none' AND final IS NOT NULL
+UPDATE part SET output = 'unknown' WHERE (final IS NULL OR output = 'none') AND output = 'none' AND final IS NOT NULL
 -- name: part_fields
 SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
     decided_ms, operator, image, output
@@ -107,3 +116,18 @@ UPDATE image SET upload = :upload WHERE digest = :digest AND upload = 'wanted'
 SELECT value FROM meta WHERE key = :key
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = :value
+-- name: add_image
+INSERT INTO image (digest, class, bytes, stored_ms, upload, probability)
+VALUES (:digest, :class, :bytes, :stored_ms, :upload, :probability)
+ON CONFLICT (digest) DO UPDATE SET class = min(class, excluded.class),
+    upload = CASE WHEN upload = 'no' THEN excluded.upload ELSE upload END
+-- name: picture_part
+UPDATE part SET image = :digest WHERE id = :id AND image IS NULL
+-- name: images_bytes
+SELECT coalesce(sum(bytes), 0) FROM image
+-- name: images_to_drop
+SELECT digest, bytes FROM image ORDER BY class DESC, stored_ms LIMIT :limit
+-- name: drop_image
+DELETE FROM image WHERE digest = :digest
+-- name: has_image
+SELECT 1 FROM image WHERE digest = :digest

@@ -60,7 +60,7 @@ def answer(
             late=int(outcome is Outcome.LATE),
             conflict=int(outcome is Outcome.CONFLICT),
         )
-        database.run("raise_tally", name=f"review.{outcome.value}")
+        database.run("raise_tally", name=f"review.{outcome.value}", by=1)
         event = _reviewed(journal, part, operator, verdict, label, outcome)
         outbox.append_event(database, journal.boot, event, now_ms)
         return outcome

@@ -30,8 +30,8 @@ CREATE TABLE part (
     output TEXT NOT NULL DEFAULT 'none' CHECK (output IN ('none', 'driven', 'unknown')),
     UNIQUE (boot, seq)
 );
-CREATE INDEX part_undecided ON part (id) WHERE final IS NULL;
-CREATE INDEX part_undriven ON part (id) WHERE output = 'none';
+-- Parts about which something is still to be done: few, whatever the journal's size.
+CREATE INDEX part_open ON part (id) WHERE final IS NULL OR output = 'none';
 CREATE INDEX part_serial ON part (serial) WHERE serial != '';
 
 -- Parts held for a person. Deadlines are on the machine's monotonic clock (seconds), so a clock jump moves none.
@@ -67,7 +67,7 @@ CREATE TABLE outbox (
     PRIMARY KEY (boot, stream, seq)
 ) WITHOUT ROWID;
 
--- Next numbers: outbox streams by boot, parts by boot, final_seq.
+-- Next numbers of the outbox streams by boot; they must not go back when acknowledged rows are deleted.
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 -- Cumulative counts since the journal began, raised in the transaction of what they count.
@@ -79,7 +79,8 @@ CREATE TABLE image (
     class INTEGER NOT NULL,       -- 0 review, 1 reject, 2 hard, 3 audit, 4 random accept: dropped from the highest
     bytes INTEGER NOT NULL,
     stored_ms INTEGER NOT NULL,
-    upload TEXT NOT NULL DEFAULT 'no' CHECK (upload IN ('no', 'wanted', 'done'))
+    upload TEXT NOT NULL DEFAULT 'no' CHECK (upload IN ('no', 'wanted', 'done')),
+    probability REAL NOT NULL DEFAULT 1.0   -- with which it was drawn, for unbiased estimates
 ) WITHOUT ROWID;
 CREATE INDEX image_upload ON image (stored_ms) WHERE upload = 'wanted';
 CREATE INDEX image_ring ON image (class DESC, stored_ms);

@@ -1,0 +1,185 @@
+"""`edge-agent doctor`: looks at everything a station needs, and says for each fault what a person must do."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from edge_agent.config import StationConfig, load_config
+from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.credentials import Credentials, load_credentials
+from edge_agent.contracts.errors import LinesideError
+from edge_agent.home import Home, read_json
+from edge_agent.install.slots import read_slots
+from edge_agent.status import is_alive
+
+_BUILT_AFTER = 1_700_000_000
+_FIRST_FRAME_S = 3.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `remedy` is empty where all is well."""
+
+    check: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(home: Home) -> list[Finding]:
+    """Look at everything; what cannot be looked at because of an earlier fault is left out."""
+    return list(_examine(home))
+
+
+def _examine(home: Home) -> Iterator[Finding]:
+    config, finding = _read(home, "settings", lambda: load_config(home.config))
+    yield finding
+    yield _disk(home, config)
+    yield _clock()
+    yield _runtime()
+    credentials, finding = _credentials(home)
+    yield finding
+    if credentials is not None:
+        yield _reachable("broker", credentials.broker.url, 1883)
+        yield _reachable("fleet", credentials.registry.url, 80)
+    yield _journal(home)
+    yield _bundle(home, credentials)
+    yield _pins(home, config)
+    if config is not None:
+        running = is_alive(read_json(home.station).get("pid"))
+        yield Finding("camera", True, "in use by the running station") if running else _camera(config)
+        yield Finding("page", True, str(read_json(home.station).get("ui"))) if running else _port(config)
+
+
+def _read(home: Home, check: str, load: Callable[[], StationConfig]) -> tuple[StationConfig | None, Finding]:
+    try:
+        return load(), Finding(check, True, str(home.config))
+    except LinesideError as error:
+        return None, Finding(check, False, str(error), f"mend {home.config}; keys are described in docs/config.md")
+
+
+def _disk(home: Home, config: StationConfig | None) -> Finding:
+    if not home.root.is_dir():
+        return Finding("disk", False, f"{home.root} does not exist", "run 'edge-agent enrol FILE --home DIR'")
+    free = shutil.disk_usage(home.root).free // 1_000_000
+    needed = int((config.storage.reserve_mb if config else 64) + 50)
+    remedy = "" if free >= needed else "free space, or lower storage.quota_mb"
+    return Finding("disk", free >= needed, f"{free} MB free, {needed} MB needed", remedy)
+
+
+def _clock() -> Finding:
+    now = time.time()
+    good = now > _BUILT_AFTER
+    return Finding(
+        "clock", good, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)), "" if good else "set the clock"
+    )
+
+
+def _runtime() -> Finding:
+    from edge_agent.inference.interpreter import load_runtime
+
+    try:
+        return Finding("runtime", True, str(load_runtime()))
+    except LinesideError as error:
+        return Finding("runtime", False, str(error), "pip install lineside[agent]")
+
+
+def _credentials(home: Home) -> tuple[Credentials | None, Finding]:
+    if not home.credentials.exists():
+        remedy = f"run 'edge-agent enrol FILE --home {home.root}' with a file from 'fleet enrol'"
+        return None, Finding("credentials", False, "not enrolled: runs without a fleet", remedy)
+    try:
+        credentials = load_credentials(home.credentials)
+    except LinesideError as error:
+        return None, Finding("credentials", False, str(error), "enrol again")
+    mode = stat.S_IMODE(home.credentials.stat().st_mode)
+    good = mode & 0o077 == 0
+    found = f"{credentials.site}/{credentials.device}, mode {mode:o}"
+    return credentials, Finding("credentials", good, found, "" if good else f"chmod 600 {home.credentials}")
+
+
+def _reachable(check: str, url: str, port: int) -> Finding:
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or port), timeout=2.0):
+            return Finding(check, True, f"{url} answers")
+    except OSError as error:
+        return Finding(
+            check, False, f"{url}: {error}", "is the server up and the network cable in? parts go on meanwhile"
+        )
+
+
+def _journal(home: Home) -> Finding:
+    if not home.journal.exists():
+        return Finding("journal", True, "none yet")
+    connection = sqlite3.connect(f"file:{home.journal}?mode=ro", uri=True, timeout=2.0)
+    try:
+        result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        result = str(error)
+    finally:
+        connection.close()
+    remedy = "" if result == "ok" else f"stop the station, move {home.journal} away and keep it; a new one is begun"
+    return Finding("journal", result == "ok", result, remedy)
+
+
+def _bundle(home: Home, credentials: Credentials | None) -> Finding:
+    device_class = credentials.device_class if credentials else "generic"
+    try:
+        active = read_slots(home.root).active
+        if active is None:
+            remedy = "roll one out: fleet rollout MODEL --canary 5%, or run with --bundle DIR"
+            return Finding("model", False, "no model is installed", remedy)
+        folder = BundleFolder(home.bundle(active))
+        manifest = folder.open(active)
+        problems = folder.problems(manifest.blobs_for(device_class))
+    except LinesideError as error:
+        return Finding("model", False, str(error), "roll the model out again")
+    found = problems[0] if problems else f"{manifest.name} {manifest.version}, {manifest.variant_for(device_class).id}"
+    return Finding("model", not problems, found, "roll the model out again" if problems else "")
+
+
+def _pins(home: Home, config: StationConfig | None) -> Finding:
+    path = home.root / (config.pins if config else "pins.json")
+    good = path.exists()
+    remedy = "" if good else f"edge-agent pin add NAME --home {home.root}"
+    return Finding("operators", good, str(path) if good else "nobody may answer reviews yet", remedy)
+
+
+def _camera(config: StationConfig) -> Finding:
+    from edge_agent.capture.camera import Camera
+    from edge_agent.capture.sources import make_source
+    from edge_agent.clock import SYSTEM
+
+    try:
+        camera = Camera(make_source(config.source), SYSTEM)
+    except LinesideError as error:
+        return Finding("camera", False, str(error), "mend 'source' in station.yaml")
+    camera.start()
+    frame = camera.grab(SYSTEM.monotonic() + _FIRST_FRAME_S)
+    fault = camera.fault
+    camera.close()
+    if frame is None or frame.picture is None:
+        return Finding("camera", False, fault or "no frame came", "check cable, power and 'source' in station.yaml")
+    height, width = frame.picture.shape[:2]
+    return Finding("camera", True, f"{config.source}: {width} x {height}")
+
+
+def _port(config: StationConfig) -> Finding:
+    address = f"{config.ui.host}:{config.ui.port}"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.ui.host, config.ui.port))
+        except OSError as error:
+            return Finding(
+                "page", False, f"{address}: {error.strerror}", "give another port in station.yaml under 'ui'"
+            )
+    return Finding("page", True, f"{address} is free")

@@ -1,0 +1,51 @@
+"""Models are loaded beside the line: a thread loads, the hot loop picks the result up between two parts."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.contracts.errors import LinesideError
+from edge_agent.inference.champion import Model
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A bundle that was asked for: its model, or why it cannot be loaded."""
+
+    bundle: str
+    model: Model | None
+    reason: str = ""
+
+
+class Loader:
+    """Loads one bundle at a time by `load`, in the order of the requests."""
+
+    def __init__(self, load: Callable[[str], Model]) -> None:
+        self._load = load
+        self._done: queue.SimpleQueue[Loaded] = queue.SimpleQueue()
+        self._turn = threading.Lock()
+
+    def request(self, bundle: str) -> None:
+        """Begin to load a bundle; `finished` gives the result."""
+        threading.Thread(target=self._work, args=(bundle,), name="loader", daemon=True).start()
+
+    def finished(self) -> Loaded | None:
+        """Return a result that is ready, or None; never waits."""
+        try:
+            return self._done.get_nowait()
+        except queue.Empty:
+            return None
+
+    def load_now(self, bundle: str) -> Loaded:
+        """Load in the calling thread."""
+        try:
+            with self._turn:
+                return Loaded(bundle, self._load(bundle))
+        except (LinesideError, OSError, ValueError, RuntimeError, MemoryError) as error:
+            return Loaded(bundle, None, str(error) or type(error).__name__)
+
+    def _work(self, bundle: str) -> None:
+        self._done.put(self.load_now(bundle))

@@ -1,0 +1,126 @@
+"""One part through guards, model and rules: the same code on the station, on light stations and in a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.capture.frame import Frame
+from edge_agent.capture.guards import Repeats, fingerprint, frozen, picture_failure
+from edge_agent.clock import Clock
+from edge_agent.contracts.preprocess import to_original
+from edge_agent.contracts.quality import image_quality
+from edge_agent.contracts.scores import part_score
+from edge_agent.contracts.verdict import Automation, Reason
+from edge_agent.decision.verdict import Ruling, judge
+from edge_agent.inference.champion import Inference, Model, ModelError, window_values
+from edge_agent.inference.interpreter import Floats
+
+
+class View(NamedTuple):
+    """What came of one picture of the part: the model's word, or why there is none."""
+
+    frame: Frame
+    inference: Inference | None
+    failure: Reason | None
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of a part once it is judged.
+
+    `label`, `peak` (fractions of the original picture) and `heatmap` are those of the view with the highest score;
+    `features` are one float32 row per view, in the order of the bundle's baseline.
+    """
+
+    ruling: Ruling
+    views: tuple[View, ...]
+    score: float | None = None
+    label: str = ""
+    peak: tuple[float, float] | None = None
+    heatmap: Floats | None = None
+    features: bytes | None = None
+    picture: npt.NDArray[np.uint8] | None = None
+
+
+@dataclass
+class Inspector:
+    """Judges parts with one model. Holds no more than what the frozen-camera guard must remember."""
+
+    clock: Clock
+    repeats: Repeats = field(default_factory=Repeats)
+
+    def inspect(self, frames: Sequence[Frame], model: Model, automation: Automation, deadline: float) -> Finding:
+        """Judge a part by its frames (none = the camera gave none); `deadline` on the monotonic clock."""
+        rows: list[list[float]] = []
+        views = tuple(self._look(frame, model, rows, deadline) for frame in frames)
+        return self._conclude(views, model, automation, deadline, rows)
+
+    def _look(self, frame: Frame, model: Model, rows: list[list[float]], deadline: float) -> View:
+        started = self.clock.monotonic()
+        failure, inference = self._judge_frame(frame, model, rows, started > deadline)
+        return View(frame, inference, failure, (self.clock.monotonic() - started) * 1e3)
+
+    def _judge_frame(
+        self, frame: Frame, model: Model, rows: list[list[float]], late: bool
+    ) -> tuple[Reason | None, Inference | None]:
+        if frame.picture is None:
+            return Reason.BAD_IMAGE, None
+        self.repeats = self.repeats.seen(fingerprint(frame))
+        if frozen(self.repeats, model.recipe.guards):
+            return Reason.FROZEN_IMAGE, None
+        if late:
+            return Reason.LATE, None
+        picture = model.prepare(frame.picture)
+        quality = image_quality(picture)
+        failure = picture_failure(quality[0], quality[2], model.recipe.guards)
+        if failure is not None:
+            return failure, None
+        try:
+            inference = model.infer(picture)
+        except ModelError:
+            return Reason.MODEL_ERROR, None
+        rows.append(window_values(quality, inference))
+        return None, inference
+
+    def _conclude(
+        self, views: tuple[View, ...], model: Model, automation: Automation, deadline: float, rows: list[list[float]]
+    ) -> Finding:
+        late = self.clock.monotonic() > deadline
+        failure = Reason.NO_IMAGE if not views else next((v.failure for v in views if v.failure is not None), None)
+        scored = [(view.inference.score, view) for view in views if view.inference is not None]
+        score = part_score([s for s, _ in scored], model.recipe.views.combine) if scored and failure is None else None
+        ruling = judge(failure, score, model.thresholds, automation, late)
+        if not scored:
+            return Finding(ruling, views, picture=views[0].frame.picture if views else None)
+        strongest = max(scored, key=lambda pair: pair[0])[1]
+        inference = strongest.inference
+        assert inference is not None
+        return Finding(
+            ruling,
+            views,
+            score,
+            named(inference, score, model),
+            original_peak(inference, model),
+            inference.heatmap,
+            np.array(rows, np.float32).tobytes() if failure is None else None,
+            strongest.frame.picture,
+        )
+
+
+def named(inference: Inference, score: float | None, model: Model) -> str:
+    """Return the label to show: a kind of defect as soon as the part is not plainly good."""
+    doubtful = score is not None and score >= model.thresholds.accept_below
+    return inference.defect if doubtful else inference.label
+
+
+def original_peak(inference: Inference, model: Model) -> tuple[float, float] | None:
+    """Return the heatmap's strongest point as fractions of the original picture's width and height."""
+    if inference.peak is None:
+        return None
+    return to_original(*inference.peak, model.recipe.camera.crop)

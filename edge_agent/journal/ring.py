@@ -1,0 +1,146 @@
+"""The quota ring of pictures: encoded and stored off the frame's path, dropped from the lowest class when it is full.
+
+Pictures go before records do: a full disk costs old pictures, never a part's row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import queue
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.errors import Unavailable
+from edge_agent.decision.sampling import Keep
+from edge_agent.journal.database import Database
+
+Encode = Callable[[npt.NDArray[np.uint8]], bytes]
+_WAITING = 32
+_DROP_AT_ONCE = 16
+_log = logging.getLogger("lineside.ring")
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Bytes the pictures may take, and bytes that must stay free on the disk."""
+
+    pictures: int
+    reserve: int
+
+
+@dataclass(frozen=True)
+class _Order:
+    part: int
+    picture: npt.NDArray[np.uint8]
+    keep: Keep
+    at_ms: int
+
+
+class Ring:
+    """Stores pictures below `folder` as `<sha[:2]>/<sha>.png`. One thread works, with a connection of its own."""
+
+    def __init__(self, database: Database, folder: Path, quota: Quota, encode: Encode) -> None:
+        self.lost = 0
+        self._database = database
+        self._folder = folder
+        self._quota = quota
+        self._encode = encode
+        self._orders: queue.Queue[_Order | None] = queue.Queue(_WAITING)
+        self._held = int((database.row("images_bytes") or (0,))[0])
+        self._thread = threading.Thread(target=self._work, name="ring", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def keep(self, part: int, picture: npt.NDArray[np.uint8], keep: Keep, at_ms: int) -> bool:
+        """Ask for a picture to be stored for a part; False when too many wait and this one is lost."""
+        try:
+            self._orders.put_nowait(_Order(part, picture, keep, at_ms))
+        except queue.Full:
+            self.lost += 1
+            return False
+        return True
+
+    def close(self) -> None:
+        """Store what still waits and stop."""
+        self._orders.put(None)
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+        self._database.close()
+
+    def _work(self) -> None:
+        while (order := self._orders.get()) is not None:
+            try:
+                self._store(order)
+            except (OSError, sqlite3.Error, Unavailable) as error:
+                self.lost += 1
+                _log.warning("picture of part %d was not kept: %s", order.part, error)
+
+    def _store(self, order: _Order) -> None:
+        data = self._encode(order.picture)
+        digest = hashlib.sha256(data).hexdigest()
+        self._make_room(len(data))
+        self._write(digest, data)
+        with self._database.transaction():
+            new = self._database.row("has_image", digest=digest) is None
+            self._database.run(
+                "add_image",
+                digest=digest,
+                **{"class": int(order.keep.kind)},
+                bytes=len(data),
+                stored_ms=order.at_ms,
+                upload="wanted" if order.keep.upload else "no",
+                probability=order.keep.probability,
+            )
+            self._database.run("picture_part", id=order.part, digest=digest)
+        self._held += len(data) if new else 0
+
+    def _write(self, digest: str, data: bytes) -> None:
+        path = picture_path(self._folder, digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        try:
+            partial.write_bytes(data)
+            os.replace(partial, path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            self._drop(_DROP_AT_ONCE)
+            raise
+
+    def _make_room(self, size: int) -> None:
+        """Drop pictures until one more of `size` bytes keeps the quota and the disk's reserve."""
+        while self._held + size > self._quota.pictures or self._free() - size < self._quota.reserve:
+            if not self._drop(_DROP_AT_ONCE if self._held + size <= self._quota.pictures else 1):
+                return
+
+    def _free(self) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._folder).free
+
+    def _drop(self, count: int) -> int:
+        """Drop the oldest pictures of the lowest class, the files first; return how many."""
+        rows = self._database.rows("images_to_drop", limit=count)
+        for digest, size in rows:
+            picture_path(self._folder, digest).unlink(missing_ok=True)
+            self._held -= size
+        with self._database.transaction():
+            for digest, _ in rows:
+                self._database.run("drop_image", digest=digest)
+            if rows:
+                self._database.run("raise_tally", name="image.dropped", by=len(rows))
+        return len(rows)
+
+
+def picture_path(folder: Path, digest: str) -> Path:
+    """Return where a picture of the ring lies."""
+    return folder / digest[:2] / f"{digest}.png"

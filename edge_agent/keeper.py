@@ -1,0 +1,126 @@
+"""The hot process's second thread: deadlines that nobody may miss, whatever the first thread is doing.
+
+It rejects held parts whose time is up, moves the output for parts that a person decided, rejects the part in the
+first thread's hands when that hangs, and tidies the write-ahead log. It has its own connection to the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from dataclasses import dataclass
+from uuid import UUID
+
+from edge_agent.clock import Clock
+from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.journal import reviews
+from edge_agent.journal.database import Database
+from edge_agent.journal.journal import Decision, Journal, PartKey
+from edge_agent.outputs.output import Outcome, Output
+
+_LOOK_EVERY_S = 0.05
+_TIDY_EVERY_S = 1.0
+_GRACE_S = 0.005
+_log = logging.getLogger("lineside.keeper")
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """The part that is being judged; `deadline` on the monotonic clock."""
+
+    key: PartKey
+    serial: str
+    deadline: float
+
+
+class Keeper:
+    """Keeps deadlines. `watch` is told the part in hand and None once it is decided."""
+
+    def __init__(self, database: Database, boot: UUID, output: Output, clock: Clock) -> None:
+        self._journal = Journal(database, boot)
+        self._output = output
+        self._clock = clock
+        self._in_flight: InFlight | None = None
+        self._closing = False
+        self._wake = threading.Event()
+        self._tidied = clock.monotonic()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep deadlines."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; open reviews stay open for the next start."""
+        self._closing = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+        self._journal.database.close()
+
+    def watch(self, part: InFlight | None) -> None:
+        """Note the part that is being judged now."""
+        self._in_flight = part
+
+    def look(self) -> None:
+        """Look at once: a person has answered."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait(self._pause_s())
+            self._wake.clear()
+            try:
+                self.step()
+            except (Unavailable, sqlite3.Error) as error:
+                _log.warning("the journal cannot be written: %s", error)
+
+    def _pause_s(self) -> float:
+        part = self._in_flight
+        if part is None:
+            return _LOOK_EVERY_S
+        return min(_LOOK_EVERY_S, max(0.001, part.deadline + _GRACE_S - self._clock.monotonic()))
+
+    def step(self) -> None:
+        """Do everything that is due now."""
+        now = self._clock.monotonic()
+        self._reject_late(now)
+        reviews.expire(self._journal, self._clock.wall_ms(), now)
+        for part_id, _ in self._journal.database.rows("reviews_to_drive", boot=str(self._journal.boot)):
+            self._drive_reviewed(part_id)
+        if now - self._tidied >= _TIDY_EVERY_S:
+            self._tidied = now
+            self._journal.database.checkpoint()
+
+    def _reject_late(self, now: float) -> None:
+        part = self._in_flight
+        if part is None or now < part.deadline + _GRACE_S:
+            return
+        self._in_flight = None
+        decision = Decision(Verdict.REJECT, Reason.LATE)
+        if self._journal.decide(part.key, decision, self._clock.wall_ms()):
+            self._drive(part.key.id, part.key.seq, part.serial, Verdict.REJECT, Reason.LATE)
+
+    def _drive_reviewed(self, part_id: int) -> None:
+        row = self._journal.part(part_id)
+        self._drive(part_id, row.seq, row.serial, Verdict(row.final), Reason(row.reason))
+
+    def _drive(self, part_id: int, seq: int, serial: str, verdict: Verdict, reason: Reason) -> None:
+        drive(self._journal, self._output, part_id, Outcome(str(self._journal.boot), seq, serial, verdict, reason))
+
+
+def drive(journal: Journal, output: Output, part_id: int, outcome: Outcome) -> bool:
+    """Move the output for a part whose verdict is in the journal, once; False where the other side was away.
+
+    A part whose output failed is marked `unknown` and never driven again: the machine behind the station has gone on.
+    """
+    try:
+        output.drive(outcome)
+    except Unavailable as error:
+        _log.warning("part %d: %s", outcome.seq, error)
+        journal.output_unknown(part_id)
+        return False
+    journal.driven(part_id)
+    return True

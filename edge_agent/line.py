@@ -1,0 +1,190 @@
+"""One part from its trigger to its output. Everything that can fail here ends in a verdict with a reason."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edge_agent.capture.camera import Camera
+from edge_agent.capture.frame import Frame
+from edge_agent.capture.triggers import Trigger
+from edge_agent.clock import Clock
+from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.verdict import Automation, Reason, Verdict
+from edge_agent.decision.sampling import pictures_to_keep
+from edge_agent.inference.champion import Model
+from edge_agent.inference.heatmap import heatmap_png
+from edge_agent.inspection import Finding, Inspector
+from edge_agent.journal.journal import Decision, Journal, PartKey
+from edge_agent.journal.ring import Ring
+from edge_agent.keeper import InFlight, Keeper, drive
+from edge_agent.outputs.output import Outcome, Output
+from edge_agent.vitals import Vitals
+
+_ERRORS_IN_A_ROW = 3
+_CAMERA_SHARE = 0.8
+_log = logging.getLogger("lineside.line")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may change while the station runs: degree of automation, shares of accepts for labelling and to keep."""
+
+    automation: Automation | None
+    audit: float
+    keep: float
+
+    def changed(self, message: dict[str, Any]) -> Settings:
+        """Return the settings after a `settings` message; what it does not name stays, nonsense is ignored."""
+        known = {degree.value for degree in Automation}
+        wanted, audit = message.get("automation", self.automation), message.get("audit", self.audit)
+        degree = Automation(wanted) if wanted in known else self.automation
+        valid = isinstance(audit, int | float) and 0.0 <= audit <= 1.0
+        return replace(self, automation=degree, audit=float(audit) if valid else self.audit)
+
+
+class Line:
+    """Judges parts one after the other. `trouble` says why parts cannot be written down; "" while they can."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        output: Output,
+        keeper: Keeper,
+        ring: Ring,
+        vitals: Vitals,
+        clock: Clock,
+        draws: random.Random,
+    ) -> None:
+        self.trouble = ""
+        self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
+        self._vitals, self._clock, self._draws = vitals, clock, draws
+        self._inspector = Inspector(clock)
+        self._faults: set[str] = set()
+
+    def refuse(self, trigger: Trigger, reason: Reason) -> dict[str, Any] | None:
+        """Reject a part unseen."""
+        key = self._begin(trigger)
+        if key is None:
+            return None
+        decision = Decision(Verdict.REJECT, reason, latency_ms=self._since(trigger))
+        return self._settle(key, trigger, decision)
+
+    def inspect(
+        self, trigger: Trigger, first: Frame | None, camera: Camera, model: Model, settings: Settings
+    ) -> dict[str, Any] | None:
+        """Judge a part and move the output; `first` is its first frame where that was the trigger.
+
+        Returns the part's id, seq, verdict, reason, score and label; None where it could not be written down.
+        """
+        key = self._begin(trigger)
+        if key is None:
+            return None
+        allowed_s = model.recipe.deadline_ms / 1e3
+        deadline = trigger.at + allowed_s
+        self._keeper.watch(InFlight(key, trigger.serial, deadline))
+        frames = _frames(camera, trigger, first, model.recipe.views.count, deadline - (1 - _CAMERA_SHARE) * allowed_s)
+        degree = settings.automation or model.recipe.automation
+        finding = self._inspector.inspect(frames, model, degree, deadline)
+        decision = self._decision(finding, trigger, model, frames)
+        result = self._settle(key, trigger, decision)
+        self._after(key, finding, decision, model, settings)
+        return result
+
+    def _begin(self, trigger: Trigger) -> PartKey | None:
+        try:
+            key = self._journal.trigger(trigger.serial, self._clock.wall_ms())
+        except Unavailable as error:
+            self._unwritable(error)
+            return None
+        self.trouble = ""
+        return key
+
+    def _since(self, trigger: Trigger) -> float:
+        return (self._clock.monotonic() - trigger.at) * 1e3
+
+    def _decision(self, finding: Finding, trigger: Trigger, model: Model, frames: list[Frame]) -> Decision:
+        ruling = finding.ruling
+        review = ruling.verdict is Verdict.REVIEW
+        now = self._clock.monotonic()
+        return Decision(
+            ruling.verdict,
+            ruling.reason,
+            finding.label,
+            finding.score,
+            finding.peak,
+            model.bundle,
+            (now - trigger.at) * 1e3,
+            None,
+            finding.features,
+            now + model.recipe.review_deadline_ms / 1e3 if review else None,
+            heatmap_png(finding.heatmap) if review and finding.heatmap is not None else None,
+            frames[0].serial if frames and not trigger.serial else "",
+        )
+
+    def _settle(self, key: PartKey, trigger: Trigger, decision: Decision) -> dict[str, Any] | None:
+        """Write the decision, then move the output; nothing moves for a part the keeper has rejected meanwhile."""
+        try:
+            made = self._journal.decide(key, decision, self._clock.wall_ms())
+            self._keeper.watch(None)
+            serial = trigger.serial or decision.serial
+            if made and decision.verdict is not Verdict.REVIEW:
+                outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason)
+                drive(self._journal, self._output, key.id, outcome)
+        except Unavailable as error:
+            self._unwritable(error)
+            return None
+        verdict, reason = (decision.verdict, decision.reason) if made else (Verdict.REJECT, Reason.LATE)
+        shown = {"score": decision.score, "label": decision.label}
+        return {"part": key.id, "seq": key.seq, "verdict": verdict.value, "reason": reason.value, **shown}
+
+    def _after(self, key: PartKey, finding: Finding, decision: Decision, model: Model, settings: Settings) -> None:
+        """What the part itself need not wait for: its picture, counts, and faults that came or went."""
+        self._vitals.part(decision.reason, decision.latency_ms or 0.0)
+        self._fault("model-error", self._vitals.errors_in_a_row >= _ERRORS_IN_A_ROW, "the model fails on every part")
+        self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
+        if finding.picture is None:
+            return
+        shares = (settings.audit, settings.keep)
+        kept = pictures_to_keep(decision.verdict, finding.score, model.thresholds, shares, self._draws.random())
+        if kept is not None:
+            self._ring.keep(key.id, finding.picture, kept, self._clock.wall_ms())
+
+    def watch_camera(self, camera: Camera) -> None:
+        """Tell the fleet when the camera is lost and when it is back."""
+        self._fault("camera", bool(camera.fault) and camera.fault != "not started", camera.fault)
+
+    def _fault(self, code: str, active: bool, detail: str) -> None:
+        if active == (code in self._faults):
+            return
+        try:
+            self._journal.fault(code, active, detail if active else "", self._clock.wall_ms())
+        except Unavailable as error:
+            self._unwritable(error)
+            return
+        (self._faults.add if active else self._faults.discard)(code)
+
+    def _unwritable(self, error: Unavailable) -> None:
+        """Without a journal nothing may move: the station is not ready, and whoever comes next is not accepted."""
+        self._keeper.watch(None)
+        self.trouble = str(error)
+        _log.error("%s", error)
+
+
+def _frames(camera: Camera, trigger: Trigger, first: Frame | None, views: int, until: float) -> list[Frame]:
+    """Return the part's frames, or none where one of them did not come in time.
+
+    A torn frame of a live camera is grabbed once more.
+    """
+    frames: list[Frame] = []
+    frame = first if first is not None else camera.grab(until, trigger.at)
+    while frame is not None:
+        if frame.picture is None and frame.live:
+            frame = camera.grab(until) or frame
+        frames.append(frame)
+        if len(frames) >= (frames[0].views or views):
+            return frames
+        frame = camera.grab(until)
+    return []

@@ -1,0 +1,29 @@
+"""What every output can do. It is called after the verdict is in the journal, once per part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.contracts.verdict import Reason, Verdict
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A part's final verdict, for the machine behind the station. `verdict` is accept or reject, never review."""
+
+    boot: str
+    seq: int
+    serial: str
+    verdict: Verdict
+    reason: Reason
+
+
+class Output(Protocol):
+    """Moves something in the world."""
+
+    def drive(self, outcome: Outcome) -> None:
+        """Tell the verdict. Raises Unavailable where the other side is away; it is not tried again."""
+
+    def close(self) -> None:
+        """Let go of the other side."""

@@ -1,0 +1,99 @@
+"""Making a folder a station: its credentials, its settings, and a bundle installed by hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from edge_agent.config import TEMPLATE, load_config
+from edge_agent.contracts.archive import unpack_archive
+from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.credentials import Credentials, load_credentials
+from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.home import Home
+from edge_agent.install.slots import read_slots, write_slots
+
+DEFAULT_SOURCE = "synthetic:?seed=1&fps=5"
+_SELFTEST_S = 120
+
+
+def enrol(file: Path, home: Home, source: str, force: bool) -> Credentials:
+    """Give a station its identity. Raises ConfigError for a file that is none, and for a home of another device."""
+    credentials = load_credentials(file)
+    if home.credentials.exists() and not force:
+        present = load_credentials(home.credentials)
+        if present.device != credentials.device:
+            raise ConfigError(
+                f"{home.root} is already the station '{present.device}', not '{credentials.device}'; "
+                "give another --home, or --force to replace it"
+            )
+    prepare(home, source)
+    partial = home.credentials.with_suffix(".part")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as target:
+        target.write(file.read_bytes())
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(partial, home.credentials)
+    return credentials
+
+
+def prepare(home: Home, source: str) -> None:
+    """Make the folders and, where there are none, settings with defaults. Raises ConfigError without the right to."""
+    try:
+        for folder in (home.root, home.bundles, home.images, home.run):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not home.config.exists():
+            home.config.write_text(TEMPLATE.format(source=source), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{home.root}: cannot be written ({error.strerror}); give another --home") from error
+
+
+def install_by_hand(home: Home, bundle: Path, device_class: str) -> str:
+    """Copy a bundle (folder or archive) into a station's home, try its golden cases, make it the active one.
+
+    Returns its ID. Raises Rejected for a bundle that is damaged or fails its self-test.
+    """
+    bundle_id = _copy(home, bundle, device_class)
+    _selftest(home.bundle(bundle_id))
+    manifest = BundleFolder(home.bundle(bundle_id)).open(bundle_id)
+    write_slots(home.root, read_slots(home.root).activated(bundle_id, manifest.release).committed())
+    return bundle_id
+
+
+def _copy(home: Home, bundle: Path, device_class: str) -> str:
+    if bundle.is_file():
+        return unpack_archive(bundle, home.bundles).id
+    source = BundleFolder(bundle)
+    problems = source.problems(source.open().blobs_for(device_class))
+    if problems:
+        raise Rejected(f"{bundle}: {problems[0]}; fetch the bundle again")
+    bundle_id = source.id
+    if not home.bundle(bundle_id).exists():
+        staging = home.bundles / f".staging-{bundle_id}"
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.copytree(bundle, staging)
+        os.replace(staging, home.bundle(bundle_id))
+    return bundle_id
+
+
+def _selftest(folder: Path) -> None:
+    """Run the golden cases in a process of their own: a graph that crashes the runtime crashes nobody else."""
+    command = [sys.executable, "-m", "edge_agent.install.selftest", "--bundle", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SELFTEST_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Rejected(f"{folder}: the self-test did not end within {_SELFTEST_S} s") from error
+    if done.returncode != 0:
+        last = (done.stdout.strip() or done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise Rejected(f"{folder}: the bundle fails its self-test ({last[:300]})")
+
+
+def check_station(home: Home) -> None:
+    """Refuse to start what cannot run. Raises ConfigError with the remedy."""
+    if not home.config.exists():
+        raise ConfigError(f"{home.root}: no station here; run 'edge-agent enrol FILE --home {home.root}' first")
+    load_config(home.config)

@@ -1,0 +1,67 @@
+"""What a station does right now, from its journal and the supervisor's note. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any
+
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.home import Home, read_json
+
+
+def station_status(home: Home) -> dict[str, Any]:
+    """Return `bundle`, `state` (running, starting, stopped), `mode`, `counts`, `ready`, and what helps a person.
+
+    Raises ConfigError where there is no station.
+    """
+    if not home.config.exists():
+        raise ConfigError(f"{home.root}: no station here; run 'edge-agent enrol FILE --home {home.root}' first")
+    note = read_json(home.station)
+    running = is_alive(note.get("pid"))
+    hot = note.get("status", {}).get("hot", {}) if running else {}
+    slots = read_json(home.slots)
+    counts, update, waiting = _journal(home)
+    return {
+        "bundle": hot.get("bundle") or slots.get("active"),
+        "state": ("running" if hot else "starting") if running else "stopped",
+        "mode": hot.get("mode"),
+        "counts": counts,
+        "ready": bool(hot.get("ready", False)),
+        "why": hot.get("why", "" if running else "the station is not running"),
+        "update": update,
+        "waiting": waiting,
+        "page": note.get("ui") if running else None,
+        "pids": {"supervisor": note.get("pid"), **note.get("children", {})} if running else {},
+    }
+
+
+def is_alive(pid: object) -> bool:
+    """Return whether a process of that id exists."""
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _journal(home: Home) -> tuple[dict[str, int], str | None, dict[str, int]]:
+    """Return tallies, the update's state, and what waits: parts for a person, facts for the fleet."""
+    empty: tuple[dict[str, int], str | None, dict[str, int]] = ({}, None, {"reviews": 0, "outbox": 0})
+    if not home.journal.exists():
+        return empty
+    connection = sqlite3.connect(f"file:{home.journal}?mode=ro", uri=True, timeout=2.0)
+    try:
+        tallies = dict(connection.execute("SELECT name, value FROM tally ORDER BY name").fetchall())
+        update = connection.execute("SELECT state FROM installation").fetchone()
+        reviews = connection.execute("SELECT count(*) FROM review WHERE state = 'open'").fetchone()[0]
+        outbox = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
+    except sqlite3.DatabaseError:
+        return empty
+    finally:
+        connection.close()
+    return tallies, update[0] if update else None, {"reviews": reviews, "outbox": outbox}
