@@ -89,8 +89,9 @@ def test_picture_is_kept_under_its_hash_and_twice_is_once(tmp_path):
         (digest_bytes(b"else"), PNG, "hashes to"),
         (digest_bytes(b"<svg>"), b"<svg>", "neither PNG nor JPEG"),
         (digest_bytes(b""), b"", "neither PNG nor JPEG"),
-        (SHA, b"\x89PNG\r\n\x1a\n" * MAX_IMAGE_BYTES, "more than"),
+        (SHA, PNG + bytes(MAX_IMAGE_BYTES), "more than"),
     ],
+    ids=["other-bytes", "svg", "empty", "too-large"],
 )
 def test_what_is_no_picture_is_refused_and_leaves_nothing(tmp_path, sha, body, message):
     with pytest.raises(Rejected, match=message):
