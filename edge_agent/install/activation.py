@@ -22,9 +22,6 @@ Send = Callable[[dict[str, Any]], None]
 ANSWER_S = 30.0
 REVERT_S = 5.0
 REPEAT_S = 5.0
-RESTART_S = 1.0
-"""A request is repeated this long after the hot process died: by then the supervisor has started it again."""
-
 FALLBACK_S = 60.0
 """Deaths of the hot process within so many seconds make a committed model give way to the one before."""
 
@@ -43,7 +40,7 @@ class Activation:
         self._since = clock.monotonic()
         self._asked: float | None = None
         self._running: str | None = None
-        self._refused: str | None = None
+        self._refused: tuple[str | None, str] | None = None
         self._exits: list[float] = []
         self._exits_counted = 0
 
@@ -54,10 +51,12 @@ class Activation:
             if kind == "activated":
                 self._running = message.get("bundle")
             elif kind == "activate_failed":
-                self._refused = str(message.get("reason", "no reason given"))
+                self._refused = (message.get("bundle"), str(message.get("reason", "no reason given")))
+            elif kind == "started":
+                self._asked = None
             elif kind == "child_exited" and message.get("child") == "hot":
                 self._exits.append(now)
-                self._running, self._asked = None, now - REPEAT_S + RESTART_S
+                self._running, self._asked = None, now
 
     def entered(self, record: Record) -> None:
         """Start the clocks of a state anew."""
@@ -80,11 +79,11 @@ class Activation:
 
     def settle(self, record: Record) -> Step | None:
         """Finish what a commit left to do; return a step where a committed model must give way after all."""
-        slots = read_slots(self.home)
+        slots = read_slots(self.home.root)
         if record.state is not S.COMMITTED or slots.active is None:
             return None
         if slots.active != slots.last_good:
-            write_slots(self.home, slots.committed())
+            write_slots(self.home.root, slots.committed())
         if slots.active == record.bundle and slots.champion_against(slots.active) and self._keeps_dying():
             return Step(S.ROLLING_BACK, f"{self.crashes_max} crashes within {FALLBACK_S:g} s in use", ban=True)
         return None
@@ -96,13 +95,14 @@ class Activation:
 
     def _activating(self, record: Record, bundle: str) -> Step | float:
         with self._lock:
-            running, refused = self._running, self._refused
+            running = self._running
+        refused = self._refusal(bundle)
         if running == bundle:
             model = record.desired.model if record.desired else None
-            write_slots(self.home, read_slots(self.home).activated(bundle, model.release if model else 0))
+            write_slots(self.home.root, read_slots(self.home.root).activated(bundle, model.release if model else 0))
             return Step(S.PROBATION)
-        if refused is not None:
-            return Step(S.ROLLING_BACK, f"the hot process cannot load it: {refused}", ban=True)
+        if refused:
+            return refused
         if record.crashes >= self.crashes_max:
             return Step(S.ROLLING_BACK, f"{record.crashes} crashes while activating", ban=True)
         if self._elapsed() > ANSWER_S:
@@ -112,27 +112,35 @@ class Activation:
 
     def _probation(self, record: Record, bundle: str) -> Step | float:
         assert record.desired is not None
-        if read_slots(self.home).active != bundle:
+        if read_slots(self.home.root).active != bundle:
             return Step(S.ROLLING_BACK, "the pointer names another bundle")
         parts, errors = self._journal.probation(bundle)
         watch = Watch(self._elapsed(), parts, errors, record.crashes)
-        return judge(watch, record.desired.probation, self.crashes_max) or _POLL_S
+        return self._refusal(bundle) or judge(watch, record.desired.probation, self.crashes_max) or _POLL_S
 
     def _rolling_back(self, record: Record, bundle: str) -> Step | float:
         champion = self._withdraw(bundle).champion_against(bundle)
         with self._lock:
             running = self._running
-        self._ask("revert", champion)
+        if champion is not None:
+            self._ask("revert", champion)
         if champion is None or running == champion or self._elapsed() > REVERT_S:
             return Step(S.ROLLED_BACK, record.reason)
         return _POLL_S
 
+    def _refusal(self, bundle: str) -> Step | None:
+        with self._lock:
+            refused = self._refused
+        if refused is None or refused[0] != bundle:
+            return None
+        return Step(S.ROLLING_BACK, f"the hot process cannot load it: {refused[1]}", ban=True)
+
     def _withdraw(self, bundle: str) -> Slots:
         """Make sure that the pointer does not name the bundle, and return the pointer."""
-        slots = read_slots(self.home)
+        slots = read_slots(self.home.root)
         if bundle in (slots.active, slots.last_good):
             slots = slots.reverted(bundle)
-            write_slots(self.home, slots)
+            write_slots(self.home.root, slots)
         return slots
 
     def _count_exits(self, record: Record) -> Record:
@@ -150,8 +158,8 @@ class Activation:
             self._exits_counted = min(self._exits_counted, len(self._exits))
             return len(self._exits) >= self.crashes_max
 
-    def _ask(self, kind: str, bundle: str | None) -> None:
-        """Send the request, and again where the hot process died meanwhile or stays silent."""
+    def _ask(self, kind: str, bundle: str) -> None:
+        """Send the request, and again where the hot process was started anew or stays silent."""
         now = self._clock.monotonic()
         with self._lock:
             if self._asked is not None and now - self._asked < REPEAT_S:

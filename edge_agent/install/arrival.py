@@ -50,7 +50,7 @@ class Arrival:
         manifest = self._download.staged_manifest(record.desired.model.bundle)
         if record.state is S.DOWNLOADING:
             return self._downloading(record.desired.model.bundle, manifest)
-        installed = bundle_folder(self._download.home, record.desired.model.bundle)
+        installed = bundle_folder(self._download.home.root, record.desired.model.bundle)
         if record.state is S.STAGED:
             return self._staged(installed, manifest)
         assert record.state is S.SELFTEST
@@ -63,7 +63,7 @@ class Arrival:
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     def _offered(self, desired: Desired, model: ModelRef) -> Step:
-        slots = read_slots(self._download.home)
+        slots = read_slots(self._download.home.root)
         at_once = on_offer(desired, model, slots.active, self._journal.banned())
         if at_once is not None:
             return at_once
@@ -74,7 +74,7 @@ class Arrival:
         problem = unsuitable(trusted.manifest, self._device_class)
         if problem is not None:
             raise Rejected(f"hardware: {problem}")
-        prune(self._download.home, slots.kept | {model.bundle})
+        prune(self._download.home.root, slots.kept | {model.bundle})
         self._download.stage(model.bundle, trusted.data)
         return Step(S.VERIFIED, f"release {trusted.release}")
 

@@ -72,7 +72,7 @@ class Download:
         """
         blobs = list(manifest.blobs_for(device_class))
         staging = BundleFolder(self.staging(bundle))
-        installed = bundle_folder(self.home, bundle)
+        installed = bundle_folder(self.home.root, bundle)
         if installed.folder.is_dir() and not installed.problems(iter(blobs)):
             shutil.rmtree(staging.folder, ignore_errors=True)
             return installed

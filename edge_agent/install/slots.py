@@ -17,8 +17,8 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.encoding import Digest, canonical_json
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.strict import Strict
-from edge_agent.home import Home
 
+POINTER, BUNDLES = "slots.json", "bundles"
 STAGING = ".staging-"
 """Prefix of a bundle's folder while it is being downloaded."""
 
@@ -64,9 +64,9 @@ class Slots(Strict):
         return changed.model_copy(update={"releases": releases})
 
 
-def read_slots(home: Home) -> Slots:
+def read_slots(root: Path) -> Slots:
     """Return the pointer; an empty one where there is none yet. Raises ConfigError for a damaged file."""
-    path = home.slots
+    path = root / POINTER
     try:
         return Slots.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -77,9 +77,9 @@ def read_slots(home: Home) -> Slots:
         ) from error
 
 
-def write_slots(home: Home, slots: Slots) -> None:
+def write_slots(root: Path, slots: Slots) -> None:
     """Replace the pointer so that it is on disk when this returns."""
-    write_synced(home.slots, canonical_json(slots))
+    write_synced(root / POINTER, canonical_json(slots))
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -93,14 +93,14 @@ def write_synced(path: Path, data: bytes) -> None:
     sync(path.parent)
 
 
-def bundle_folder(home: Home, bundle: str) -> BundleFolder:
+def bundle_folder(root: Path, bundle: str) -> BundleFolder:
     """Return where an installed bundle lies."""
-    return BundleFolder(home.bundle(bundle))
+    return BundleFolder(root / BUNDLES / bundle)
 
 
-def prune(home: Home, keep: frozenset[str]) -> list[str]:
+def prune(root: Path, keep: frozenset[str]) -> list[str]:
     """Remove installed and half-downloaded bundles other than those in `keep`; return their names."""
-    folder = home.bundles
+    folder = root / BUNDLES
     if not folder.is_dir():
         return []
     removed = []

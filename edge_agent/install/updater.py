@@ -216,7 +216,7 @@ class Updater:
         step = self._activation.settle(record)
         if step is not None:
             return step
-        prune(self._activation.home, read_slots(self._activation.home).kept)
+        prune(self._activation.home.root, read_slots(self._activation.home.root).kept)
         return Wait(SETTLED_WAIT_S)
 
     def _retry(self, reason: str) -> Wait:

@@ -70,7 +70,7 @@ class PlayedHot:
     def die(self) -> None:
         """Be killed and started again by the supervisor: what the pointer names runs."""
         assert self.updater is not None
-        self.running = read_slots(self.home).active
+        self.running = read_slots(self.home.root).active
         self.updater.hear({"to": "uplink", "kind": "child_exited", "child": "hot", "code": -9})
 
 
@@ -102,7 +102,7 @@ class Installer:
             self.home, registry, siblings, 0, lambda folder: free, lambda: self.updater.interrupted()
         )
         self.trust = Trust(self.home.trust, registry, trusted_root)
-        self.hot = PlayedHot(self.home, read_slots(self.home).active)
+        self.hot = PlayedHot(self.home, read_slots(self.home.root).active)
         self.activation = Activation(self.home, self.journal, clock, self.hot)
         arrival = Arrival(self.journal, self.trust, self.download, self.guard, device_class, selftest)
         self.states: list[UpdateState] = []

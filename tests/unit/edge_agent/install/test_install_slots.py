@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.home import Home
 from edge_agent.install.slots import Slots, prune, read_slots, write_slots
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -36,22 +35,21 @@ def test_reverting_the_first_model_leaves_none():
 
 
 def test_the_file_is_read_as_it_was_written_and_a_missing_one_is_empty(tmp_path):
-    home = Home(tmp_path)
-    assert read_slots(home) == Slots()
-    write_slots(home, Slots().activated(A, 7))
-    assert read_slots(home) == Slots(active=A, releases={A: 7})
+    assert read_slots(tmp_path) == Slots()
+    write_slots(tmp_path, Slots().activated(A, 7))
+    assert read_slots(tmp_path) == Slots(active=A, releases={A: 7})
     assert [path.name for path in tmp_path.iterdir()] == ["slots.json"]
 
 
 def test_a_damaged_pointer_is_an_error_that_names_the_file(tmp_path):
     (tmp_path / "slots.json").write_text("{")
     with pytest.raises(ConfigError, match=r"slots\.json: cannot be read"):
-        read_slots(Home(tmp_path))
+        read_slots(tmp_path)
 
 
 def test_pruning_keeps_what_is_named_and_removes_the_half_downloaded(tmp_path):
     for name in (A, B, f".staging-{A}", f".staging-{C}"):
         (tmp_path / "bundles" / name / "blobs").mkdir(parents=True)
-    removed = prune(Home(tmp_path), frozenset({A}))
+    removed = prune(tmp_path, frozenset({A}))
     assert sorted(removed) == [f".staging-{C}", B]
     assert sorted(p.name for p in (tmp_path / "bundles").iterdir()) == [f".staging-{A}", A]

@@ -59,7 +59,7 @@ def test_a_first_and_a_second_model_arrive(registry, releases, tmp_path):
     assert device.states == HAPPY
     device.offer(second, 2)
     assert device.work().state is S.COMMITTED
-    slots = read_slots(device.home)
+    slots = read_slots(device.home.root)
     assert (slots.active, slots.previous, slots.last_good) == (second.bundle, first.bundle, second.bundle)
     assert slots.releases == {first.bundle: 1, second.bundle: 2}
     assert installed(device) == {first.bundle, second.bundle}
@@ -197,7 +197,7 @@ def test_three_crashes_on_probation_bring_the_champion_back_and_ban_the_bundle(r
         device.hot.die()
         device.updater.step()
     assert device.work().state is S.ROLLED_BACK
-    slots = read_slots(device.home)
+    slots = read_slots(device.home.root)
     assert (slots.active, slots.last_good, device.hot.running) == (first.bundle, first.bundle, first.bundle)
     device.offer(second, 3)
     record = device.work()
@@ -268,7 +268,7 @@ def test_a_committed_model_that_keeps_dying_gives_way_to_the_one_before(registry
     for _ in range(3):
         device.hot.die()
     device.work(until=S.ROLLED_BACK)
-    slots = read_slots(device.home)
+    slots = read_slots(device.home.root)
     assert (slots.active, slots.last_good) == (releases[0].bundle, releases[0].bundle)
 
 
@@ -278,7 +278,7 @@ def test_a_failed_self_test_is_rejected_before_anything_is_activated(registry, r
     record = device.work()
     assert (record.state, record.reason) == (S.REJECTED, "golden test: 3 differ")
     assert device.hot.asked == []
-    assert read_slots(device.home).active is None
+    assert read_slots(device.home.root).active is None
 
 
 def test_a_shadow_strategy_is_refused_openly(registry, releases, tmp_path):
