@@ -82,8 +82,13 @@ class Api:
 
     def operators(self) -> dict[str, Any]:
         """Return who can log in (for the log-in page) and whether the station inspects."""
-        ready, words = self.view.ready()
-        return {"operators": self.door.people(), "ready": ready, "words": words}
+        ready = self.view.ready()
+        return {
+            "operators": self.door.people(),
+            "ready": ready.ready,
+            "reasons": list(ready.codes),
+            "words": ready.words,
+        }
 
     def login(self, body: LoginBody, request: Request, response: Response) -> dict[str, Any]:
         """Open a session: sets the cookie and returns the token to send along with changes."""
@@ -98,8 +103,8 @@ class Api:
         return {"logged_out": True}
 
     def me(self, request: Request) -> dict[str, Any]:
-        """Return who is logged in."""
-        return _who(self.door.visitor(request))
+        """Return who is logged in; an empty name where nobody is."""
+        return _who(self.door.session(request) or Visitor("", None))
 
     def unlock(self, name: str, request: Request) -> dict[str, Any]:
         """Lift the lockout of a name; for supervisors."""
@@ -158,4 +163,4 @@ class Api:
 
 
 def _who(visitor: Visitor) -> dict[str, Any]:
-    return {"name": visitor.name, "role": visitor.role.value if visitor.role else "program", "token": visitor.token}
+    return {"name": visitor.name, "role": visitor.role.value if visitor.role else "", "token": visitor.token}

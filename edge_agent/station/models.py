@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from edge_agent.contracts.bundle import BundleFolder, Manifest
-from edge_agent.contracts.errors import ConfigError, Rejected
-from edge_agent.home import Home
-from edge_agent.install.slots import bundle_folder, read_slots
+from edge_agent.contracts.errors import Rejected
+from edge_agent.home import Home, read_json
 
 _KEPT = 8
+_DIGEST = re.compile(r"^[0-9a-f]{64}$")
 
 
 class Bundles:
@@ -19,14 +21,12 @@ class Bundles:
 
     def active(self) -> str | None:
         """Return the ID of the bundle in the active slot; None as well where the pointer cannot be read."""
-        try:
-            return read_slots(self.home).active
-        except ConfigError:
-            return None
+        active = read_json(self.home.slots).get("active")
+        return active if isinstance(active, str) and _DIGEST.match(active) else None
 
     def folder(self, bundle: str) -> BundleFolder:
         """Return where a bundle lies."""
-        return bundle_folder(self.home, bundle)
+        return BundleFolder(self.home.bundle(bundle))
 
     def manifest(self, bundle: str | None) -> Manifest | None:
         """Return a bundle's manifest, checked against its ID; None where it is not on this device any more."""

@@ -13,7 +13,7 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.verdict import Automation
 from edge_agent.home import Home, read_json
 from edge_agent.station.desk import Desk, Waiting
-from edge_agent.station.health import Report, readiness
+from edge_agent.station.health import Ready, Report, readiness
 from edge_agent.station.models import Bundles
 
 BLIND = (Automation.HUMAN.value, Automation.SHADOW.value)
@@ -47,8 +47,7 @@ class View:
 
     def marker(self) -> tuple[object, ...]:
         """Return a value that is another one whenever the page has to show something else."""
-        ready = readiness(self._hot, self._bundles.active() is not None, self._clock.monotonic())
-        return (self._desk.tallies(), ready, self._bundles.active(), self._link(), self._disk()["low"], self._mode())
+        return (self._desk.tallies(), self.ready(), self._bundles.active(), self._link(), self._disk()["low"], self._mode())
 
     def state(self) -> dict[str, Any]:
         """Return everything that the page shows."""
@@ -71,7 +70,7 @@ class View:
     def status(self) -> dict[str, Any]:
         """Return the station's state, for the page and for programs."""
         active = self._bundles.active_manifest()
-        ready = readiness(self._hot, active is not None, self._clock.monotonic())
+        ready = self.ready()
         return {
             "ready": ready.ready,
             "reasons": list(ready.codes),
@@ -90,10 +89,9 @@ class View:
         """Return the last report of the hot process as it came; empty before the first."""
         return self._hot.content if self._hot else {}
 
-    def ready(self) -> tuple[bool, str]:
+    def ready(self) -> Ready:
         """Return whether the station inspects, and why not."""
-        found = readiness(self._hot, self._bundles.active() is not None, self._clock.monotonic())
-        return found.ready, found.words
+        return readiness(self._hot, self._bundles.active() is not None, self._clock.monotonic())
 
     def _mode(self) -> str:
         content = self._hot.content if self._hot else {}

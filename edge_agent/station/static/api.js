@@ -1,0 +1,31 @@
+// Talking to the station. Every change carries the token of this session.
+
+let token = "";
+
+export class Failure extends Error {
+  constructor(status, body) {
+    super(body.error ?? "");
+    this.status = status;
+    this.code = body.code ?? "http";
+    this.body = body;
+  }
+}
+
+export function setToken(value) {
+  token = value;
+}
+
+export async function get(path) {
+  return read(await fetch(path, { headers: { Accept: "application/json" } }));
+}
+
+export async function post(path, body, keepalive = false) {
+  const headers = { "Content-Type": "application/json", "X-Lineside-Token": token };
+  return read(await fetch(path, { method: "POST", headers, body: JSON.stringify(body), keepalive }));
+}
+
+async function read(answer) {
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Failure(answer.status, body);
+  return body;
+}

@@ -1,0 +1,32 @@
+// Texts in the operator's language: <lang>.json, and every element that carries data-t.
+
+const languages = document.documentElement.dataset.languages.split(",");
+let texts = {};
+let current = languages[0];
+
+export function preferred() {
+  const kept = localStorage.getItem("language");
+  const wished = [kept, ...navigator.languages.map((l) => l.slice(0, 2))];
+  return wished.find((l) => languages.includes(l)) ?? languages[0];
+}
+
+export const language = () => current;
+export const nextLanguage = () => languages[(languages.indexOf(current) + 1) % languages.length];
+
+export async function speak(lang) {
+  const answer = await fetch(`/static/${lang}.json`);
+  texts = await answer.json();
+  current = lang;
+  localStorage.setItem("language", lang);
+  document.documentElement.lang = lang;
+  for (const element of document.querySelectorAll("[data-t]")) {
+    element.textContent = t(element.dataset.t, { over: 100 });
+  }
+}
+
+export const has = (key) => key in texts;
+
+export function t(key, values = {}) {
+  const text = texts[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}

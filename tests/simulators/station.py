@@ -1,0 +1,213 @@
+"""A station's folder with real pictures and a real journal, and its ui process served on a free port.
+
+What the hot process would write is written through `edge_agent.journal`; nothing of the page is simulated.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import cv2
+import numpy as np
+import yaml
+
+from edge_agent.channel import LocalChannel
+from edge_agent.contracts.bundle import (
+    Blob,
+    Golden,
+    InputContract,
+    Manifest,
+    OutputContract,
+    Sources,
+    ThresholdPair,
+    Variant,
+    manifest_bytes,
+)
+from edge_agent.contracts.encoding import digest_bytes
+from edge_agent.contracts.recipe import Camera, Colour, Crop, Labels, Recipe
+from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.home import Home, replace_json
+from edge_agent.journal import reviews
+from edge_agent.journal.database import Database
+from edge_agent.journal.journal import Decision, Journal, PartKey
+from edge_agent.station.pinbook import PinBook, Role
+from edge_agent.station.server import main
+from trainer.samples.defects import KINDS
+from trainer.samples.generate import sample_part
+
+PIN = "2468"
+DEFECTS = KINDS
+HEALTHY = {"kind": "health", "from": "hot", "ready": True, "reasons": [], "automation": "partial"}
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+@dataclass
+class StationHome:
+    """The folder, and the pen of the hot process."""
+
+    home: Home
+    boot: UUID = field(default_factory=uuid4)
+    parts: int = 0
+    pen: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.home.root.mkdir(parents=True, exist_ok=True)
+        self.bundle = install_bundle(self.home)
+        self.home.config.write_text(yaml.safe_dump({"ui": {"port": 0}}))
+        self.journal = Journal(Database(self.home.journal), self.boot)
+        self.journal.begin(now_ms())
+
+    def people(self, **roles: str) -> StationHome:
+        """Add people, all with the same PIN."""
+        for name, role in roles.items():
+            PinBook(self.home.root / "pins.json").add(name, PIN, Role(role))
+        return self
+
+    def picture(self, index: int) -> tuple[str, np.ndarray]:
+        """Store a sample part's picture in the ring; return its digest and its mask."""
+        part = sample_part(3, index, frames=1)
+        data = cv2.imencode(".png", part.frames[0])[1].tobytes()
+        digest = digest_bytes(data)
+        path = self.home.images / digest[:2] / f"{digest}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return digest, part.masks[0]
+
+    def hold(self, seconds: float = 20.0, index: int | None = None, label: str = DEFECTS[0]) -> PartKey:
+        """A part comes and is held for a person."""
+        index = self.parts if index is None else index
+        digest, mask = self.picture(index)
+        small = cv2.resize(cv2.GaussianBlur(mask, (31, 31), 0), (16, 16), interpolation=cv2.INTER_AREA)
+        row, column = np.unravel_index(int(small.argmax()), small.shape)
+        decision = Decision(
+            Verdict.REVIEW,
+            Reason.UNSURE,
+            label=label,
+            score=0.47,
+            peak=((column + 0.5) / 16, (row + 0.5) / 16),
+            bundle=self.bundle,
+            latency_ms=6.2,
+            image=digest,
+            review_until=time.monotonic() + seconds,
+            heatmap=cv2.imencode(".png", small)[1].tobytes(),
+        )
+        return self.decide(decision)
+
+    def pass_by(
+        self, verdict: Verdict, reason: Reason = Reason.MODEL, label: str = "good", index: int | None = None
+    ) -> PartKey:
+        """A part comes and the machine decides it."""
+        image = None if index is None else self.picture(index)[0]
+        score = 0.02 if verdict is Verdict.ACCEPT else 0.98
+        return self.decide(Decision(verdict, reason, label=label, score=score, bundle=self.bundle, image=image))
+
+    def expire(self) -> None:
+        """Reject what nobody decided in time, as the hot process does."""
+        with self.pen:
+            reviews.expire(self.journal, now_ms(), time.monotonic())
+
+    def decide(self, decision: Decision) -> PartKey:
+        """Trigger and decide, as the hot process does."""
+        with self.pen:
+            self.parts += 1
+            part = self.journal.trigger(f"P-{self.parts:05d}", now_ms())
+            self.journal.decide(part, decision, now_ms())
+        return part
+
+
+def install_bundle(home: Home) -> str:
+    """Write a bundle's manifest, put it into the active slot, and return its ID."""
+    nothing = digest_bytes(b"")
+    labels = Labels(good="good", defects=DEFECTS)
+    manifest = Manifest(
+        name="plates",
+        version="v3",
+        release=3,
+        sources=Sources(data=nothing, code=nothing, environment=nothing),
+        recipe=Recipe(name="plates", labels=labels, camera=Camera(colour=Colour.GREY), review_deadline_ms=20_000),
+        input=InputContract(shape=(1, 128, 128, 1), colour=Colour.GREY, crop=Crop()),
+        output=OutputContract(labels=labels.names),
+        variants=(
+            Variant(
+                id="int8",
+                format="tflite",
+                blob=Blob(digest=nothing, size=0),
+                thresholds=ThresholdPair(accept_below=0.2, reject_above=0.8),
+            ),
+        ),
+        chosen="int8",
+        golden=Golden(cases=()),
+    )
+    data = manifest_bytes(manifest)
+    folder = home.bundle(digest_bytes(data))
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_bytes(data)
+    replace_json(home.slots, {"active": folder.name, "last_good": folder.name, "releases": {folder.name: 3}})
+    return folder.name
+
+
+@dataclass
+class Running:
+    """The ui process's main function in a thread, and the messages it sent."""
+
+    url: str
+    channel: LocalChannel
+    sent: list[dict[str, Any]]
+
+    def healthy(self, **changes: Any) -> None:
+        """Say what the hot process says once a second."""
+        self.channel.deliver({**HEALTHY, **changes})
+
+
+@contextmanager
+def serving(station: StationHome) -> Iterator[Running]:
+    """Serve the station's pages until the block ends."""
+    sent: list[dict[str, Any]] = []
+    channel = LocalChannel(sent.append)
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def serve() -> None:
+        try:
+            main(station.home, station.boot, channel)
+        except BaseException as error:  # noqa: BLE001 - handed to the test below
+            failures.append(error)
+
+    def beat() -> None:
+        for tick in itertools.count(1):
+            if stop.wait(0.05):
+                return
+            station.expire()
+            if tick % 20 == 0:
+                channel.deliver(dict(HEALTHY))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    limit = time.monotonic() + 20
+    while not any(message.get("url") for message in sent):
+        if failures:
+            raise failures[0]
+        assert time.monotonic() < limit, "the server did not start"
+        time.sleep(0.01)
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    try:
+        running = Running(next(m["url"] for m in sent if m.get("url")), channel, sent)
+        running.healthy()
+        yield running
+    finally:
+        stop.set()
+        heart.join()
+        channel.close()
+        thread.join(10)
+    assert not thread.is_alive(), "the server did not stop"
