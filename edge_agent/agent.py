@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -63,15 +64,15 @@ class Hot:
         around = around or Surroundings()
         self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
         self._device_class = around.device_class or _device_class(home)
-        strict = config.durability == "strict"
-        self.journal = Journal(Database(home.journal, strict, checkpoints=False), boot)
+        strict, turn = config.durability == "strict", threading.Lock()
+        self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
         self._output = make_outputs(config.outputs, home)
-        self._keeper = Keeper(Database(home.journal, strict), boot, self._output, self.clock)
+        self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
-        self._ring = Ring(Database(home.journal), home.images, quota, encode_png)
+        self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self._loader = Loader(self._load)
         self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
         self.line = Line(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random)

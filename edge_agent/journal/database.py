@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -32,11 +33,15 @@ class Database:
 
     `strict` syncs every commit to disk before it returns; otherwise a power cut may cost the last moments, a
     killed process never does. Without `checkpoints` commits never tidy the write-ahead log, which takes
-    milliseconds: another connection then has to call `checkpoint` now and then.
+    milliseconds: another connection then has to call `checkpoint` now and then. Threads of one process that share
+    `turn` wait for each other by it; SQLite alone would have them sleep whole milliseconds.
     """
 
-    def __init__(self, path: Path, strict: bool = False, checkpoints: bool = True) -> None:
+    def __init__(
+        self, path: Path, strict: bool = False, checkpoints: bool = True, turn: threading.Lock | None = None
+    ) -> None:
         self.path = path
+        self._turn: AbstractContextManager[object] = turn or nullcontext()
         self._sql = queries()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -66,6 +71,10 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run a block as one write transaction. Raises Unavailable when the disk is full or the file is locked."""
+        with self._turn:
+            yield from self._transaction()
+
+    def _transaction(self) -> Iterator[None]:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
