@@ -7,6 +7,7 @@ scores go to an `.npz` file. Used for measurements on a machine and for the firs
 from __future__ import annotations
 
 import json
+import math
 import resource
 import sys
 import time
@@ -21,6 +22,7 @@ from edge_agent.inference.interpreter import Interpreter, Scores
 
 FAILED = 3
 _WARM_UP = 3
+_NO_LIMIT = math.inf
 _STATUS = Path("/proc/self/status")
 
 
@@ -37,15 +39,18 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
     """Run the request.
 
     Keys: model (path), inputs (`.npy` path, uint8 (N, height, width, channels)), outputs (`.npz` path, optional),
-    threads, repeat (how many timed runs; 0 = none beyond the inputs).
+    threads, repeat (how many timed runs; 0 = none beyond the inputs), time_limit_s (timed runs end there),
+    score_limit_s (where all inputs would take longer, every `stride`-th is scored; the answer holds `stride`).
     """
     interpreter = Interpreter(Path(request["model"]), int(request.get("threads", 1)))
     pictures = _pictures(Path(request["inputs"]), interpreter)
     for index in range(_WARM_UP):
         interpreter.run(pictures[index % len(pictures)])
-    milliseconds = _time(interpreter, pictures, int(request.get("repeat", 0)))
+    limit_s = float(request.get("time_limit_s", _NO_LIMIT))
+    milliseconds = _time(interpreter, pictures, int(request.get("repeat", 0)), limit_s)
+    stride = _stride(milliseconds, len(pictures), float(request.get("score_limit_s", _NO_LIMIT)))
     if request.get("outputs"):
-        scores = [interpreter.run(picture) for picture in pictures]
+        scores = [interpreter.run(np.ascontiguousarray(picture)) for picture in pictures[::stride]]
         np.savez(Path(request["outputs"]), **_stack(scores))
     return {
         "ok": True,
@@ -54,6 +59,7 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
         "input_dtype": str(interpreter.input_dtype),
         "delegated_partitions": interpreter.delegated_partitions,
         "inputs": len(pictures),
+        "stride": stride,
         "p50_ms": _quantile(milliseconds, 0.50),
         "p95_ms": _quantile(milliseconds, 0.95),
         "memory_mb": round(peak_memory_mb(), 1),
@@ -69,15 +75,23 @@ def _pictures(path: Path, interpreter: Interpreter) -> npt.NDArray[np.uint8]:
     return pictures
 
 
-def _time(interpreter: Interpreter, pictures: npt.NDArray[np.uint8], repeat: int) -> list[float]:
-    """Return the milliseconds of each of `repeat` runs, the pictures taken in turn."""
-    measured = []
+def _time(interpreter: Interpreter, pictures: npt.NDArray[np.uint8], repeat: int, limit_s: float) -> list[float]:
+    """Return the milliseconds of each of `repeat` runs, the pictures taken in turn, fewer where the limit is hit."""
+    measured: list[float] = []
     for index in range(repeat):
+        if sum(measured) > limit_s * 1e3:
+            break
         picture = np.ascontiguousarray(pictures[index % len(pictures)])
         started = time.perf_counter()
         interpreter.run(picture)
         measured.append((time.perf_counter() - started) * 1e3)
     return measured
+
+
+def _stride(milliseconds: list[float], pictures: int, limit_s: float) -> int:
+    """Return 1, or every how many pictures can be scored within the limit."""
+    expected_s = float(np.median(milliseconds)) * pictures / 1e3 if milliseconds else 0.0
+    return max(1, min(pictures, math.ceil(expected_s / limit_s)))
 
 
 def _quantile(values: list[float], share: float) -> float | None:

@@ -1,0 +1,161 @@
+"""The reference that production is compared with: histograms of held-out pictures, and how windows of them scatter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.drift_score import drift_score
+from edge_agent.contracts.measures import feature_names, picture_values
+from edge_agent.contracts.preprocess import Picture
+from edge_agent.contracts.quality import image_quality
+from edge_agent.contracts.window import Baseline, Feature, Tally
+
+Values = npt.NDArray[np.float64]
+
+BINS = 14
+WINDOWS = 300
+_SPLITS = 10
+_QUANTA = 128
+_DIGITS = 6
+_SCORE_DIGITS = 4
+_SMALLEST_DEVIATION = {"brightness": 0.5, "contrast": 0.25, "sharpness": 0.25, "score": 0.01, "confidence": 0.01}
+_SMALLEST_SHARE = 0.002
+_SMALLEST_OTHER = 1e-3
+
+
+def measure_pictures(
+    pictures: npt.NDArray[np.uint8], class_probabilities: Values, embeddings: npt.NDArray[Any] | None
+) -> tuple[tuple[str, ...], Values]:
+    """Return the names of the features and each picture's values (pictures, features)."""
+    names = feature_names(None if embeddings is None else embeddings.shape[1])
+    rows = [
+        picture_values(
+            quality_of(picture),
+            class_probabilities[index].tolist(),
+            None if embeddings is None else embeddings[index].tolist(),
+        )
+        for index, picture in enumerate(pictures)
+    ]
+    return names, np.asarray(rows, np.float64).reshape(len(rows), len(names))
+
+
+def quality_of(picture: Picture) -> tuple[float, ...]:
+    """Return the picture's quality measures; a mapped array is copied, for OpenCV takes only plain ones."""
+    return image_quality(np.ascontiguousarray(picture))
+
+
+def build_baseline(
+    names: Sequence[str],
+    values: Values,
+    parts: Sequence[str],
+    labels: Sequence[str],
+    window_parts: int = 50,
+    seed: int = 1,
+) -> Baseline:
+    """Return the baseline of pictures' values (pictures, features), whose parts are given, for `labels`.
+
+    Raises ValueError for no pictures.
+    """
+    features = tuple(_feature(name, values[:, k]) for k, name in enumerate(names))
+    calibration = scatter(features, values, parts, window_parts, np.random.default_rng(seed))
+    return Baseline(features=features, labels=tuple(labels), window_parts=window_parts, calibration=calibration)
+
+
+def _feature(name: str, values: Values) -> Feature:
+    mean, deviation = float(values.mean()), max(float(values.std()), smallest_deviation(name))
+    step = 2.0 ** math.floor(math.log2(deviation / _QUANTA))
+    edges = inner_edges(values, deviation)
+    blank = Feature(
+        name=name,
+        edges=edges,
+        origin=round(mean / step) * step,
+        step=step,
+        counts=(0,) * (len(edges) + 1),
+        mean=_rounded(mean),
+        deviation=_rounded(deviation),
+    )
+    return _counted(blank, values)
+
+
+def smallest_deviation(name: str) -> float:
+    """Return what a feature varies by at least, so that one constant in training does not alarm on a trifle."""
+    if name.endswith("_share"):
+        return _SMALLEST_SHARE
+    return _SMALLEST_DEVIATION.get(name, _SMALLEST_OTHER)
+
+
+def inner_edges(values: Values, deviation: float) -> tuple[float, ...]:
+    """Return up to 13 edges with about as many values between each two; equal values are never parted.
+
+    A constant feature gets one edge on either side of its value.
+    """
+    distinct = np.unique(values)
+    if len(distinct) == 1:
+        return (_rounded(float(distinct[0] - deviation / 2)), _rounded(float(distinct[0] + deviation / 2)))
+    wanted = np.quantile(values, np.arange(1, BINS) / BINS)
+    right = np.clip(np.searchsorted(distinct, wanted, side="right"), 1, len(distinct) - 1)
+    middles = (distinct[right - 1] + distinct[right]) / 2
+    return tuple(sorted({_rounded(float(edge)) for edge in middles}))
+
+
+def _rounded(value: float, digits: int = _DIGITS) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _counted(feature: Feature, values: Values, mean_too: bool = False) -> Feature:
+    counts = _bins(feature, values)
+    update: dict[str, Any] = {"counts": tuple(int(c) for c in counts)}
+    if mean_too:
+        deviation = max(float(values.std()), smallest_deviation(feature.name))
+        update |= {"mean": float(values.mean()), "deviation": deviation}
+    return feature.model_copy(update=update)
+
+
+def _bins(feature: Feature, values: Values) -> npt.NDArray[np.int64]:
+    places = np.searchsorted(np.asarray(feature.edges), values, side="right")
+    return np.asarray(np.bincount(places, minlength=len(feature.edges) + 1), np.int64)
+
+
+def scatter(
+    features: Sequence[Feature], values: Values, parts: Sequence[str], window_parts: int, rng: np.random.Generator
+) -> dict[str, tuple[float, ...]]:
+    """Return, per feature, the sorted drift scores of windows in which nothing has drifted.
+
+    The parts are halved at random, the reference is taken from one half and windows of `window_parts` parts are drawn
+    with replacement from the other: a window of the very parts that the reference was made of would look too close.
+    Fewer than 4 parts give none.
+    """
+    groups = _rows_by_part(parts)
+    if len(groups) < 4:
+        return {}
+    scores: dict[str, list[float]] = {feature.name: [] for feature in features}
+    for _ in range(_SPLITS):
+        order = rng.permutation(len(groups))
+        half = len(groups) // 2
+        reference = np.concatenate([groups[i] for i in order[:half]])
+        referred = [_counted(f, values[reference, k], mean_too=True) for k, f in enumerate(features)]
+        for _ in range(WINDOWS // _SPLITS):
+            drawn = order[half + rng.integers(0, len(groups) - half, window_parts)]
+            rows = np.concatenate([groups[i] for i in drawn])
+            for k, feature in enumerate(referred):
+                scores[feature.name].append(drift_score(feature, tally_of(feature, values[rows, k])))
+    return {name: tuple(sorted(_rounded(score, _SCORE_DIGITS) for score in found)) for name, found in scores.items()}
+
+
+def _rows_by_part(parts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
+    rows: dict[str, list[int]] = {}
+    for place, part in enumerate(parts):
+        rows.setdefault(part, []).append(place)
+    return [np.asarray(places, np.int64) for places in rows.values()]
+
+
+def tally_of(feature: Feature, values: Values) -> Tally:
+    """Return what a device would have counted for these values."""
+    quanta = np.clip(np.rint((values - feature.origin) / feature.step), -(1 << 20), 1 << 20).astype(np.int64)
+    bins = [int(count) for count in _bins(feature, values)]
+    return Tally(bins, len(values), int(quanta.sum()), int((quanta * quanta).sum()))
