@@ -82,12 +82,13 @@ class Api:
 
     def operators(self) -> dict[str, Any]:
         """Return who can log in (for the log-in page) and whether the station inspects."""
-        ready = self.view.ready()
+        ready, people = self.view.ready(), self.door.people()
         return {
-            "operators": self.door.people(),
+            "operators": people,
             "ready": ready.ready,
-            "reasons": list(ready.codes),
+            "code": ready.code,
             "words": ready.words,
+            **({} if people else {"command": f"edge-agent pin add NAME --home {self.home.root}"}),
         }
 
     def login(self, body: LoginBody, request: Request, response: Response) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How the station is doing, in words: from the hot process's reports, the link's and the disk's. Rules only."""
+"""How the station is doing, in words: from the hot process's reports. Rules only."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Ready:
-    """Whether the next part will be inspected; `codes` say why not, for translation, `words` for people."""
+    """Whether the next part will be inspected; `code` says why not, for translation, `words` for people.
+
+    `detail` is what the process that noticed it wrote, for whoever repairs it.
+    """
 
     ready: bool
-    codes: tuple[str, ...]
+    code: str
     words: str
+    detail: str = ""
 
 
 WORDS = {
@@ -30,26 +34,28 @@ WORDS = {
     "silent": "the inspection process does not answer; it is being restarted",
     "no-model": "no model is installed yet; it comes with the first rollout",
     "no-camera": "the camera gives no picture",
-    "model-error": "the model fails on the pictures",
-    "disk-full": "the disk is full",
+    "ended": "the recorded pictures have come to their end",
+    "journal": "parts cannot be written down; look at the disk",
     "not-ready": "the station is not ready",
 }
 
 
-def readiness(hot: Report | None, model: bool, now: float) -> Ready:
-    """Judge readiness from the latest health report of the hot process."""
+def readiness(hot: Report | None, now: float) -> Ready:
+    """Judge readiness from the latest health report of the hot process (`edge_agent.agent.Hot.health`)."""
     if hot is None:
         return _not("starting")
     if now - hot.at > SILENCE_S:
         return _not("silent")
-    if hot.content.get("ready"):
-        return Ready(True, (), "ready")
-    reason = str(hot.content.get("reason") or "")
-    codes = tuple(str(code) for code in hot.content.get("reasons", ())) or ((reason,) if reason else ())
-    if not codes:
-        return _not("not-ready" if model else "no-model")
-    return Ready(False, codes, "; ".join(WORDS.get(code, code) for code in codes))
+    report = hot.content
+    if report.get("ready"):
+        return Ready(True, "", "ready")
+    detail = str(report.get("why") or "")
+    if report.get("bundle") is None:
+        return _not("no-model", detail)
+    if report.get("camera"):
+        return _not("ended" if report.get("finished") else "no-camera", detail)
+    return _not("journal" if detail else "not-ready", detail)
 
 
-def _not(code: str) -> Ready:
-    return Ready(False, (code,), WORDS[code])
+def _not(code: str, detail: str = "") -> Ready:
+    return Ready(False, code, WORDS[code], detail)

@@ -25,9 +25,12 @@ from edge_agent.station.desk import Desk
 from edge_agent.station.door import Door, load_api_token
 from edge_agent.station.errors import Refused, refusal
 from edge_agent.station.live import Live
+from edge_agent.station.metrics import Probes
 from edge_agent.station.models import Bundles
 from edge_agent.station.pages import Pages
 from edge_agent.station.pinbook import PinBook
+from edge_agent.station.prediction import Predictor
+from edge_agent.station.serving import Serving
 from edge_agent.station.shield import Shield
 from edge_agent.station.triggers import Triggers
 from edge_agent.station.view import View
@@ -53,10 +56,13 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     desk = Desk(Database(home.journal, strict=config.durability == "strict"), boot, bundles, clock)
     view = View(home, desk, bundles, clock)
     door = Door(PinBook(home.root / config.pins), load_api_token(home.root / API_TOKEN), str(boot), clock)
-    triggers, live = Triggers(channel), Live(view)
+    triggers, live = Triggers(channel, clock), Live(view)
     app = FastAPI(title="Lineside station", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(Api(home, door, desk, view, live, triggers, channel).router())
-    app.include_router(Pages(str(view.status()["place"]["device"])).router())
+    predictor = Predictor(bundles, view.place["class"], config.runtime.threads, clock)
+    app.include_router(Serving(door, bundles, predictor, view.automation).router())
+    app.include_router(Probes(door, view, predictor).router())
+    app.include_router(Pages(view.place["device"]).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)

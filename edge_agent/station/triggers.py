@@ -7,6 +7,7 @@ import threading
 from uuid import uuid4
 
 from edge_agent.channel import Channel, Message
+from edge_agent.clock import Clock
 from edge_agent.contracts.errors import Unavailable
 
 WAIT_S = 5.0
@@ -15,19 +16,21 @@ WAIT_S = 5.0
 class Triggers:
     """Requests that wait for their answer. Safe to call from several threads."""
 
-    def __init__(self, channel: Channel, wait_s: float = WAIT_S) -> None:
+    def __init__(self, channel: Channel, clock: Clock, wait_s: float = WAIT_S) -> None:
         self._channel = channel
+        self._clock = clock
         self._wait_s = wait_s
         self._waiting: dict[str, queue.SimpleQueue[Message]] = {}
         self._lock = threading.Lock()
 
     def pull(self, serial: str) -> Message:
         """Trigger a part and return its verdict. Raises Unavailable where the hot process does not answer."""
+        at = self._clock.monotonic()
         request, answers = uuid4().hex, queue.SimpleQueue[Message]()
         with self._lock:
             self._waiting[request] = answers
         try:
-            self._channel.send({"to": "hot", "kind": "trigger", "serial": serial, "request": request})
+            self._channel.send({"to": "hot", "kind": "trigger", "serial": serial, "request": request, "at": at})
             answer = answers.get(timeout=self._wait_s)
         except queue.Empty as error:
             raise Unavailable("the inspection process did not answer the trigger; look at the station") from error

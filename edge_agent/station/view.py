@@ -38,7 +38,7 @@ class View:
         self._bundles = bundles
         self._clock = clock
         self._hot: Report | None = None
-        self._place = _place(home)
+        self.place = _place(home)
 
     def hear(self, message: Message) -> None:
         """Take a report of the hot process."""
@@ -47,7 +47,8 @@ class View:
 
     def marker(self) -> tuple[object, ...]:
         """Return a value that is another one whenever the page has to show something else."""
-        return (self._desk.tallies(), self.ready(), self._bundles.active(), self._link(), self._disk()["low"], self._mode())
+        low = self._disk()["low"]
+        return (self._desk.tallies(), self.ready(), self._bundles.active(), self._link(), low, self._mode())
 
     def state(self) -> dict[str, Any]:
         """Return everything that the page shows."""
@@ -73,14 +74,15 @@ class View:
         ready = self.ready()
         return {
             "ready": ready.ready,
-            "reasons": list(ready.codes),
+            "code": ready.code,
             "words": ready.words,
+            "detail": ready.detail,
             "mode": self._mode(),
             "model": _model(active),
             "labels": _labels(active),
             "link": asdict(self._link()),
             "disk": self._disk(),
-            "place": self._place,
+            "place": self.place,
             "counts": self._desk.counts(),
             "tallies": self._desk.tallies(),
         }
@@ -91,11 +93,14 @@ class View:
 
     def ready(self) -> Ready:
         """Return whether the station inspects, and why not."""
-        return readiness(self._hot, self._bundles.active() is not None, self._clock.monotonic())
+        return readiness(self._hot, self._clock.monotonic())
+
+    def automation(self) -> Automation | None:
+        """Return the degree of automation in force on the line, None before the hot process has said it."""
+        return next((degree for degree in Automation if degree.value == self._mode()), None)
 
     def _mode(self) -> str:
-        content = self._hot.content if self._hot else {}
-        return str(content.get("automation") or content.get("mode") or "")
+        return str(self.health().get("mode") or "")
 
     def _link(self) -> Link:
         uplink = read_json(self._home.station).get("status", {}).get("uplink") or {}
@@ -116,8 +121,8 @@ def _place(home: Home) -> dict[str, str]:
     try:
         found: Credentials = load_credentials(home.credentials)
     except ConfigError:
-        return {"device": home.root.name, "site": "", "line": ""}
-    return {"device": found.device, "site": found.site, "line": found.line}
+        return {"device": home.root.name, "site": "", "line": "", "class": "generic"}
+    return {"device": found.device, "site": found.site, "line": found.line, "class": found.device_class}
 
 
 def _model(active: tuple[str, Any] | None) -> dict[str, Any] | None:

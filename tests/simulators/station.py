@@ -44,7 +44,7 @@ from trainer.samples.generate import sample_part
 
 PIN = "2468"
 DEFECTS = KINDS
-HEALTHY = {"kind": "health", "from": "hot", "ready": True, "reasons": [], "automation": "partial"}
+HEALTHY = {"kind": "health", "from": "hot", "ready": True, "why": "", "bundle": "b", "mode": "partial", "camera": ""}
 
 
 def now_ms() -> int:

@@ -2,8 +2,8 @@
 
 import { Failure, get, post, setToken } from "./api.js";
 import { $, icon, make } from "./dom.js";
-import { showReady } from "./status.js";
-import { has, t } from "./words.js";
+import { showReady, why } from "./status.js";
+import { t } from "./words.js";
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "erase", "0", "go"];
 const LONGEST = 12;
@@ -43,8 +43,8 @@ export async function look() {
     return;
   }
   $("lost").hidden = true;
-  const reason = found.reasons.map((code) => (has(`why_${code}`) ? t(`why_${code}`) : code)).join(". ");
-  showReady(found.ready, reason);
+  showReady(found.ready, found.ready ? "" : why(found));
+  if (found.command) $("command").textContent = found.command;
   const people = found.operators.map((person) => person.name);
   if (JSON.stringify(people) === known) return;
   known = JSON.stringify(people);

@@ -4,8 +4,7 @@ import { $, setClass, setIcon, setText } from "./dom.js";
 import { has, t } from "./words.js";
 
 export function why(station) {
-  const words = station.reasons.map((code) => (has(`why_${code}`) ? t(`why_${code}`) : code));
-  return words.join(". ") || station.words;
+  return has(`why_${station.code}`) ? t(`why_${station.code}`) : station.words;
 }
 
 export function showReady(ready, reason) {
@@ -29,5 +28,6 @@ export function showStation(station) {
   setClass($("disk"), "chip inside", station.disk.low ? "attention" : "");
   setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: (station.disk.free_mb / 1024).toFixed(1) }));
   $("warning").hidden = station.ready;
+  $("warning").title = station.detail;
   if (!station.ready) setText($("warning"), t("rejects_until", { why: why(station) }));
 }

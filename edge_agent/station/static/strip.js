@@ -16,9 +16,10 @@ export function iconOf(part) {
 
 export const nameOf = (part) => part.serial || `#${part.part}`;
 
-// "Rejected – by Anna"
+// "Rejected · scratch – by Anna"
 export function story(part) {
-  const verdict = t(`verdict_${kindOf(part)}`);
+  const kind = kindOf(part);
+  const verdict = t(`verdict_${kind}`) + (kind === "reject" && part.label && part.reason !== "timeout" ? ` · ${part.label}` : "");
   return part.reason && part.final ? `${verdict} – ${t(`reason_${part.reason}`, { name: part.operator })}` : verdict;
 }
 

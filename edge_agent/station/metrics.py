@@ -1,0 +1,90 @@
+"""Health and metrics for machines. Text format: https://prometheus.io/docs/instrumenting/exposition_formats/"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from edge_agent.station.door import Door
+from edge_agent.station.errors import Refused
+from edge_agent.station.prediction import Predictor
+from edge_agent.station.view import View
+
+Sample = tuple[dict[str, str], float]
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Probes:
+    """`/healthz` (this process lives), `/readyz` (the next part is inspected), `/metrics`."""
+
+    door: Door
+    view: View
+    predictor: Predictor
+
+    def router(self) -> APIRouter:
+        """Return the routes; health and readiness need no log-in and tell nothing else."""
+        router = APIRouter(tags=["health"])
+        router.add_api_route("/healthz", self.health, response_model=None)
+        router.add_api_route("/readyz", self.readiness, response_model=None)
+        router.add_api_route("/metrics", self.metrics, response_model=None)
+        return router
+
+    def health(self) -> dict[str, bool]:
+        """Say that this process answers."""
+        return {"ok": True}
+
+    def readiness(self) -> dict[str, Any]:
+        """Say whether the station inspects. Raises Refused(503) with the reason."""
+        ready = self.view.ready()
+        if not ready.ready:
+            raise Refused(503, "not-ready", ready.words, ready=False)
+        return {"ready": True}
+
+    def metrics(self, request: Request) -> Response:
+        """Return all metrics."""
+        self.door.visitor(request)
+        text = "".join(exposition(self.view.status(), self.view.health(), len(self.view.queue()), self.predictor))
+        return Response(text, media_type=CONTENT_TYPE)
+
+
+def exposition(status: dict[str, Any], hot: dict[str, Any], waiting: int, predictor: Predictor) -> Iterator[str]:
+    """Yield the metrics, one family after the other."""
+    tallies: dict[str, int] = status["tallies"]
+    yield from family("parts_total", "counter", "Parts that were triggered.", [({}, tallies.get("parts", 0))])
+    for name, prefix, label, text in (
+        ("verdicts_total", "final.", "verdict", "Final verdicts."),
+        ("reasons_total", "reason.", "reason", "Why the final verdicts were given."),
+        ("answers_total", "review.", "outcome", "Answers of people, by what became of them."),
+    ):
+        found = [({label: key[len(prefix) :]}, n) for key, n in sorted(tallies.items()) if key.startswith(prefix)]
+        yield from family(name, "counter", text, found)
+    yield from family("held_total", "counter", "Parts held for a person.", [({}, tallies.get("verdict.review", 0))])
+    yield from family("reviews_waiting", "gauge", "Parts that wait for a person now.", [({}, waiting)])
+    yield from family("ready", "gauge", "1 while the next part will be inspected.", [({}, int(status["ready"]))])
+    yield from family("disk_free_megabytes", "gauge", "Free disk.", [({}, status["disk"]["free_mb"])])
+    latencies = [
+        ({"quantile": quantile}, hot[key])
+        for quantile, key in (("0.5", "latency_p50_ms"), ("0.95", "latency_p95_ms"))
+        if hot.get(key) is not None
+    ]
+    yield from family("latency_milliseconds", "gauge", "Time per part, of the last parts.", latencies)
+    model = status["model"]
+    yield from family("model_info", "gauge", "The model that judges.", [(model, 1)] if model else [])
+    yield from family("predictions_total", "counter", "Pictures judged by request.", [({}, predictor.count)])
+    yield from family("prediction_seconds_total", "counter", "Time spent on them.", [({}, predictor.seconds)])
+
+
+def family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> Iterator[str]:
+    """Yield one metric's help, type and samples; names get the prefix `lineside_`."""
+    yield f"# HELP lineside_{name} {text}\n# TYPE lineside_{name} {kind}\n"
+    for labels, value in samples:
+        inner = ",".join(f'{key}="{_escaped(str(text))}"' for key, text in sorted(labels.items()))
+        yield f"lineside_{name}{{{inner}}} {value:.12g}\n" if inner else f"lineside_{name} {value:.12g}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
