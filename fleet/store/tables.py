@@ -93,6 +93,8 @@ class RolloutDevice(Base):
     revert_generation: Mapped[Count]
     offered_ms: Mapped[int | None] = mapped_column(BigInteger)
     settled_ms: Mapped[int | None] = mapped_column(BigInteger)
+    parts_before: Mapped[Count]
+    failures_before: Mapped[Count]
 
 
 class Event(Base):

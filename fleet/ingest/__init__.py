@@ -1,0 +1,1 @@
+"""Ingest: what devices say is read, committed once, and acknowledged."""

@@ -1,0 +1,89 @@
+"""Desired states: made from a release, numbered per device, kept in the database, ready to be published again.
+
+The database is what counts. A message that was not sent, or that the broker forgot, is sent again from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from edge_agent.contracts.messages import Desired, ModelRef, Probation, Sampling, Strategy, encode
+from edge_agent.contracts.topics import Address, Channel
+from fleet.registry.catalogue import ref_of, way_back
+from fleet.rollout.roster import parts_so_far
+from fleet.rollout.transitions import DeviceStatus
+from fleet.store.tables import Device, Model, Rollout, RolloutDevice
+
+STRATEGIES = {"canary": Strategy.DIRECT, "blue-green": Strategy.BLUE_GREEN, "shadow": Strategy.SHADOW}
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A retained message for one device, to be sent once the transaction is committed."""
+
+    topic: str
+    payload: bytes
+
+
+def offer(session: Session, rollout: Rollout, row: RolloutDevice, device: Device, now_ms: int) -> Outgoing:
+    """Ask a device for the rollout's release and note what it runs now."""
+    row.previous = running_ref(session, device, rollout.name)
+    row.failures_before, row.parts_before = parts_so_far(session, device.id, rollout.bundle)
+    row.status, row.offered_ms, row.settled_ms = DeviceStatus.OFFERED.value, now_ms, None
+    ref = ModelRef(name=rollout.name, version=rollout.version, release=rollout.release, bundle=rollout.bundle)
+    outgoing = _ask(device, ref, rollout, now_ms)
+    row.generation = device.desired_generation
+    return outgoing
+
+
+def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: Device, now_ms: int) -> Outgoing:
+    """Ask a device for what it ran before, by the signed way back above the rollout's release."""
+    ref = None
+    if row.previous is not None:
+        before = ModelRef.model_validate(row.previous)
+        above = max(rollout.release, device.running_release)
+        model = way_back(session, before.name, before.bundle, above)
+        if model is not None:
+            model.used = True
+        ref = before if model is None else ref_of(model)
+    outgoing = _ask(device, ref, rollout, now_ms)
+    row.revert_generation = device.desired_generation
+    return outgoing
+
+
+def running_ref(session: Session, device: Device, name: str) -> dict[str, object] | None:
+    """Return the release of what a device runs, or None where it runs nothing that the registry knows."""
+    if device.running is None:
+        return None
+    query = select(Model).where(Model.name == name, Model.bundle == device.running)
+    rows = list(session.scalars(query.order_by(Model.release)))
+    exact = [row for row in rows if row.release == device.running_release]
+    return ref_of((exact or rows)[0]).model_dump(mode="json") if rows else None
+
+
+def outgoing_of(device: Device) -> Outgoing | None:
+    """Return a device's desired state as it is to be on the broker, or None where it was never asked for anything."""
+    if device.desired is None:
+        return None
+    topic = Address(device.site, device.id).topic(Channel.DESIRED)
+    return Outgoing(topic, encode(Desired.model_validate(device.desired)))
+
+
+def _ask(device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int) -> Outgoing:
+    device.desired_generation = max(device.desired_generation or 0, device.generation or 0) + 1
+    desired = Desired(
+        generation=device.desired_generation,
+        at_ms=now_ms,
+        model=ref,
+        strategy=STRATEGIES[rollout.settings["strategy"]],
+        rollout=rollout.id,
+        probation=Probation.model_validate(rollout.settings["probation"]),
+        sampling=Sampling.model_validate(device.desired["sampling"] if device.desired else {}),
+    )
+    device.desired = desired.model_dump(mode="json")
+    outgoing = outgoing_of(device)
+    assert outgoing is not None
+    return outgoing
