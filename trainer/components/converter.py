@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ def converter(
     calibration, held_out = context.scratch / "calibration.csv", context.scratch / "held-out.csv"
     write_table(examples, folders, ("train",), calibration)
     write_table(examples, folders, ("eval", "test"), held_out)
-    chosen = {"variants": tuple(name.strip() for name in variants.split(",") if name.strip())} if variants else {}
-    options = Options(version=version, release=release, sources=Sources(**sources), force=True, **chosen)
+    options = Options(version=version, release=release, sources=Sources(**sources), force=True)
+    if variants:
+        options = replace(options, variants=tuple(name.strip() for name in variants.split(",")))
 
     def progress(share: float, text: str) -> None:
         context.progress(text, share)

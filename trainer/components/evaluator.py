@@ -149,10 +149,7 @@ def _slices(examples: Path) -> dict[str, list[str]]:
 
 def _comparable(baseline: Path, recipe: Recipe) -> bool:
     former = Recipe.model_validate_json((baseline / RECIPE).read_text(encoding="utf-8"))
-    same = ("height", "width", "backbone", "embedding")
-    return former.labels == recipe.labels and all(
-        getattr(former.network, n) == getattr(recipe.network, n) for n in same
-    )
+    return network_shape(former) == network_shape(recipe)
 
 
 def _finite(value: Any) -> Any:

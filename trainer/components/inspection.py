@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Network, Recipe
 from trainer.components import history
-from trainer.components.history import Blessed
 from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import code_closure
 from trainer.pipeline.graph import Graph, build_graph
@@ -213,12 +212,3 @@ def _text(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"schema_gen.schema_file {path}: cannot be read ({error.strerror}); correct it") from error
-
-
-Resolver = Callable[[Known], Resolved]
-
-
-def blessed_of(root: Path, name: str) -> Blessed | None:
-    """Return the latest blessed model of that name in a root."""
-    own = [entry for entry in history.load(root) if entry.model == name]
-    return own[-1] if own else None

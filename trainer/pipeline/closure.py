@@ -8,7 +8,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.metadata
+import json
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,29 +47,57 @@ class Closure:
     libraries: dict[str, str]
 
 
-@dataclass(frozen=True)
-class _Source:
-    digest: str
-    modules: tuple[str, ...]
+class Imports:
+    """What files import, remembered by their content: reading the syntax tree is what takes time."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._known: dict[str, list[str]] = {}
+        self._grown = False
+        if path is not None and path.is_file():
+            with suppress(ValueError):
+                self._known = json.loads(path.read_text(encoding="utf-8"))
+
+    def of(self, data: bytes, digest: str, module: str, is_package: bool) -> list[str]:
+        """Return the modules that the source text `data` of `module` imports anywhere."""
+        key = f"{digest}/{module}/{is_package:d}"
+        if key not in self._known:
+            self._known[key] = sorted(set(_imported(ast.parse(data, module), module, is_package)))
+            self._grown = True
+        return self._known[key]
+
+    def save(self) -> None:
+        """Write what is known, if it is more than before."""
+        if self._path is not None and self._grown:
+            unfinished = self._path.with_name(f".{self._path.name}.part")
+            unfinished.write_text(json.dumps(self._known), encoding="utf-8")
+            unfinished.replace(self._path)
 
 
-def code_closure(modules: Iterable[str], home: Path = HOME, packages: tuple[str, ...] = PACKAGES) -> Closure:
+def code_closure(
+    modules: Iterable[str], imports: Imports | None = None, home: Path = HOME, packages: tuple[str, ...] = PACKAGES
+) -> Closure:
     """Follow the imports of `modules` within `packages` below `home`, functions' own imports included."""
+    imports = imports or Imports()
     files: dict[str, str] = {}
     libraries: set[str] = set()
     waiting = list(modules)
     seen: set[str] = set()
     while waiting:
-        module = waiting.pop()
-        for name in _with_parents(module):
-            path = _file_of(name, home)
-            if name in seen or path is None:
+        for name in _with_parents(waiting.pop()):
+            if name in seen:
                 continue
             seen.add(name)
-            source = _read(path, name, path.stat().st_mtime_ns)
-            files[str(path.relative_to(home))] = source.digest
-            waiting += [m for m in source.modules if m.split(".")[0] in packages]
-            libraries |= {m.split(".")[0] for m in source.modules if m.split(".")[0] not in packages}
+            path = _file_of(name, home)
+            if path is None:
+                continue
+            data = path.read_bytes()
+            digest = files[str(path.relative_to(home))] = hashlib.sha256(data).hexdigest()
+            for module in imports.of(data, digest, name, path.name == "__init__.py"):
+                if module.split(".")[0] in packages:
+                    waiting.append(module)
+                else:
+                    libraries.add(module.split(".")[0])
     return Closure(dict(sorted(files.items())), _versions(libraries))
 
 
@@ -81,13 +112,6 @@ def _file_of(module: str, home: Path) -> Path | None:
         if path.is_file():
             return path
     return None
-
-
-@lru_cache(maxsize=4096)
-def _read(path: Path, module: str, mtime_ns: int) -> _Source:
-    data = path.read_bytes()
-    names = set(_imported(ast.parse(data, str(path)), module, path.name == "__init__.py"))
-    return _Source(hashlib.sha256(data).hexdigest(), tuple(sorted(names)))
 
 
 def _imported(tree: ast.AST, module: str, is_package: bool) -> Iterator[str]:
@@ -110,8 +134,6 @@ def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
 
 
 def _versions(modules: Iterable[str]) -> dict[str, str]:
-    import sys
-
     outside = {m for m in modules if m and m not in sys.stdlib_module_names and m not in _WITHOUT_EFFECT}
     return {name: _version(name) for name in sorted({_DISTRIBUTIONS.get(m, m) for m in outside})}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import LinesideError
 from trainer.pipeline.cache import Store
-from trainer.pipeline.closure import code_closure
+from trainer.pipeline.closure import Imports, code_closure
 from trainer.pipeline.executor import Executor
 from trainer.pipeline.graph import Graph
 from trainer.pipeline.index import Entry, Index, Stored
@@ -41,7 +41,7 @@ class Plan:
         return self.parts.key
 
 
-def plan(step: Step, known: Known) -> Plan:
+def plan(step: Step, known: Known, imports: Imports | None = None) -> Plan:
     """Gather a step's inputs, parameters, code and libraries. All of `step.inputs` must be known."""
     inputs: dict[str, Artifact | None] = {name: known[reference] for name, reference in step.inputs.items()}
     parameters = dict(step.parameters)
@@ -49,7 +49,7 @@ def plan(step: Step, known: Known) -> Plan:
         resolved = step.resolve(known)
         inputs |= resolved.inputs
         parameters |= resolved.parameters
-    closure = code_closure((step.module, *step.runs))
+    closure = code_closure((step.module, *step.runs), imports)
     digests = {name: artifact.digest if artifact else "" for name, artifact in sorted(inputs.items())}
     parts = Parts(step.function, digests, dict(step.outputs), parameters, closure.files, closure.libraries)
     return Plan(step, inputs, parts)
@@ -62,6 +62,12 @@ class Driver:
         self.root = root
         self.store = Store(root)
         self.index = Index(root)
+        self.imports = Imports(root / "imports.json")
+
+    def close(self) -> None:
+        """Save what was learned and close the files."""
+        self.imports.save()
+        self.index.close()
 
     def cached(self, planned: Plan) -> dict[str, Artifact] | None:
         """Return the outputs made under the plan's key, if they are all there and whole."""
@@ -119,7 +125,7 @@ class Runner:
         if why:
             return self._end(record, "skipped", {}, why)
         started = self._clock()
-        planned = plan(step, known)
+        planned = plan(step, known, self._driver.imports)
         record.key = planned.key
         outputs = self._driver.cached(planned)
         if outputs is not None:

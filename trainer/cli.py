@@ -1,0 +1,18 @@
+"""The command `trainer`."""
+
+from __future__ import annotations
+
+from edge_agent.contracts.command import Command
+
+_LAZY = {
+    "data": ("trainer.commands.data:data", "Make labelled sample data."),
+    "pipeline": ("trainer.commands.pipeline:pipeline", "Train, evaluate, convert and push; see what ran and why."),
+    "watch": ("trainer.commands.watch:watch", "Serve the fleet's retrain tickets."),
+}
+
+main = Command(
+    "trainer",
+    lazy=_LAZY,
+    help="From labelled pictures of parts to a measured, blessed bundle.\n\n"
+    "Example: trainer pipeline run --recipe machined-surface --data DIR --root ROOT",
+)

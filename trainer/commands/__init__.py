@@ -1,0 +1,1 @@
+"""The sub-commands of `trainer`; what is heavy is imported inside them."""

@@ -1,0 +1,125 @@
+"""`trainer pipeline`: run it, and see what ran, why, and where a model came from."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_agent.contracts.command import json_option, report
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+_root = click.option(
+    "--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results."
+)
+
+
+@click.group(context_settings=_HELP)
+def pipeline() -> None:
+    """Train, evaluate, convert and push; see what ran and why.
+
+    Example: trainer pipeline run --recipe machined-surface --data parts --root work
+    """
+
+
+@pipeline.command(context_settings=_HELP)
+@click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")
+@click.option(
+    "--data", "folders", required=True, multiple=True, type=click.Path(path_type=Path), help="Folder with labels.csv."
+)
+@_root
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. epochs=5.")
+@click.option("--version", default="", help="Name of the new version; v1, v2, … unless given.")
+@click.option("--ticket", default="", help="Serve this retrain ticket: its pictures join the data.")
+@click.option("--fleet-home", type=click.Path(path_type=Path, file_okay=False), help="Home of the fleet, for --ticket.")
+@json_option
+def run(
+    recipe: str,
+    folders: tuple[Path, ...],
+    root: Path,
+    assignments: tuple[str, ...],
+    version: str,
+    ticket: str,
+    fleet_home: Path | None,
+    as_json: bool,
+) -> None:
+    """Run what must run; what is unchanged is taken from the store.
+
+    Example: trainer pipeline run --recipe machined-surface --data parts --root work --set epochs=5
+    """
+    from edge_agent.contracts.errors import ConfigError
+    from trainer.pipeline.progress import display
+    from trainer.run import Request, run_pipeline
+
+    request = Request(recipe, folders, root, assignments, version)
+    if ticket:
+        if fleet_home is None:
+            raise ConfigError("--ticket needs --fleet-home HOME to fetch the ticket from")
+        from trainer.retrain import serve_ticket
+
+        result = serve_ticket(request, ticket, fleet_home, display(sys.stderr))
+    else:
+        result = run_pipeline(request, display(sys.stderr))
+    report(as_json, result, lambda: _show(result, root))
+
+
+def _show(result: dict[str, Any], root: Path) -> None:
+    verdict = "blessed" if result["blessed"] else "not blessed"
+    click.echo(f"run {result['run']}: {verdict}")
+    for reason in result["reasons"]:
+        click.echo(f"  {reason}")
+    if result["bundle"]:
+        click.echo(f"bundle: {result['bundle']}")
+    click.echo(f"report: {root / 'runs' / result['run'] / 'report.html'}")
+
+
+@pipeline.command(context_settings=_HELP)
+@_root
+@json_option
+def status(root: Path, as_json: bool) -> None:
+    """Show the runs of a root and the steps of the last one.
+
+    Example: trainer pipeline status --root work
+    """
+    from trainer.inspect import show_status, status_of
+
+    found = status_of(root)
+    report(as_json, found, lambda: show_status(found))
+
+
+@pipeline.command(context_settings=_HELP)
+@click.argument("step")
+@_root
+@json_option
+def why(step: str, root: Path, as_json: bool) -> None:
+    """Say why STEP would run again with the last run's arguments, or that it would not.
+
+    Example: trainer pipeline why Trainer --root work
+    """
+    from trainer.inspect import why_step
+
+    found = why_step(root, step)
+
+    def show() -> None:
+        click.echo(f"{step} {'would run again' if found['would_run'] else 'would not run: nothing changed'}")
+        for reason in found["reasons"]:
+            click.echo(f"  {reason}")
+
+    report(as_json, found, show)
+
+
+@pipeline.command(context_settings=_HELP)
+@click.argument("artifact")
+@_root
+@json_option
+def lineage(artifact: str, root: Path, as_json: bool) -> None:
+    """Show what ARTIFACT was made of, back to the data: a digest, a bundle, or MODEL@VERSION.
+
+    Example: trainer pipeline lineage machined-surface@v1 --root work
+    """
+    from trainer.inspect import lineage_of
+
+    lines = lineage_of(root, artifact)
+    report(as_json, {"artifact": artifact, "lineage": lines}, lambda: click.echo("\n".join(lines)))

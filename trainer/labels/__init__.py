@@ -1,0 +1,1 @@
+"""Labels from people, joined with the labels a model was trained on."""

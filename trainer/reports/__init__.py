@@ -1,0 +1,1 @@
+"""The page of a run: what went in, what came out, and whether it may be trusted."""

@@ -1,0 +1,20 @@
+"""The page of a run in which nothing had to be done: that of the run which did it."""
+
+from __future__ import annotations
+
+import os
+
+from trainer.pipeline.runs import RunRecord, Runs
+
+FILE = "report.html"
+
+
+def reuse_report(record: RunRecord, runs: Runs) -> bool:
+    """Link the newest page whose run ended with the same outputs into the record's folder; False if there is none."""
+    outputs = [step.outputs for step in record.steps]
+    for name in reversed(runs.names()):
+        page = runs.path(name) / FILE
+        if name != record.run and page.is_file() and [s.outputs for s in runs.load(name).steps] == outputs:
+            os.link(page, runs.path(record.run) / FILE)
+            return True
+    return False
