@@ -34,6 +34,7 @@ from edge_agent.journal.ring import Quota, Ring
 from edge_agent.keeper import Keeper
 from edge_agent.line import Line, Settings
 from edge_agent.outputs.group import make_outputs
+from edge_agent.outputs.output import Output
 from edge_agent.vitals import Vitals
 
 _IDLE_S = 0.05
@@ -48,6 +49,7 @@ class Surroundings:
 
     clock: Clock = SYSTEM
     source: Source | None = None
+    output: Output | None = None
     random: random.Random = field(default_factory=random.Random)
     device_class: str | None = None
 
@@ -69,7 +71,7 @@ class Hot:
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
-        self._output = make_outputs(config.outputs, home)
+        self._output = around.output or make_outputs(config.outputs, home)
         self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)

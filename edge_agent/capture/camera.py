@@ -24,7 +24,7 @@ def reconnect_delay(attempt: int, draw: float) -> float:
 class Camera:
     """Gives frames by a deadline. A live source is read by a thread of its own, a stored one when it is asked.
 
-    `fault` says why there are no frames ("" while there are); `ended` is true when a stored source has no more.
+    `fault` says why there are no frames ("" while there are); `ended` is true while a stored source has no more.
     """
 
     def __init__(self, source: Source, clock: Clock, draw: Callable[[], float] = random.random) -> None:
@@ -81,7 +81,7 @@ class Camera:
 
     def _grab_stored(self, until: float) -> Frame | None:
         while not self._closing.is_set():
-            if self._latest is None and not self.ended:
+            if self._latest is None:
                 self._latest = self._read_stored()
             now = self._clock.monotonic()
             due = self._due_at(self._latest)

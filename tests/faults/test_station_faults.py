@@ -1,0 +1,251 @@
+"""The station's faults that one process shows: cameras, models, people and clocks that fail."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.capture.sources import make_source
+from edge_agent.config import StationConfig, TriggerConfig
+from edge_agent.contracts.messages import Stream
+from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.journal import outbox, reviews
+from edge_agent.journal.database import Database
+from edge_agent.journal.journal import Decision, Journal
+from edge_agent.journal.reviews import Outcome
+from tests.conftest import free_port, wait_for
+from tests.simulators.clock import HandClock
+from tests.simulators.line import (
+    GOOD,
+    PARTS,
+    SCRATCHED,
+    TINY,
+    Bench,
+    LineRig,
+    altered_bundle,
+    nan_graph,
+    picture,
+)
+from tests.simulators.network_camera import NetworkCamera
+
+
+def requested() -> StationConfig:
+    return StationConfig(trigger=TriggerConfig(kind="http"))
+
+
+def ask(rig: LineRig, serial: str = "") -> None:
+    rig.channel.deliver({"kind": "trigger", "serial": serial, "request": serial})
+
+
+@pytest.mark.fault("A10")
+def test_an_unplugged_camera_rejects_within_the_deadline_and_comes_back(tmp_path: Path) -> None:
+    camera = NetworkCamera(free_port(), [picture(GOOD), picture(SCRATCHED)])
+    camera.plug_in()
+    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=1500)
+    source = make_source(camera.url)
+    with LineRig(tmp_path / "home", bundle, requested(), source) as rig:
+        wait_for(lambda: rig.hot.ready, 20, "the first connection")
+        ask(rig, "seen")
+        rig.step(until=1)
+        assert rig.parts()[0].reason == "model"
+        camera.unplug()
+        wait_for(lambda: bool(rig.hot.camera.fault), 20, "the fault")
+        ask(rig, "unseen")
+        rig.step(until=2)
+        lost = rig.parts()[1]
+        assert (lost.final, lost.reason) == ("reject", "no-image")
+        assert lost.latency_ms is not None
+        assert lost.latency_ms <= 1500
+        assert not rig.hot.ready
+        camera.plug_in()
+        wait_for(lambda: rig.hot.ready, 20, "the reconnection")
+        ask(rig, "again")
+        rig.step(until=3)
+        assert rig.parts()[2].reason == "model"
+        rig.step()
+        assert rig.hot.journal.tallies()["fault.camera"] == 1
+    camera.unplug()
+
+
+@pytest.mark.fault("A11")
+def test_a_camera_absent_at_boot_is_waited_for(tmp_path: Path) -> None:
+    camera = Bench(live=True)
+    camera.plugged.clear()
+    with LineRig(tmp_path, config=requested(), camera=camera) as rig:
+        rig.step()
+        assert not rig.hot.ready
+        assert rig.said("health"), "the rest of the station is told"
+        camera.plugged.set()
+        wait_for(lambda: rig.hot.ready, 10, "recovery without a person")
+
+
+@pytest.mark.fault("A12")
+def test_a_camera_that_repeats_itself_is_a_fault(tmp_path: Path) -> None:
+    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1)
+    camera = Bench(live=True)
+    with LineRig(tmp_path / "home", bundle, camera=camera) as rig:
+        for count in range(1, 5):
+            camera.show(picture(GOOD))
+            rig.step(0.2, until=count)
+        assert [part.reason for part in rig.parts()] == ["model", "model", "frozen-image", "frozen-image"]
+        assert rig.hot.journal.tallies()["fault.frozen-image"] == 1
+        camera.show(picture(SCRATCHED))
+        rig.step(0.2, until=5)
+        assert rig.parts()[-1].reason == "model"
+
+
+@pytest.mark.fault("A13")
+def test_a_covered_lens_is_a_bad_image_and_no_score(tmp_path: Path) -> None:
+    source = make_source(f"folder://{PARTS}?brightness=0.01@0")
+    with LineRig(tmp_path, camera=source) as rig:
+        rig.step(until=1)
+        part = rig.parts()[0]
+        assert (part.final, part.reason, part.score) == ("reject", "bad-image", None)
+
+
+@pytest.mark.fault("A14")
+def test_a_torn_frame_is_grabbed_once_more_and_then_rejected(tmp_path: Path) -> None:
+    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=2000)
+    camera = Bench(live=True)
+    with LineRig(tmp_path / "home", bundle, camera=camera) as rig:
+        camera.show(None)
+        threading.Timer(0.2, camera.show, (picture(GOOD),)).start()
+        rig.step(0.5, until=1)
+        assert rig.parts()[0].reason == "model"
+        camera.show(None)
+        threading.Timer(0.2, camera.show, (None,)).start()
+        rig.step(0.5, until=2)
+        assert (rig.parts()[1].final, rig.parts()[1].reason) == ("reject", "bad-image")
+
+
+@pytest.mark.fault("A17")
+def test_a_model_that_answers_nan_rejects_and_the_loop_lives(tmp_path: Path) -> None:
+    broken = altered_bundle(tmp_path / "nan", model=nan_graph())
+    with LineRig(tmp_path / "home", broken) as rig:
+        for count in range(1, 5):
+            rig.camera.show(picture(GOOD))
+            rig.step(until=count)
+        assert {(part.final, part.reason, part.score) for part in rig.parts()} == {("reject", "model-error", None)}
+        assert rig.hot.journal.tallies()["fault.model-error"] == 1, "three in a row are one fault"
+        assert rig.hot.health()["bundle_errors"] == 4
+
+
+@pytest.mark.fault("A18")
+def test_a_part_that_hangs_is_rejected_at_its_deadline(tmp_path: Path) -> None:
+    class Hanging(Bench):
+        """A driver that blocks in the middle of a part, in the hot thread itself."""
+
+        def read(self) -> object:  # type: ignore[override]
+            frame = super().read()
+            if frame is not None and frame.view == 1:
+                released.wait(10)
+            return frame
+
+    released = threading.Event()
+    bundle = altered_bundle(tmp_path / "bundle", recipe__deadline_ms=200)
+    with LineRig(tmp_path / "home", bundle, camera=Hanging()) as rig:
+        rig.camera.show(picture(GOOD), "a", 0, 2)
+        rig.camera.show(picture(GOOD), "a", 1, 2)
+        looping = threading.Thread(target=rig.step)
+        looping.start()
+        wait_for(lambda: len(rig.gate.told) == 1, 5, "the keeper's verdict")
+        assert rig.gate.told == [(1, "reject", "late")]
+        released.set()
+        looping.join(10)
+        assert rig.gate.told == [(1, "reject", "late")], "what comes later moves nothing"
+        assert rig.parts()[0].reason == "late"
+
+
+@pytest.mark.fault("A20")
+def test_a_silent_operator_is_a_timeout_and_a_late_answer_is_a_label(tmp_path: Path) -> None:
+    bundle = altered_bundle(tmp_path / "bundle", thresholds=(0.0, 1.0), recipe__review_deadline_ms=300)
+    with LineRig(tmp_path / "home", bundle) as rig:
+        rig.camera.show(picture(GOOD))
+        rig.step(until=1)
+        assert rig.parts()[0].verdict == "review"
+        wait_for(lambda: rig.gate.told == [(1, "reject", "timeout")], 10, "the deadline")
+        part = rig.parts()[0]
+        outcome = reviews.answer(
+            rig.hot.journal, part.id, "ann", Verdict.ACCEPT, "ok", rig.hot.clock.wall_ms(), rig.hot.clock.monotonic()
+        )
+        assert outcome is Outcome.LATE
+        after = rig.parts()[0]
+        assert (after.final, after.reason) == ("reject", "timeout")
+        assert rig.gate.told == [(1, "reject", "timeout")]
+        assert rig.hot.journal.tallies()["review.late"] == 1
+
+
+@pytest.mark.fault("A21")
+def test_of_two_operators_the_first_wins_and_the_second_is_a_conflict(tmp_path: Path) -> None:
+    bundle = altered_bundle(tmp_path / "bundle", thresholds=(0.0, 1.0))
+    with LineRig(tmp_path / "home", bundle) as rig:
+        rig.camera.show(picture(GOOD))
+        rig.step(until=1)
+        part, start = rig.parts()[0].id, threading.Barrier(2)
+        outcomes: list[Outcome] = []
+
+        def answer(name: str, verdict: Verdict) -> None:
+            journal = Journal(Database(rig.home.journal), rig.boot)
+            start.wait()
+            outcomes.append(reviews.answer(journal, part, name, verdict, "", 1, time.monotonic()))
+            journal.database.close()
+
+        people = [("ann", Verdict.ACCEPT), ("bob", Verdict.REJECT)]
+        threads = [threading.Thread(target=answer, args=person) for person in people]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == [Outcome.CONFLICT, Outcome.DECIDED]
+        wait_for(lambda: len(rig.gate.told) == 1, 5, "the gate")
+        kinds = [entry.payload for entry in outbox.page(rig.hot.journal.database, rig.boot, Stream.EVENT, 0, 9)]
+        assert sum(b'"kind":"decided"' in payload for payload in kinds) == 1
+        assert sum(b'"kind":"reviewed"' in payload for payload in kinds) == 2
+
+
+@pytest.mark.fault("A25")
+def test_a_jumping_clock_moves_no_deadline_and_no_order(tmp_path: Path) -> None:
+    hand = HandClock()
+    bundle = altered_bundle(tmp_path / "bundle", thresholds=(0.0, 1.0), recipe__review_deadline_ms=60_000)
+    with LineRig(tmp_path / "home", bundle, clock=hand.clock) as rig:
+        for count, jump in ((1, 10 * 365 * 86400.0), (2, -11 * 365 * 86400.0), (3, 0.0)):
+            rig.camera.show(picture(GOOD), f"s{count}")
+            rig.step(until=count)
+            hand.jump(jump)
+        time.sleep(0.2)
+        assert len(reviews.waiting(rig.hot.journal)) == 3, "no year that went by in a jump ends a review"
+        assert [part.seq for part in rig.parts()] == [1, 2, 3]
+        hand.forward(61)
+        wait_for(lambda: not reviews.waiting(rig.hot.journal), 10, "the true end of the minute")
+        assert {part.reason for part in rig.parts()} == {"timeout"}
+
+
+@pytest.mark.fault("A05")
+def test_a_write_torn_in_the_middle_is_gone_and_the_journal_opens(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with LineRig(tmp_path / "home", TINY) as rig:
+        journal, keys = rig.hot.journal, []
+        for index in range(20):
+            key = journal.trigger(f"s{index}", index)
+            journal.decide(key, Decision(Verdict.ACCEPT, Reason.MODEL), index)
+            keys.append(key)
+        for suffix in ("", "-wal"):
+            path.with_name(path.name + suffix).write_bytes((rig.home.root / f"journal.db{suffix}").read_bytes())
+    log = path.with_name("journal.db-wal")
+    log.write_bytes(log.read_bytes()[:-700])
+    database = Database(path)
+    journal = Journal(database, keys[0].boot)
+    journal.recover(1)
+    parts = journal.recent(100)
+    assert 18 <= len(parts) <= 20, "at most the last transaction is torn"
+    assert all(part.final is not None for part in parts)
+    decided = database.row("outbox_depth", stream="event")
+    assert decided == (len(parts),), "a decision and its outbox row went together"
+    database.close()
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    raw.close()
