@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import threading
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,6 +22,41 @@ from edge_agent.contracts.messages import ModelRef
 from fleet.registry import documents
 from fleet.registry.documents import Root, Snapshot, Targets, Timestamp
 from fleet.registry.keys import ONLINE, load_signer
+
+
+class IncomingBlob:
+    """A blob on its way in: written beside its place, hashed, synced, renamed."""
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        self._final, self._digest = folder / digest, digest
+        self._partial = folder / f".{digest}.{secrets.token_hex(8)}.part"
+        self._sha, self._size = hashlib.sha256(), 0
+
+    def __enter__(self) -> IncomingBlob:
+        self._file = self._partial.open("wb")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+        self._partial.unlink(missing_ok=True)
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes. Raises Rejected where they become too many."""
+        self._size += len(piece)
+        if self._size > MAX_BLOB_BYTES:
+            raise Rejected(f"blob {self._digest[:12]}: more than {MAX_BLOB_BYTES} bytes")
+        self._sha.update(piece)
+        self._file.write(piece)
+
+    def finish(self) -> None:
+        """Put the blob in its place. Raises Rejected where the bytes are others."""
+        found = self._sha.hexdigest()
+        if found != self._digest:
+            raise Rejected(f"blob {self._digest[:12]}: {self._size} bytes that hash to {found[:12]}; send it again")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        os.replace(self._partial, self._final)
+        sync(self._final.parent)
 
 
 class Repository:
@@ -89,26 +125,16 @@ class Repository:
         """Return those blobs that are not here yet."""
         return [digest for digest in digests if not (self.blobs / digest).is_file()]
 
+    def receive(self, digest: str) -> IncomingBlob:
+        """Return a place to write a blob to; nothing remains of one that is not finished."""
+        return IncomingBlob(self.blobs, digest)
+
     def put_blob(self, digest: str, pieces: Iterable[bytes]) -> None:
         """Store a blob under its hash. Raises Rejected, leaving nothing, where the bytes are others."""
-        final = self.blobs / digest
-        partial = self.blobs / f".{digest}.{os.getpid()}.{threading.get_ident()}.part"
-        sha, size = hashlib.sha256(), 0
-        try:
-            with partial.open("wb") as file:
-                for piece in pieces:
-                    size += len(piece)
-                    if size > MAX_BLOB_BYTES:
-                        raise Rejected(f"blob {digest[:12]}: more than {MAX_BLOB_BYTES} bytes")
-                    sha.update(piece)
-                    file.write(piece)
-            if sha.hexdigest() != digest:
-                raise Rejected(f"blob {digest[:12]}: {size} bytes that hash to {sha.hexdigest()[:12]}; send it again")
-            sync(partial)
-            os.replace(partial, final)
-            sync(self.blobs)
-        finally:
-            partial.unlink(missing_ok=True)
+        with self.receive(digest) as incoming:
+            for piece in pieces:
+                incoming.write(piece)
+            incoming.finish()
 
     def accept(self, data: bytes, manifests: dict[str, bytes], now: datetime) -> list[tuple[ModelRef, Manifest]]:
         """Take over a signed targets document with the manifests (by bundle) that are new in it.

@@ -12,7 +12,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
@@ -112,6 +112,17 @@ def device_or_person(request: Request) -> str:
         return device(request)
     check: Callable[[Request], Person] = require("viewer").dependency
     return check(request).name
+
+
+Server = Annotated[Context, Depends(context_of)]
+"""A parameter that is the running server's parts."""
+Viewer = Annotated[Person, require("viewer")]
+Operator = Annotated[Person, require("operator")]
+Admin = Annotated[Person, require("admin")]
+"""Parameters that are the person asking, who has at least that role."""
+DeviceName = Annotated[str, Depends(device)]
+Reader = Annotated[str, Depends(device_or_person)]
+"""Parameters that are the name of the device, or of the device or person, that is asking."""
 
 
 def audit(session: Session, now_ms: int, person: Person, action: str, subject: str, **detail: Any) -> None:

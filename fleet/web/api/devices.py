@@ -1,0 +1,80 @@
+"""Devices: list, one, enrol, revoke."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import select
+
+from fleet.devices.enrolment import NewDevice
+from fleet.devices.presence import Seen, status
+from fleet.store.tables import Counter, Device
+from fleet.web.auth import Admin, NotFound, Server, Viewer, audit
+
+router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
+
+
+def as_json(device: Device, now_ms: int) -> dict[str, Any]:
+    """Return what a list of devices shows."""
+    seen = Seen(device.online, device.presence_boot, device.presence_session)
+    desired = device.desired or {}
+    return {
+        "id": device.id,
+        "site": device.site,
+        "line": device.line,
+        "device_class": device.device_class,
+        "tags": device.tags,
+        "status": status(seen, device.last_seen_ms, now_ms, device.revoked_ms is not None).value,
+        "state": device.state or None,
+        "running": device.running,
+        "running_release": device.running_release,
+        "desired": desired.get("model"),
+        "generation": device.generation,
+        "desired_generation": device.desired_generation,
+        "last_seen_ms": device.last_seen_ms,
+        "enrolled_ms": device.enrolled_ms,
+        "ready": bool((device.reported or {}).get("ready")),
+    }
+
+
+@router.get("")
+def list_devices(context: Server, person: Viewer, site: str | None = None) -> dict[str, Any]:
+    """All devices, or those of one site."""
+    with context.database.read() as session:
+        query = select(Device).order_by(Device.site, Device.line, Device.id)
+        rows = session.scalars(query if site is None else query.where(Device.site == site))
+        return {"devices": [as_json(row, context.now_ms()) for row in rows]}
+
+
+@router.get("/{device_id}")
+def show_device(device_id: str, context: Server, person: Viewer) -> dict[str, Any]:
+    """One device with what it last reported and what it has counted."""
+    with context.database.read() as session:
+        device = session.get(Device, device_id)
+        if device is None:
+            raise NotFound(f"no device '{device_id}'; 'fleet devices' lists all")
+        counters: dict[str, int] = {}
+        for name, value in session.execute(select(Counter.name, Counter.value).where(Counter.device == device_id)):
+            counters[name] = counters.get(name, 0) + int(value)
+        detail = {"reported": device.reported, "health": device.health, "counters": counters}
+        return {**as_json(device, context.now_ms()), **detail}
+
+
+@router.post("", status_code=201)
+def enrol(new: NewDevice, context: Server, person: Admin) -> dict[str, Any]:
+    """Enrol a device; the answer is its credentials file, which is shown this once."""
+    credentials = context.enrolment.enrol(new)
+    with context.database.begin() as session:
+        audit(session, context.now_ms(), person, "device.enrol", new.device, site=new.site, renew=new.renew)
+    context.commander.welcome()
+    return credentials.model_dump(mode="json")
+
+
+@router.post("/{device_id}/revoke")
+def revoke(device_id: str, context: Server, person: Admin) -> dict[str, Any]:
+    """Shut a device out of broker and registry."""
+    context.enrolment.revoke(device_id)
+    with context.database.begin() as session:
+        audit(session, context.now_ms(), person, "device.revoke", device_id)
+    return {"device": device_id, "status": "revoked"}
