@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from edge_agent.contracts.messages import Health, Reported
+from edge_agent.contracts.states import UpdateState
 from edge_agent.contracts.verdict import Automation
 from edge_agent.install.record import Record
 from edge_agent.install.slots import Slots
@@ -69,8 +70,12 @@ def own_versions() -> tuple[tuple[str, str], ...]:
 def reported_state(
     identity: Identity, record: Record, slots: Slots, hot: HotView, now_ms: int, clock_suspect: bool
 ) -> Reported:
-    """Return the whole state. `running` is what the hot process says it runs, else what the pointer names."""
+    """Return the whole state. `running` is what the hot process says it runs, else what the pointer names.
+
+    The journal commits before the pointer's `last_good` moves, so the journal's word is taken for both.
+    """
     running = hot.bundle if hot.heard else slots.active
+    committed = record.state is UpdateState.COMMITTED and record.bundle == slots.active
     versions = dict(identity.versions)
     if hot.runtime:
         versions["runtime"] = hot.runtime
@@ -83,7 +88,7 @@ def reported_state(
         target=record.bundle,
         running=running,
         running_release=slots.releases.get(running, 0) if running else 0,
-        last_good=slots.last_good,
+        last_good=slots.active if committed else slots.last_good,
         rollout=record.rollout,
         automation=hot.mode,
         ready=hot.ready,
