@@ -69,7 +69,8 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
         driver = Driver(request.root)
         try:
             data = list_data(request.folders, driver.store, driver.index, time.time_ns)
-            graph = Inspection(recipe, chosen, request.root, request.folders, request.version).graph()
+            inspection = Inspection(recipe, chosen, request.root, request.folders, request.version, driver.imports)
+            graph = inspection.graph()
             known = Runner(driver, record, display, clock, chosen.metadata_url).run(graph, {DATA: data})
             _check_data(known)
             record.result = _result(record, known, request.root)

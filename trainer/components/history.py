@@ -16,7 +16,10 @@ FILE, LATEST = "blessed.json", "latest-blessed.json"
 
 @dataclass(frozen=True)
 class Blessed:
-    """A blessed model. `data`, `examples`, `model_digest` and `evaluation` are digests of artifacts in the store."""
+    """A blessed model. `data`, `examples`, `model_digest` and `evaluation` are digests of artifacts in the store.
+
+    `origin` names everything the bundle was made of but its version: the same origin may keep its version.
+    """
 
     model: str
     version: str
@@ -26,6 +29,7 @@ class Blessed:
     examples: str
     model_digest: str
     evaluation: str
+    origin: str
     eval: dict[str, Any]
 
 
@@ -68,14 +72,14 @@ def not_made_of(known: Sequence[Blessed], name: str, data: str) -> Blessed | Non
     return earlier[-1] if earlier else None
 
 
-def next_release(known: Sequence[Blessed], name: str, model_digest: str, version: str) -> tuple[str, int]:
-    """Return version and release for a model: those it was blessed under, else one more than the latest.
+def next_release(known: Sequence[Blessed], name: str, origin: str, version: str) -> tuple[str, int]:
+    """Return version and release for a bundle: those it was blessed under, else one release more than the latest.
 
     `version` "" means: named after the release.
     """
     own = [entry for entry in known if entry.model == name]
     for entry in own:
-        if entry.model_digest == model_digest and version in ("", entry.version):
+        if entry.origin == origin and version in ("", entry.version):
             return entry.version, entry.release
     release = own[-1].release + 1 if own else 1
     return version or f"v{release}", release

@@ -10,7 +10,7 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Network, Recipe
 from trainer.components import history
 from trainer.pipeline.cache import Store
-from trainer.pipeline.closure import code_closure
+from trainer.pipeline.closure import Imports, code_closure
 from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.key import Parts
 from trainer.pipeline.settings import Settings
@@ -18,6 +18,7 @@ from trainer.pipeline.step import Artifact, Known, Resolved, Step
 
 DATA = "data"
 _HERE = "trainer.components"
+_CONVERTS = ("converter.child", "edge_agent.inference.child")
 _DEVICE = ("edge_agent.inference.child", "edge_agent.install.selftest")
 
 
@@ -25,12 +26,19 @@ class Inspection:
     """Builds the graph for one recipe, root and data; `blessed` is what was blessed before this run."""
 
     def __init__(
-        self, recipe: Recipe, settings: Settings, root: Path, folders: Sequence[Path], version: str = ""
+        self,
+        recipe: Recipe,
+        settings: Settings,
+        root: Path,
+        folders: Sequence[Path],
+        version: str = "",
+        imports: Imports | None = None,
     ) -> None:
         self.recipe, self.settings, self.root, self.version = recipe, settings, root, version
         self._folders = [str(folder.resolve()) for folder in folders]
         self._blessed = history.load(root)
         self._store = Store(root)
+        self._imports = imports
 
     def graph(self) -> Graph:
         """Return all steps in order."""
@@ -117,7 +125,7 @@ class Inspection:
                 {"bundle": "Bundle"},
                 {"recipe": self.recipe.model_dump(mode="json"), "variants": self.settings.converter.variants},
                 {"folders": self._folders},
-                runs=("converter.child", "edge_agent.inference.child"),
+                runs=_CONVERTS,
                 resolve=self._release,
             ),
             Step(
@@ -142,6 +150,8 @@ class Inspection:
                 {"pushed": "PushedModel"},
                 {"fleet_home": self.settings.pusher.fleet_home},
                 {"root": str(self.root.resolve())},
+                light=True,
+                resolve=self._origin,
                 valid=self._still_pushed,
             ),
         ]
@@ -180,9 +190,10 @@ class Inspection:
         )
 
     def _release(self, known: Known) -> Resolved:
-        digest = known["Trainer.model"].digest
-        version, release = history.next_release(self._blessed, self.recipe.name, digest, self.version)
-        trained = code_closure((f"{_HERE}.trainer",))
+        version, release = history.next_release(
+            self._blessed, self.recipe.name, self._bundle_origin(known), self.version
+        )
+        trained = code_closure((f"{_HERE}.trainer",), self._imports)
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
         sources = {
             "data": known[DATA].digest,
@@ -190,6 +201,16 @@ class Inspection:
             "environment": parts.environment_digest,
         }
         return Resolved(parameters={"version": version, "release": release, "sources": sources})
+
+    def _origin(self, known: Known) -> Resolved:
+        return Resolved(parameters={"origin": self._bundle_origin(known)})
+
+    def _bundle_origin(self, known: Known) -> str:
+        """Digest of all that a bundle is made of, but its version and release."""
+        code = code_closure((f"{_HERE}.converter", *_CONVERTS), self._imports)
+        inputs = {name: known[name].digest for name in ("Trainer.model", "ExampleGen.examples", DATA)}
+        parameters = {"recipe": self.recipe.model_dump(mode="json"), "variants": self.settings.converter.variants}
+        return Parts("", inputs, {}, parameters, code.files, code.libraries).key
 
     def _still_pushed(self, outputs: Any) -> bool:
         from trainer.components.pushed import still_pushed

@@ -28,6 +28,7 @@ def pusher(
     data: Path,
     pushed: Path,
     fleet_home: str,
+    origin: str,
     root: str,
     context: Context,
 ) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def pusher(
         examples=examples.name,
         model_digest=model.name,
         evaluation=evaluation.name,
+        origin=origin,
         eval=metrics["part"],
     )
     history.add(Path(root), entry)

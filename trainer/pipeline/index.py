@@ -87,6 +87,14 @@ class Index:
         with closing(self._db.execute(sql, (f'%"digest": "{digest}%',))) as rows:
             return [_entry(row) for row in rows]
 
+    def bundle(self, identity: str) -> str:
+        """Return the store's digest of the artifact that is the bundle with this ID; "" when none is."""
+        sql = "select step, parts, outputs, run, seconds, created from entries where outputs like ? order by created"
+        with closing(self._db.execute(sql, (f'%"bundle": "{identity}%',))) as rows:
+            outputs = [stored for row in rows for stored in _entry(row).outputs.values()]
+        found = [s.digest for s in outputs if s.type == "Bundle" and str(s.properties["bundle"]).startswith(identity)]
+        return found[0] if found else ""
+
     def add(self, key: str, entry: Entry) -> None:
         """Remember a finished step; it replaces what was known under the key."""
         outputs = {name: asdict(stored) for name, stored in entry.outputs.items()}

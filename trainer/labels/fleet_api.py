@@ -1,0 +1,76 @@
+"""The fleet's tickets over HTTP, with the address and token of HOME/client.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+
+_TIMEOUT_S = 30.0
+_NO_RIGHT = (401, 403)
+
+
+class FleetApi:
+    """The requests that the trainer makes. All raise Unavailable when the fleet does not answer."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+
+    @classmethod
+    def of(cls, home: Path) -> FleetApi:
+        """Connect as `home/client.json` says. Raises ConfigError where it is missing."""
+        path = home / "client.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return cls(str(content["url"]), str(content["token"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error}); start the fleet or name its home") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """Return all tickets that wait for something, newest first."""
+        return list(self._send("GET", "/api/v1/tickets", params={"state": "live"}).json())
+
+    def ticket(self, name: str) -> dict[str, Any]:
+        """Return one ticket. Raises Rejected when there is none."""
+        return dict(self._send("GET", f"/api/v1/tickets/{name}").json())
+
+    def move(self, name: str, action: str, **said: str) -> dict[str, Any]:
+        """Claim, release or serve a ticket. Raises Rejected where its state does not allow that."""
+        return dict(self._send("POST", f"/api/v1/tickets/{name}/{action}", json=said).json())
+
+    def labels(self, name: str) -> bytes:
+        """Return a ticket's `labels.csv`."""
+        return self._send("GET", f"/api/v1/tickets/{name}/labels.csv").content
+
+    def image(self, sha: str) -> bytes:
+        """Return a picture by its SHA-256."""
+        return self._send("GET", f"/api/v1/images/{sha}").content
+
+    def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **more)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.url}: no answer ({error}); is 'fleet serve' running?") from error
+        if answer.is_success:
+            return answer
+        raise _error(answer)
+
+
+def _error(answer: httpx.Response) -> LinesideError:
+    try:
+        text = str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        text = f"{answer.request.url.path}: HTTP {answer.status_code}"
+    if answer.status_code in _NO_RIGHT:
+        return ConfigError(text)
+    return Unavailable(text) if answer.status_code >= 500 else Rejected(text)

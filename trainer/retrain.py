@@ -1,0 +1,157 @@
+"""Serving the fleet's retrain tickets: fetch the reviewed parts, train, hand the new version on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
+from trainer.components import history
+from trainer.components.fleet_command import start_rollout
+from trainer.labels.fetch import fetch_labels
+from trainer.labels.fleet_api import FleetApi
+from trainer.pipeline import settings
+from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.progress import Display
+from trainer.run import Request, run_pipeline
+
+MODES = ("manual", "assisted", "automatic")
+_CANARY = "5%"
+Say = Callable[[str], None]
+
+
+def serve_ticket(request: Request, ticket: str, home: Path, display: Display) -> dict[str, Any]:
+    """Train on the request's data and the ticket's reviewed parts, and tell the fleet; return the run's result.
+
+    The new model begins with the weights of the latest blessed one. The ticket is `served` by a blessed model and free
+    again after any other end. Raises Rejected when the ticket may not be trained from.
+    """
+    fleet = FleetApi.of(home)
+    try:
+        return _serve(request, fleet.ticket(ticket), fleet, display)
+    finally:
+        fleet.close()
+
+
+def _serve(request: Request, ticket: dict[str, Any], fleet: FleetApi, display: Display) -> dict[str, Any]:
+    name = str(ticket["id"])
+    recipe, _ = settings.load(request.recipe, request.assignments)
+    if ticket["model"] != recipe.name:
+        raise ConfigError(f"ticket {name} is about {ticket['model']}, the recipe is {recipe.name}; give the other one")
+    folder = request.root / "tickets" / name
+    if ticket["state"] != "claimed":
+        fleet.move(name, "claim")
+        write_atomically(folder / "claim.json", json.dumps({"ticket": name}).encode())
+    elif not claimed_here(request.root, name):
+        raise Rejected(f"ticket {name} is claimed by {ticket['changed_by']}; wait for it, or release it there")
+    try:
+        fetch_labels(fleet, name, folder / "data")
+        joined = replace(request, folders=(*request.folders, folder / "data"))
+        result = run_pipeline(joined.with_settings("trainer.warm_start=true"), display)
+    except (LinesideError, KeyboardInterrupt) as error:
+        _release(fleet, request.root, name, f"the training failed: {error}")
+        raise
+    if not result["blessed"]:
+        _release(fleet, request.root, name, f"run {result['run']} was not blessed: {'; '.join(result['reasons'])}")
+        return result
+    latest = history.load(request.root)[-1]
+    fleet.move(name, "served", model=latest.model, version=latest.version, run=result["run"])
+    (folder / "claim.json").unlink(missing_ok=True)
+    return result
+
+
+def _release(fleet: FleetApi, root: Path, ticket: str, note: str) -> None:
+    fleet.move(ticket, "release", note=note[:500])
+    (root / "tickets" / ticket / "claim.json").unlink(missing_ok=True)
+
+
+def claimed_here(root: Path, ticket: str) -> bool:
+    """Say whether this root claimed the ticket and has not finished: so a killed training is taken up again."""
+    return (root / "tickets" / ticket / "claim.json").is_file()
+
+
+def to_do(ticket: dict[str, Any], mode: str, mine: bool) -> str:
+    """Say what a watching trainer does about a ticket: `train`, or why not. Rule only.
+
+    `mode` "" means the ticket's own mode; `mine` = this root has claimed it before.
+    """
+    how = mode or str(ticket["mode"])
+    if ticket["state"] == "claimed":
+        return "train" if mine else f"claimed by {ticket['changed_by']}"
+    if how == "manual":
+        return "waits for 'trainer pipeline run --ticket'"
+    if ticket["state"] == "open" and ticket["needs_approval"]:
+        return f"cause {ticket['cause']}: waits for 'fleet tickets approve {ticket['id']}'"
+    return "train" if ticket["state"] in ("open", "approved") else f"is {ticket['state']}"
+
+
+def watch_once(
+    request: Request, home: Path, mode: str, make_display: Callable[[], Display], say: Say
+) -> list[dict[str, Any]]:
+    """Look at all live tickets of the recipe's model once and serve those that may be; return what became of each."""
+    recipe, _ = settings.load(request.recipe, request.assignments)
+    fleet = FleetApi.of(home)
+    found = []
+    try:
+        for ticket in fleet.tickets():
+            if ticket["model"] != recipe.name:
+                continue
+            name = str(ticket["id"])
+            decision = to_do(ticket, mode, claimed_here(request.root, name))
+            say(f"ticket {name} ({ticket['cause']} at {', '.join(ticket['sites'])}): {decision}")
+            outcome: dict[str, Any] = {"ticket": name, "decision": decision}
+            if decision == "train":
+                automatic = (mode or str(ticket["mode"])) == "automatic"
+                outcome |= _train(request, ticket, fleet, home, automatic, make_display(), say)
+            found.append(outcome)
+    finally:
+        fleet.close()
+    return found
+
+
+def _train(
+    request: Request,
+    ticket: dict[str, Any],
+    fleet: FleetApi,
+    home: Path,
+    automatic: bool,
+    display: Display,
+    say: Say,
+) -> dict[str, Any]:
+    if automatic:
+        request = request.with_settings(f"pusher.fleet_home={home}")
+    try:
+        result = _serve(request, ticket, fleet, display)
+    except Rejected as error:
+        say(f"ticket {ticket['id']}: {error}")
+        return {"error": str(error)}
+    rollout = ""
+    if automatic and result["blessed"]:
+        latest = history.load(request.root)[-1]
+        rollout = str(start_rollout(latest.model, latest.version, _CANARY, home).get("rollout", ""))
+        say(f"ticket {ticket['id']}: {latest.model} {latest.version} is published, rollout {rollout} started")
+    elif result["blessed"]:
+        say(f"ticket {ticket['id']}: {result['bundle']} is ready; publish it with 'fleet publish'")
+    return {"result": result, "rollout": rollout}
+
+
+def watch(
+    request: Request,
+    home: Path,
+    mode: str,
+    make_display: Callable[[], Display],
+    say: Say,
+    every_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Look again and again, until the process is ended; a fleet that is away is waited for."""
+    while True:
+        try:
+            watch_once(request, home, mode, make_display, say)
+        except LinesideError as error:
+            say(str(error))
+        sleep(every_s)
