@@ -164,4 +164,4 @@ class Api:
 
 
 def _who(visitor: Visitor) -> dict[str, Any]:
-    return {"name": visitor.name, "role": visitor.role.value if visitor.role else "", "token": visitor.token}
+    return {"name": visitor.name, "role": visitor.role.value if visitor.role else "", "csrf": visitor.token}

@@ -18,7 +18,7 @@ from edge_agent.station.pinbook import PinBook, Role
 from edge_agent.station.sessions import SESSION_S, Lockout, Session, request_token, seal, token_matches, unseal
 
 COOKIE = "lineside_session"
-TOKEN_HEADER = "X-Lineside-Token"
+TOKEN_HEADER = "X-CSRF-Token"
 _UNKNOWN = ""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -48,12 +50,18 @@ class Station:
     view: View
     triggers: Triggers
     live: Live
+    database: Database
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.database.close()
 
 
 def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock: Clock = SYSTEM) -> Station:
     """Wire the station's pages. Raises ConfigError where a file of the folder cannot be used."""
     bundles = Bundles(home)
-    desk = Desk(Database(home.journal, strict=config.durability == "strict"), boot, bundles, clock)
+    database = Database(home.journal, strict=config.durability == "strict")
+    desk = Desk(database, boot, bundles, clock)
     view = View(home, desk, bundles, clock)
     door = Door(PinBook(home.root / config.pins), load_api_token(home.root / API_TOKEN), str(boot), clock)
     triggers, live = Triggers(channel, clock), Live(view)
@@ -67,7 +75,7 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)
     app.add_exception_handler(HTTPException, _refuse_path)
-    return Station(app, view, triggers, live)
+    return Station(app, view, triggers, live, database)
 
 
 def main(home: Home, boot: UUID, channel: Channel) -> None:
@@ -75,22 +83,32 @@ def main(home: Home, boot: UUID, channel: Channel) -> None:
     config = load_config(home.config) if home.config.exists() else StationConfig()
     listener = listen(config.ui)
     station = build(home, config, boot, channel)
+    with serving(station, listener) as thread:
+        channel.send({"to": "supervisor", "kind": "status", "url": address(listener)})
+        log.info("operator page at %s", address(listener))
+        while not channel.closed and thread.is_alive():
+            message = channel.receive(0.5)
+            if message is not None:
+                station.view.hear(message)
+                station.triggers.hear(message)
+    station.close()
+
+
+@contextmanager
+def serving(station: Station, listener: socket.socket) -> Iterator[threading.Thread]:
+    """Serve in a thread of its own until the block ends; then streams end and open requests get two seconds."""
     settings = uvicorn.Config(
         station.app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1, lifespan="off"
     )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
     thread.start()
-    channel.send({"to": "supervisor", "kind": "status", "url": address(listener)})
-    log.info("operator page at %s", address(listener))
-    while not channel.closed and thread.is_alive():
-        message = channel.receive(0.5)
-        if message is not None:
-            station.view.hear(message)
-            station.triggers.hear(message)
-    station.live.close()
-    server.should_exit = True
-    thread.join(_STOP_S)
+    try:
+        yield thread
+    finally:
+        station.live.close()
+        server.should_exit = True
+        thread.join(_STOP_S)
 
 
 def listen(config: UiConfig) -> socket.socket:

@@ -19,36 +19,22 @@ import numpy as np
 import yaml
 
 from edge_agent.channel import LocalChannel
-from edge_agent.contracts.bundle import (
-    Blob,
-    Golden,
-    InputContract,
-    Manifest,
-    OutputContract,
-    Sources,
-    ThresholdPair,
-    Variant,
-    manifest_bytes,
-)
+from edge_agent.clock import SYSTEM, Clock
 from edge_agent.contracts.encoding import digest_bytes
-from edge_agent.contracts.recipe import Camera, Colour, Crop, Labels, Recipe
 from edge_agent.contracts.verdict import Reason, Verdict
-from edge_agent.home import Home, replace_json
+from edge_agent.home import Home
 from edge_agent.journal import reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal, PartKey
 from edge_agent.station.pinbook import PinBook, Role
 from edge_agent.station.server import main
-from trainer.samples.defects import KINDS
+from tests.simulators.line import TINY, install
 from trainer.samples.generate import sample_part
 
 PIN = "2468"
-DEFECTS = KINDS
+DEFECTS = ("scratch", "pit")
+GOOD = "ok"
 HEALTHY = {"kind": "health", "from": "hot", "ready": True, "why": "", "bundle": "b", "mode": "partial", "camera": ""}
-
-
-def now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 @dataclass
@@ -58,14 +44,15 @@ class StationHome:
     home: Home
     boot: UUID = field(default_factory=uuid4)
     parts: int = 0
+    clock: Clock = SYSTEM
     pen: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.home.root.mkdir(parents=True, exist_ok=True)
-        self.bundle = install_bundle(self.home)
+        self.bundle = install(self.home, TINY)
         self.home.config.write_text(yaml.safe_dump({"ui": {"port": 0}}))
         self.journal = Journal(Database(self.home.journal), self.boot)
-        self.journal.begin(now_ms())
+        self.journal.begin(self.clock.wall_ms())
 
     def people(self, **roles: str) -> StationHome:
         """Add people, all with the same PIN."""
@@ -98,13 +85,13 @@ class StationHome:
             bundle=self.bundle,
             latency_ms=6.2,
             image=digest,
-            review_until=time.monotonic() + seconds,
+            review_until=self.clock.monotonic() + seconds,
             heatmap=cv2.imencode(".png", small)[1].tobytes(),
         )
         return self.decide(decision)
 
     def pass_by(
-        self, verdict: Verdict, reason: Reason = Reason.MODEL, label: str = "good", index: int | None = None
+        self, verdict: Verdict, reason: Reason = Reason.MODEL, label: str = GOOD, index: int | None = None
     ) -> PartKey:
         """A part comes and the machine decides it."""
         image = None if index is None else self.picture(index)[0]
@@ -114,46 +101,15 @@ class StationHome:
     def expire(self) -> None:
         """Reject what nobody decided in time, as the hot process does."""
         with self.pen:
-            reviews.expire(self.journal, now_ms(), time.monotonic())
+            reviews.expire(self.journal, self.clock.wall_ms(), self.clock.monotonic())
 
     def decide(self, decision: Decision) -> PartKey:
         """Trigger and decide, as the hot process does."""
         with self.pen:
             self.parts += 1
-            part = self.journal.trigger(f"P-{self.parts:05d}", now_ms())
-            self.journal.decide(part, decision, now_ms())
+            part = self.journal.trigger(f"P-{self.parts:05d}", self.clock.wall_ms())
+            self.journal.decide(part, decision, self.clock.wall_ms())
         return part
-
-
-def install_bundle(home: Home) -> str:
-    """Write a bundle's manifest, put it into the active slot, and return its ID."""
-    nothing = digest_bytes(b"")
-    labels = Labels(good="good", defects=DEFECTS)
-    manifest = Manifest(
-        name="plates",
-        version="v3",
-        release=3,
-        sources=Sources(data=nothing, code=nothing, environment=nothing),
-        recipe=Recipe(name="plates", labels=labels, camera=Camera(colour=Colour.GREY), review_deadline_ms=20_000),
-        input=InputContract(shape=(1, 128, 128, 1), colour=Colour.GREY, crop=Crop()),
-        output=OutputContract(labels=labels.names),
-        variants=(
-            Variant(
-                id="int8",
-                format="tflite",
-                blob=Blob(digest=nothing, size=0),
-                thresholds=ThresholdPair(accept_below=0.2, reject_above=0.8),
-            ),
-        ),
-        chosen="int8",
-        golden=Golden(cases=()),
-    )
-    data = manifest_bytes(manifest)
-    folder = home.bundle(digest_bytes(data))
-    folder.mkdir(parents=True)
-    (folder / "manifest.json").write_bytes(data)
-    replace_json(home.slots, {"active": folder.name, "last_good": folder.name, "releases": {folder.name: 3}})
-    return folder.name
 
 
 @dataclass

@@ -20,7 +20,7 @@ export async function get(path) {
 }
 
 export async function post(path, body, keepalive = false) {
-  const headers = { "Content-Type": "application/json", "X-Lineside-Token": token };
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": token };
   return read(await fetch(path, { method: "POST", headers, body: JSON.stringify(body), keepalive }));
 }
 

@@ -103,7 +103,7 @@ async function send() {
   paint();
   try {
     const who = await post("/api/login", { name, pin });
-    setToken(who.token);
+    setToken(who.csrf);
     open = false;
     say("");
     $("login").hidden = true;

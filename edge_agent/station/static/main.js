@@ -15,7 +15,7 @@ let heard = 0;
 let last = null;
 
 function enter(who) {
-  setToken(who.token);
+  setToken(who.csrf);
   $("who").textContent = who.name;
   document.body.classList.remove("outside");
   $("desk").hidden = false;
