@@ -116,7 +116,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Start all, serve until `stop`, end all. Raises Unavailable when the station already runs."""
-        lock = _lock(self.home)
+        lock = lock_station(self.home)
         try:
             while not self._stopping:
                 self._start_due()
@@ -212,7 +212,7 @@ class Supervisor:
                 process.wait()
 
 
-def _lock(home: Home) -> int:
+def lock_station(home: Home) -> int:
     """Take the station's lock, which the kernel frees however this process ends."""
     home.run.mkdir(parents=True, exist_ok=True)
     handle = os.open(home.run / "lock", os.O_RDWR | os.O_CREAT, 0o644)
