@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from fleet.context import Context
 from fleet.monitoring import findings
 from fleet.monitoring.status import coverage
 from fleet.store.monitoring_tables import Finding
-from fleet.web.auth import NotFound, Person, context_of, require
+from fleet.web.auth import NotFound, Server, Viewer
 
 router = APIRouter(prefix="/api/v1/drift", tags=["drift"])
-Viewer = Annotated[Person, require("viewer")]
-Parts = Annotated[Context, Depends(context_of)]
 
 
 @router.get("")
-def list_findings(context: Parts, person: Viewer) -> dict[str, Any]:
+def list_findings(context: Server, person: Viewer) -> dict[str, Any]:
     """Return all findings, newest first, and what is watched with which false-alarm budget."""
     with context.database.read() as session:
         rows = findings.listing(session)
@@ -27,7 +24,7 @@ def list_findings(context: Parts, person: Viewer) -> dict[str, Any]:
 
 
 @router.get("/{finding_id}")
-def show_finding(finding_id: int, context: Parts, person: Viewer) -> dict[str, Any]:
+def show_finding(finding_id: int, context: Server, person: Viewer) -> dict[str, Any]:
     """Return one finding with histograms of what moved and its evidence over time."""
     with context.database.read() as session:
         row = session.get(Finding, finding_id)

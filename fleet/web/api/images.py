@@ -12,11 +12,9 @@ from edge_agent.contracts.errors import Rejected
 from fleet.context import Context
 from fleet.people.images import MAX_IMAGE_BYTES, MEDIA, Pictures, note
 from fleet.store.monitoring_tables import Image
-from fleet.web.auth import Forbidden, NotFound, Person, context_of, device, require
+from fleet.web.auth import Forbidden, NotFound, Server, Viewer, device
 
 router = APIRouter(prefix="/api/v1", tags=["images"])
-Viewer = Annotated[Person, require("viewer")]
-Parts = Annotated[Context, Depends(context_of)]
 Sender = Annotated[str, Depends(device)]
 Sha = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 _SAFE = {
@@ -27,7 +25,7 @@ _SAFE = {
 
 
 @router.put("/devices/{name}/images/{sha}", status_code=204)
-async def upload(name: str, sha: Sha, request: Request, context: Parts, sender: Sender) -> None:
+async def upload(name: str, sha: Sha, request: Request, context: Server, sender: Sender) -> None:
     """Take in a picture of a device: at most 10 MB, PNG or JPEG, its SHA-256 in the address. Repeating is harmless."""
     if sender != name:
         raise Forbidden(f"'{sender}' may not upload for '{name[:63]}'")
@@ -51,7 +49,7 @@ def _keep(context: Context, sender: str, sha: str, body: bytes) -> None:
 
 
 @router.get("/images/{sha}", response_class=FileResponse)
-def fetch(sha: Sha, context: Parts, person: Viewer) -> FileResponse:
+def fetch(sha: Sha, context: Server, person: Viewer) -> FileResponse:
     """Return a picture's bytes."""
     with context.database.read() as session:
         row = session.get(Image, sha)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from fleet.context import Context
 from fleet.devices.presence import LOST_AFTER_MS
 from fleet.monitoring import findings, tickets
 from fleet.store.monitoring_tables import Ticket
-from fleet.store.tables import Counter, Device, Event, Model, Rollout, RolloutDevice
-from fleet.web.auth import Person, context_of, require
+from fleet.store.tables import Counter, Device, Event, Model, Rollout
+from fleet.web.api import rollouts
+from fleet.web.auth import Server, Viewer
 
 router = APIRouter(prefix="/api/v1/summary", tags=["summary"])
-Viewer = Annotated[Person, require("viewer")]
-Parts = Annotated[Context, Depends(context_of)]
 
 _ROLLOUTS, _EVENTS, _FINDINGS = 5, 25, 50
 _TOLD = ("transition", "fault")
 
 
 @router.get("")
-def summary(context: Parts, person: Viewer) -> dict[str, Any]:
+def summary(context: Server, person: Viewer) -> dict[str, Any]:
     """Return how the fleet is doing now."""
     now = context.now_ms()
     with context.database.read() as session:
@@ -32,7 +30,7 @@ def summary(context: Parts, person: Viewer) -> dict[str, Any]:
             "at_ms": now,
             "devices": _devices(session, now),
             "parts": _parts(session),
-            "rollouts": [_rollout(session, row) for row in _latest_rollouts(session)],
+            "rollouts": [rollouts.as_json(session, row) for row in _latest_rollouts(session)],
             "findings": [findings.as_json(row) for row in findings.listing(session, [findings.OPEN], _FINDINGS)],
             "tickets": [_brief_ticket(row) for row in tickets.listing(session, "live")],
             "models": _models(session),
@@ -81,23 +79,6 @@ def _undecided(health: dict[str, Any]) -> int:
 
 def _latest_rollouts(session: Session) -> list[Rollout]:
     return list(session.scalars(select(Rollout).order_by(Rollout.created_ms.desc(), Rollout.id).limit(_ROLLOUTS)))
-
-
-def _rollout(session: Session, row: Rollout) -> dict[str, Any]:
-    by_status = select(RolloutDevice.status, func.count()).where(RolloutDevice.rollout == row.id)
-    counts = session.execute(by_status.group_by(RolloutDevice.status)).tuples().all()
-    return {
-        "id": row.id,
-        "model": row.name,
-        "version": row.version,
-        "bundle": row.bundle,
-        "state": row.state,
-        "stage": row.stage,
-        "stages": row.stages,
-        "counts": dict(counts),
-        "reason": row.reason,
-        "created_ms": row.created_ms,
-    }
 
 
 def _brief_ticket(row: Ticket) -> dict[str, Any]:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import Field
 
 from edge_agent.contracts.messages import Lenient
-from fleet.context import Context
 from fleet.monitoring import tickets
 from fleet.store.monitoring_tables import Ticket
-from fleet.web.auth import NotFound, Person, audit, context_of, require
+from fleet.web.auth import NotFound, Operator, Server, Viewer, audit
 
 router = APIRouter(prefix="/api/v1/tickets", tags=["tickets"])
-Viewer = Annotated[Person, require("viewer")]
-Operator = Annotated[Person, require("operator")]
-Parts = Annotated[Context, Depends(context_of)]
 Action = Literal["approve", "claim", "release", "served", "dismiss"]
 
 
@@ -30,14 +26,14 @@ class Move(Lenient):
 
 
 @router.get("")
-def list_tickets(context: Parts, person: Viewer, state: str | None = None) -> list[dict[str, Any]]:
+def list_tickets(context: Server, person: Viewer, state: str | None = None) -> list[dict[str, Any]]:
     """Return the tickets, newest first; `state` may be one state, or `live` for all that wait for something."""
     with context.database.read() as session:
         return [tickets.as_json(ticket) for ticket in tickets.listing(session, state)]
 
 
 @router.get("/{ticket_id}")
-def show_ticket(ticket_id: str, context: Parts, person: Viewer) -> dict[str, Any]:
+def show_ticket(ticket_id: str, context: Server, person: Viewer) -> dict[str, Any]:
     """Return one ticket with its evidence."""
     with context.database.read() as session:
         ticket = session.get(Ticket, ticket_id)
@@ -48,7 +44,7 @@ def show_ticket(ticket_id: str, context: Parts, person: Viewer) -> dict[str, Any
 
 @router.post("/{ticket_id}/{action}")
 def move_ticket(
-    ticket_id: str, action: Action, context: Parts, person: Operator, body: Move | None = None
+    ticket_id: str, action: Action, context: Server, person: Operator, body: Move | None = None
 ) -> dict[str, Any]:
     """Approve, claim, release, serve or dismiss a ticket and return it."""
     said = body.model_dump(exclude_defaults=True) if body else {}
