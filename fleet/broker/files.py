@@ -50,11 +50,16 @@ def write_accounts(folder: Path, accounts: list[Account]) -> bool:
     return changed
 
 
+def write_config(folder: Path, host: str, port: int) -> None:
+    """Write the configuration."""
+    write_private(folder / CONFIG, config_file(folder.absolute(), host, port).encode())
+
+
 def write_all(folder: Path, accounts: list[Account], host: str, port: int) -> None:
     """Write configuration, passwords and access list."""
     folder.mkdir(parents=True, exist_ok=True)
     write_accounts(folder, accounts)
-    write_private(folder / CONFIG, config_file(folder.absolute(), host, port).encode())
+    write_config(folder, host, port)
 
 
 def reload(folder: Path) -> None:

@@ -8,10 +8,11 @@ from datetime import datetime, timezone
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from edge_agent.contracts.bundle import Manifest
+from edge_agent.contracts.bundle import Manifest, parse_manifest
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.messages import ModelRef
+from fleet.registry.documents import releases
 from fleet.registry.repository import Repository
 from fleet.store.database import Database
 from fleet.store.tables import Model
@@ -35,6 +36,19 @@ class Catalogue:
             for ref, opened in new:
                 session.merge(_row(ref, opened, blessed, ref.release != release, now_ms))
         return chosen
+
+    def reconcile(self) -> int:
+        """List what is signed but not in the database (a new or restored one); return how many releases that were."""
+        with self._database.begin() as session:
+            known = {(row.name, row.release) for row in session.scalars(select(Model))}
+            added, seen = 0, set[str]()
+            for ref in releases(self._repository.targets()):
+                if (ref.name, ref.release) not in known:
+                    manifest = parse_manifest(self._repository.manifest(ref.bundle))
+                    session.add(_row(ref, manifest, True, ref.bundle in seen, self._now_ms()))
+                    added += 1
+                seen.add(ref.bundle)
+            return added
 
     def all(self) -> list[Model]:
         """Return all releases, newest first within a model."""

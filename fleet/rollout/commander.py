@@ -45,7 +45,7 @@ class Commander:
         self._database, self._catalogue, self._send, self._now_ms = database, catalogue, send, now_ms
         self._lock = threading.RLock()
         self._join_ms = 0
-        self._wake, self._stopped = threading.Event(), threading.Event()
+        self._wake, self._stopped, self._send_all = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="commander", daemon=True)
 
     def start(self) -> None:
@@ -61,6 +61,11 @@ class Commander:
 
     def wake(self) -> None:
         """Tick soon: a device has moved."""
+        self._wake.set()
+
+    def connected(self) -> None:
+        """Send all desired states again soon: the link has come up, and the broker may have forgotten them."""
+        self._send_all.set()
         self._wake.set()
 
     def welcome(self) -> None:
@@ -168,6 +173,9 @@ class Commander:
             if self._stopped.is_set():
                 return
             try:
+                if self._send_all.is_set():
+                    self._send_all.clear()
+                    self.republish()
                 self.tick()
             except Unavailable as error:
                 _log.warning("rollouts wait: %s", error)

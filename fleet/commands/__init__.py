@@ -1,0 +1,1 @@
+"""The sub-commands of `fleet`: they read options, call the server, and print."""
