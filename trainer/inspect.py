@@ -1,12 +1,9 @@
-"""Looking back at a root: what ran, why a step would run again, and what an artifact was made of."""
+"""Looking back at a root: what ran, and why a step would run again."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,10 @@ from trainer.components import history
 from trainer.components.inspection import DATA, Inspection
 from trainer.components.source import list_data
 from trainer.pipeline import settings
-from trainer.pipeline.index import Entry
 from trainer.pipeline.key import differences
 from trainer.pipeline.runner import Driver, plan
 from trainer.pipeline.runs import Runs
-from trainer.pipeline.step import Artifact
+from trainer.pipeline.step import Artifact, Step
 from trainer.run import Request
 
 _SHOWN_RUNS = 10
@@ -75,7 +71,7 @@ def why_step(root: Path, name: str) -> dict[str, Any]:
     raise ConfigError(f"no step '{name}'")
 
 
-def _reasons(driver: Driver, step: Any, known: dict[str, Artifact]) -> list[str]:
+def _reasons(driver: Driver, step: Step, known: dict[str, Artifact]) -> list[str]:
     """Return what speaks for running the step; when nothing does, its outputs become known."""
     missing = [reference for reference in step.inputs.values() if reference not in known]
     if missing:
@@ -89,66 +85,3 @@ def _reasons(driver: Driver, step: Any, known: dict[str, Artifact]) -> list[str]
     if former is None:
         return ["it never ran here"]
     return differences(former.parts, planned.parts) or ["its result is damaged or gone"]
-
-
-def lineage_of(root: Path, wanted: str) -> list[str]:
-    """Return lines that lead from an artifact back to the data.
-
-    `wanted` is (the beginning of) a digest, a bundle's ID or folder, or MODEL@VERSION. Raises ConfigError when the root
-    knows nothing of it.
-    """
-    driver = Driver(root)
-    try:
-        digest = _digest(root, driver, wanted)
-        entries = driver.index.made(digest) if len(digest) >= 6 else []
-        if not entries:
-            raise ConfigError(f"{root} knows no artifact '{wanted}'; give a digest, a bundle or MODEL@VERSION")
-        return list(_lines(driver, digest, entries[0], "", set()))
-    finally:
-        driver.close()
-
-
-def _digest(root: Path, driver: Driver, wanted: str) -> str:
-    """Turn names into the digest of an artifact in the store."""
-    identity = wanted
-    if (Path(wanted) / "manifest.json").is_file():
-        from edge_agent.contracts.bundle import BundleFolder
-
-        identity = BundleFolder(Path(wanted)).id
-    for entry in history.load(root):
-        if identity in (f"{entry.model}@{entry.version}", entry.bundle) or entry.bundle.startswith(identity):
-            identity = entry.bundle
-    made = driver.index.bundle(identity)
-    return made or identity
-
-
-def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str]) -> Iterator[str]:
-    name, stored = next((n, s) for n, s in entry.outputs.items() if s.digest.startswith(digest))
-    when = datetime.fromtimestamp(entry.created_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-    title = _title(stored.properties)
-    yield f"{indent}{stored.type} {stored.digest[:12]}{title} ({entry.step}.{name}, run {entry.run}, {when} UTC)"
-    if entry.parts.key in seen:
-        yield f"{indent}  … as above"
-        return
-    seen.add(entry.parts.key)
-    yield f"{indent}  code {entry.parts.code_digest[:12]}, libraries {entry.parts.environment_digest[:12]}"
-    for keyword, used in entry.parts.inputs.items():
-        if not used:
-            continue
-        makers = driver.index.made(used)
-        if makers:
-            yield from _lines(driver, used, makers[0], indent + "  ", seen)
-        else:
-            yield f"{indent}  RawImages {used[:12]} ({keyword}: {_content(driver, used)})"
-
-
-def _title(properties: dict[str, Any]) -> str:
-    return f" {properties['version']}" if "version" in properties else ""
-
-
-def _content(driver: Driver, digest: str) -> str:
-    path = driver.store.path(digest) / "listing.json"
-    if not path.is_file():
-        return "its listing is gone"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return f"{len(rows)} pictures of {len({row['part'] for row in rows})} parts"

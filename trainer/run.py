@@ -72,6 +72,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             inspection = Inspection(recipe, chosen, request.root, request.folders, request.version, driver.imports)
             graph = inspection.graph()
             known = Runner(driver, record, display, clock, chosen.metadata_url).run(graph, {DATA: data})
+            _report(record, known, driver, runs)
             _check_data(known)
             record.result = _result(record, known, request.root)
             record.state = "done"
@@ -83,7 +84,6 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             display.close()
             record.ended_ms = int(clock() * 1000)
             runs.save(record)
-        _report(record, known, runs)
     return record.result
 
 
@@ -121,12 +121,15 @@ def _metrics(evaluation: Artifact) -> dict[str, Any]:
     return {**part, **{name: content.get(name) for name in kept}}
 
 
-def _report(record: RunRecord, known: Known, runs: Runs) -> None:
+def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None:
     """Write the run's page; a run in which all was cached shows the page of the run that made it."""
     from trainer.reports.reuse import reuse_report
 
-    if all(step.status == "cached" for step in record.steps) and reuse_report(record, runs):
+    if all(step.status in ("cached", "skipped") for step in record.steps) and reuse_report(record, runs):
         return
+    from trainer.lineage import lineage_lines
     from trainer.reports.page import write_report
 
-    write_report(record, known, runs.path(record.run) / "report.html")
+    last = next(known[name] for name in ("Converter.bundle", "Trainer.model", "ExampleGen.examples") if name in known)
+    lines = lineage_lines(driver, last.digest)
+    write_report(record, known, lines, runs.path(record.run) / "report.html")

@@ -119,7 +119,7 @@ def lineage(artifact: str, root: Path, as_json: bool) -> None:
 
     Example: trainer pipeline lineage machined-surface@v1 --root work
     """
-    from trainer.inspect import lineage_of
+    from trainer.lineage import lineage_of
 
     lines = lineage_of(root, artifact)
     report(as_json, {"artifact": artifact, "lineage": lines}, lambda: click.echo("\n".join(lines)))

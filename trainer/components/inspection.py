@@ -57,7 +57,6 @@ class Inspection:
                 {"examples": "Examples"},
                 {"recipe": self._seen(), "shares": shares, "max_bad": settings.max_bad, "salt": settings.salt},
                 {"folders": self._folders},
-                light=True,
                 resolve=self._kept,
             ),
             Step(
@@ -150,7 +149,6 @@ class Inspection:
                 {"pushed": "PushedModel"},
                 {"fleet_home": self.settings.pusher.fleet_home},
                 {"root": str(self.root.resolve())},
-                light=True,
                 resolve=self._origin,
                 valid=self._still_pushed,
             ),

@@ -48,9 +48,13 @@ class Closure:
 
 
 class Imports:
-    """What files import, remembered by their content: reading the syntax tree is what takes time."""
+    """What the files of `packages` below `home` import, remembered by their content in the file `path`.
 
-    def __init__(self, path: Path | None = None) -> None:
+    Reading the syntax trees is what takes time.
+    """
+
+    def __init__(self, path: Path | None = None, home: Path = HOME, packages: tuple[str, ...] = PACKAGES) -> None:
+        self.home, self.packages = home, packages
         self._path = path
         self._known: dict[str, list[str]] = {}
         self._grown = False
@@ -74,10 +78,8 @@ class Imports:
             unfinished.replace(self._path)
 
 
-def code_closure(
-    modules: Iterable[str], imports: Imports | None = None, home: Path = HOME, packages: tuple[str, ...] = PACKAGES
-) -> Closure:
-    """Follow the imports of `modules` within `packages` below `home`, functions' own imports included."""
+def code_closure(modules: Iterable[str], imports: Imports | None = None) -> Closure:
+    """Follow the imports of `modules` within Lineside's packages, functions' own imports included."""
     imports = imports or Imports()
     files: dict[str, str] = {}
     libraries: set[str] = set()
@@ -88,13 +90,13 @@ def code_closure(
             if name in seen:
                 continue
             seen.add(name)
-            path = _file_of(name, home)
+            path = _file_of(name, imports.home)
             if path is None:
                 continue
             data = path.read_bytes()
-            digest = files[str(path.relative_to(home))] = hashlib.sha256(data).hexdigest()
+            digest = files[str(path.relative_to(imports.home))] = hashlib.sha256(data).hexdigest()
             for module in imports.of(data, digest, name, path.name == "__init__.py"):
-                if module.split(".")[0] in packages:
+                if module.split(".")[0] in imports.packages:
                     waiting.append(module)
                 else:
                     libraries.add(module.split(".")[0])

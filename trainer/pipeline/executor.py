@@ -27,7 +27,7 @@ class Executor:
         self._child: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start the worker, which begins to import TensorFlow; without effect when it runs."""
+        """Start the worker, without effect when it runs."""
         if self._child is not None:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,6 @@ class Executor:
             "paths": {name: None if path is None else str(path) for name, path in paths.items()},
             "values": dict(values),
             "scratch": str(scratch),
-            "light": step.light,
         }
         try:
             self._child.stdin.write(json.dumps(job) + "\n")

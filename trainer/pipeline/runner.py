@@ -58,11 +58,11 @@ def plan(step: Step, known: Known, imports: Imports | None = None) -> Plan:
 class Driver:
     """Looks results up, and nothing else: what `status` and `why` need."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, imports: Imports | None = None) -> None:
         self.root = root
         self.store = Store(root)
         self.index = Index(root)
-        self.imports = Imports(root / "imports.json")
+        self.imports = imports or Imports(root / "imports.json")
 
     def close(self) -> None:
         """Save what was learned and close the files."""

@@ -56,7 +56,7 @@ class Step:
 
     `inputs` maps a keyword to "Step.output" or to the name of a source. `locations` are values that say where things
     are and never what they are: they are not part of the cache key. `runs` names modules that the function starts as
-    programs, for the code closure. `light` steps may start before TensorFlow is imported. `valid` is asked before a
+    programs, for the code closure. `valid` is asked before a
     cached result is believed, for steps whose effect lies outside the store.
     """
 
@@ -67,7 +67,6 @@ class Step:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     locations: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
-    light: bool = False
     resolve: Callable[[Known], Resolved] | None = None
     valid: Callable[[Mapping[str, Artifact]], bool] | None = None
 

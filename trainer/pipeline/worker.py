@@ -1,4 +1,4 @@
-"""The child process in which executors run: TensorFlow is imported there once, and dies with it.
+"""The child process in which executors run: what they import is imported once, and dies with it.
 
 Protocol: one JSON object a line. In: a job. Out: `{"progress": text, "done": share}` while it runs, at the end
 `{"result": properties}` or `{"error": kind, "message": text}`. Everything an executor or a library prints goes to
@@ -23,7 +23,6 @@ from typing import Any, TextIO
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
 from trainer.pipeline.step import Context
 
-_HEAVY = ("tensorflow",)
 _KINDS = {kind.__name__: kind for kind in (Rejected, Unavailable, ConfigError)}
 
 
@@ -32,13 +31,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     sys.excepthook = lambda kind, error, trace: _last_words(answers, kind, error, trace)
-    imports = threading.Thread(target=_import_heavy, daemon=True)
-    imports.start()
     for line in _lines_of_living_parent():
-        job = json.loads(line)
-        if not job["light"]:
-            imports.join()
-        _serve(job, answers)
+        _serve(json.loads(line), answers)
 
 
 def _lines_of_living_parent() -> Iterator[str]:
@@ -53,11 +47,6 @@ def _lines_of_living_parent() -> Iterator[str]:
     threading.Thread(target=read, daemon=True).start()
     while True:
         yield lines.get()
-
-
-def _import_heavy() -> None:
-    for name in _HEAVY:
-        importlib.import_module(name)
 
 
 def _serve(job: dict[str, Any], answers: TextIO) -> None:

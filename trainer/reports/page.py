@@ -1,3 +1,104 @@
+"""The page of a run, one file that needs nothing from any network."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime, timezone
 from pathlib import Path
-def write_report(record, known, target: Path) -> None:
-    target.write_text("x")
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.runs import RunRecord
+from trainer.pipeline.step import Artifact, Known
+from trainer.reports.charts import Mark, Series, histogram, line_chart, strip, threshold_points
+from trainer.reports.data import data_counts, quality_histograms
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(record: RunRecord, known: Known, lineage: list[str], target: Path) -> None:
+    """Write the page of a run from what its steps made; what was not made is left out."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("report.html").render(
+        record=record,
+        started=datetime.fromtimestamp(record.started_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        total=sum(step.seconds for step in record.steps),
+        data=_data(known),
+        training=_training(known.get("Trainer.model")),
+        evaluation=_evaluation(known.get("Evaluator.evaluation")),
+        blessing=known.get("Evaluator.blessing"),
+        infra=known.get("InfraValidator.blessing"),
+        bundle=_bundle(known.get("Converter.bundle")),
+        lineage=lineage,
+    )
+    write_atomically(target, page.encode())
+
+
+def _data(known: Known) -> dict[str, Any] | None:
+    examples = known.get("ExampleGen.examples")
+    if examples is None:
+        return None
+    anomalies = known.get("ExampleValidator.anomalies")
+    statistics = known.get("StatisticsGen.statistics")
+    report = _json(anomalies, "anomalies.json") if anomalies else {"blocking": [], "warnings": []}
+    found = quality_histograms(statistics.path) if statistics else {}
+    return {
+        "counts": data_counts(_json(examples, "parts.json"), _json(examples, "pictures.json")),
+        "quarantine": _json(examples, "quarantine.json"),
+        "properties": examples.properties,
+        "anomalies": report,
+        "quality": {name: histogram(groups) for name, groups in found.items()},
+    }
+
+
+def _training(model: Artifact | None) -> dict[str, Any] | None:
+    if model is None:
+        return None
+    history = _json(model, "training.json")
+    losses = tuple((e["number"], e["loss"]) for e in history["epochs"])
+    scores = tuple((e["number"], e["auroc"]) for e in history["epochs"] if e["auroc"] is not None)
+    best = [Mark(history["best_epoch"], "best")]
+    return {
+        "loss": line_chart([Series("loss", losses, "var(--accent)")], "epoch", best),
+        "auroc": line_chart([Series("AUROC per part, eval split", scores, "var(--busy)")], "epoch", best, 1.0),
+        "best_epoch": history["best_epoch"],
+        "epochs": len(history["epochs"]),
+        "warm_start": history["warm_start"],
+    }
+
+
+def _evaluation(evaluation: Artifact | None) -> dict[str, Any] | None:
+    if evaluation is None:
+        return None
+    metrics = _json(evaluation, "metrics.json")
+    scores = [(float(score), bool(defective)) for _, score, defective in metrics["part_scores"]]
+    escape, overkill = threshold_points(scores)
+    pair = metrics["thresholds"]
+    marks = [Mark(pair["accept_below"], "accept below"), Mark(pair["reject_above"], "reject above")]
+    lines = [Series("escape rate", escape, "var(--bad)"), Series("overkill rate", overkill, "var(--warn)")]
+    return {
+        "metrics": metrics,
+        "thresholds": line_chart(lines, "score", marks, 1.0),
+        "strip": strip(scores, pair["accept_below"], pair["reject_above"]) if scores else "",
+        "largest": max((max(row) for row in metrics["confusion"]), default=0) or 1,
+        "worst": [{**one, "data": _picture(evaluation.path / one["file"])} for one in metrics.get("worst", [])],
+    }
+
+
+def _bundle(bundle: Artifact | None) -> dict[str, Any] | None:
+    if bundle is None:
+        return None
+    return {**bundle.properties, "rows": json.loads(bundle.properties["variants"])}
+
+
+def _json(artifact: Artifact, name: str) -> Any:
+    return json.loads((artifact.path / name).read_text(encoding="utf-8"))
+
+
+def _picture(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,75 @@
+"""From an artifact back to the data it was made of, as lines of text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.errors import ConfigError
+from trainer.components import history
+from trainer.pipeline.index import Entry
+from trainer.pipeline.runner import Driver
+
+_SHORTEST = 6
+
+
+def lineage_of(root: Path, wanted: str) -> list[str]:
+    """Return lines that lead from an artifact back to the data.
+
+    `wanted` is (the beginning of) a digest, a bundle's ID or folder, or MODEL@VERSION. Raises ConfigError when the root
+    knows nothing of it.
+    """
+    driver = Driver(root)
+    try:
+        lines = lineage_lines(driver, _digest(root, driver, wanted))
+    finally:
+        driver.close()
+    if not lines:
+        raise ConfigError(f"{root} knows no artifact '{wanted}'; give a digest, a bundle or MODEL@VERSION")
+    return lines
+
+
+def lineage_lines(driver: Driver, digest: str) -> list[str]:
+    """Return the same for an artifact of the store by (the beginning of) its digest; nothing when it is unknown."""
+    entries = driver.index.made(digest) if len(digest) >= _SHORTEST else []
+    return list(_lines(driver, digest, entries[-1], "", set())) if entries else []
+
+
+def _digest(root: Path, driver: Driver, wanted: str) -> str:
+    """Turn names into the digest of an artifact in the store."""
+    identity = wanted
+    if (Path(wanted) / "manifest.json").is_file():
+        identity = BundleFolder(Path(wanted)).id
+    for entry in history.load(root):
+        if identity == f"{entry.model}@{entry.version}":
+            identity = entry.bundle
+    return driver.index.bundle(identity) or identity
+
+
+def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str]) -> Iterator[str]:
+    name, stored = next((n, s) for n, s in entry.outputs.items() if s.digest.startswith(digest))
+    when = datetime.fromtimestamp(entry.created_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    version = f" {stored.properties['version']}" if "version" in stored.properties else ""
+    yield f"{indent}{stored.type} {stored.digest[:12]}{version} ({entry.step}.{name}, run {entry.run}, {when} UTC)"
+    if entry.parts.key in seen:
+        yield f"{indent}  … as above"
+        return
+    seen.add(entry.parts.key)
+    yield f"{indent}  code {entry.parts.code_digest[:12]}, libraries {entry.parts.environment_digest[:12]}"
+    for keyword, used in entry.parts.inputs.items():
+        makers = driver.index.made(used) if used else []
+        if makers:
+            yield from _lines(driver, used, makers[-1], indent + "  ", seen)
+        elif used:
+            yield f"{indent}  RawImages {used[:12]} ({keyword}: {_content(driver, used)})"
+
+
+def _content(driver: Driver, digest: str) -> str:
+    path = driver.store.path(digest) / "listing.json"
+    if not path.is_file():
+        return "its listing is gone"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return f"{len(rows)} pictures of {len({row['part'] for row in rows})} parts"
