@@ -1,0 +1,136 @@
+"""A1, A2, A7, A8: what the station costs beyond the bare runtime loop, on the same frames and the same model.
+
+The bare loop is `set_tensor, invoke, get_tensor` on prepared pictures. The station does all it does on a line: journal
+on disk, guards, preprocessing, decision, features, output. Both run in turn in one process.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from benchmarks.figure import Figure
+from benchmarks.model import busy_bundle
+from edge_agent.agent import Hot, Surroundings
+from edge_agent.capture.frame import Frame
+from edge_agent.channel import LocalChannel
+from edge_agent.config import StationConfig, StorageConfig
+from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.window import Baseline, Feature, Statistics, WindowHead, encode_window
+from edge_agent.home import Home
+from edge_agent.inference.champion import Model, load_model
+from edge_agent.install.slots import read_slots
+from tests.simulators.line import install
+
+PARTS, WARM_UP = 1500, 100
+
+
+@dataclass
+class Memory:
+    """A source of frames that already lie in memory."""
+
+    frames: list[np.ndarray]
+    live: bool = False
+    period_s: float = 0.0
+    index: int = 0
+
+    def open(self) -> None:
+        return
+
+    def read(self) -> Frame | None:
+        self.index += 1
+        picture = self.frames[self.index % len(self.frames)]
+        return Frame(picture, time.monotonic(), str(self.index), self.index, views=1, live=False)
+
+    def close(self) -> None:
+        return
+
+
+def figures() -> Iterator[Figure]:
+    """Measure the station's overhead and the windows."""
+    with tempfile.TemporaryDirectory(prefix="bench-agent-") as folder:
+        yield from _overhead(Path(folder))
+    yield from _windows()
+
+
+def _overhead(folder: Path) -> Iterator[Figure]:
+    home = Home(folder / "home")
+    home.root.mkdir()
+    install(home, busy_bundle(folder))
+    draw = np.random.default_rng(1)
+    frames = [draw.integers(60, 200, (240, 320), np.uint8) for _ in range(32)]
+    config = StationConfig(storage=StorageConfig(accept_share=0.0))
+    around = Surroundings(source=Memory(frames), random=random.Random(1))
+    hot = Hot(home, uuid4(), LocalChannel(lambda message: None), config, around)
+    hot.start()
+    bundle = read_slots(home.root).active
+    bare = load_model(BundleFolder(home.bundle(str(bundle))), "generic", 1)
+    prepared = [bare.prepare(frame) for frame in frames]
+    try:
+        whole, alone = _in_turn(hot, bare, prepared)
+    finally:
+        hot.close()
+    extra = np.sort(whole - alone) * 1e3
+    yield Figure("A1", "agent beyond the bare loop, p50", float(np.median(extra)), "ms", 0.3, "lower", "peers 1.4 ms")
+    yield Figure("A1", "agent beyond the bare loop, p99", float(np.percentile(extra, 99)), "ms", 2.0, "lower", "")
+    ratio = float(np.median(alone) / np.median(whole))
+    note = f"bare loop p50 {np.median(alone) * 1e3:.2f} ms, {PARTS} parts each, in turn"
+    yield Figure("A2", "parts per second against the bare loop", ratio, "", 0.97, "higher", note)
+
+
+def _in_turn(hot: Hot, bare: Model, prepared: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    whole, alone = np.empty(PARTS), np.empty(PARTS)
+    for index in range(-WARM_UP, PARTS):
+        picture = prepared[(index + WARM_UP) % len(prepared)]
+        started = time.perf_counter()
+        bare._interpreter.run(picture)
+        between = time.perf_counter()
+        assert hot.step(0.0)
+        if index >= 0:
+            whole[index], alone[index] = time.perf_counter() - between, between - started
+    return whole, alone
+
+
+def _windows() -> Iterator[Figure]:
+    baseline = forty_features()
+    draw = random.Random(2)
+    values = [[draw.gauss(6, 3) for _ in baseline.features] for _ in range(300)]
+    statistics = Statistics.empty(baseline)
+    started = time.perf_counter()
+    for row in values:
+        for feature, value in zip(baseline.features, row, strict=True):
+            statistics.tallies[feature.name].add(feature, value)
+    per_part = (time.perf_counter() - started) / len(values)
+    head = WindowHead(
+        boot=uuid4(), seq=1, schema_id=baseline.schema_id, bundle="0" * 64, started_ms=0, ended_ms=1, parts=300
+    )
+    size = len(encode_window(head, statistics))
+    total = Statistics.empty(baseline)
+    started = time.perf_counter()
+    for _ in range(200):
+        total.merge(statistics)
+    per_merge = (time.perf_counter() - started) / 200
+    yield Figure(
+        "A7", "bytes of a window, 40 features, 300 parts", size, "bytes", 2048, "lower", "whylogs 80,937 for 22"
+    )
+    yield Figure("A8", "statistics per part, 40 features", per_part * 1e6, "µs", 10, "lower", "whylogs 326 µs")
+    yield Figure("A8", "merge of a window, 40 features", per_merge * 1e6, "µs", 50, "lower", "whylogs 10.1 ms")
+
+
+def forty_features() -> Baseline:
+    """Return a baseline of forty features with twelve bins each."""
+    edges = tuple(float(edge) for edge in range(1, 12))
+    return Baseline(
+        features=tuple(
+            Feature(name=f"f{i:02}", edges=edges, origin=0.0, step=1 / 1024, counts=(1,) * 12, mean=6, deviation=3)
+            for i in range(40)
+        ),
+        labels=("ok", "scratch"),
+    )
