@@ -88,7 +88,8 @@ class Camera:
             if due <= now and self._latest is not None:
                 frame, self._latest = self._latest, None
                 if frame.view == 0:
-                    self._due = max(due, now - self._source.period_s) + self._source.period_s
+                    in_time = now - due < self._source.period_s
+                    self._due = (due if in_time else now) + self._source.period_s
                 return replace(frame, at=now)
             if now >= until:
                 return None

@@ -1,0 +1,90 @@
+"""The quota ring of pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.decision.sampling import Keep, PictureClass
+from edge_agent.inference.heatmap import encode_png
+from edge_agent.journal.database import Database
+from edge_agent.journal.journal import Decision, Journal
+from edge_agent.journal.ring import Quota, Ring, picture_path
+
+
+class Bench:
+    """A ring over a real journal, and parts to keep pictures of."""
+
+    def __init__(self, folder: Path, quota: int, reserve: int = 0) -> None:
+        self.folder = folder / "images"
+        self.journal = Journal(Database(folder / "j.db"), uuid4())
+        self.ring = Ring(Database(folder / "j.db"), self.folder, Quota(quota, reserve), encode_png)
+        self.ring.start()
+
+    def keep(self, kind: PictureClass, seed: int, upload: bool = False) -> int:
+        """Store a picture of about 10 kB of noise for a new part; return the part."""
+        key = self.journal.trigger("s", 1)
+        self.journal.decide(key, Decision(Verdict.REJECT, Reason.MODEL), 1)
+        noise = np.random.default_rng(seed).integers(0, 256, (100, 100), np.uint8)
+        assert self.ring.keep(key.id, noise, Keep(kind, upload, 0.5), seed)
+        return key.id
+
+    def rows(self) -> list[tuple[str, int]]:
+        """Digest and class of what the journal says is kept."""
+        return [
+            (row[0], row[1]) for row in self.journal.database._connection.execute("SELECT digest, class FROM image")
+        ]
+
+
+@pytest.fixture
+def roomy(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, 10**9)
+
+
+def test_a_picture_is_stored_under_its_hash_and_named_in_its_part(roomy: Bench) -> None:
+    part = roomy.keep(PictureClass.REVIEW, 1, upload=True)
+    roomy.ring.close()
+    digest = roomy.journal.part(part).image
+    assert digest is not None
+    data = picture_path(roomy.folder, digest).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == digest
+    row = roomy.journal.database._connection.execute("SELECT upload, probability, bytes FROM image").fetchone()
+    assert row == ("wanted", 0.5, len(data))
+
+
+def test_the_same_picture_twice_is_one_file_of_the_better_class(roomy: Bench) -> None:
+    roomy.keep(PictureClass.ACCEPT, 1)
+    roomy.keep(PictureClass.REJECT, 1)
+    roomy.ring.close()
+    assert [kind for _, kind in roomy.rows()] == [PictureClass.REJECT]
+
+
+@pytest.mark.fault("A07")
+def test_a_full_ring_drops_the_oldest_of_the_lowest_class(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 45_000)
+    kinds = [PictureClass.REVIEW, PictureClass.ACCEPT, PictureClass.ACCEPT, PictureClass.REJECT, PictureClass.AUDIT]
+    parts = [bench.keep(kind, seed) for seed, kind in enumerate(kinds)]
+    bench.ring.close()
+    kept = dict(bench.rows())
+    assert sorted(kept.values()) == [PictureClass.REVIEW, PictureClass.REJECT, PictureClass.AUDIT, PictureClass.ACCEPT]
+    oldest_accept = bench.journal.part(parts[1]).image
+    assert oldest_accept is not None
+    assert oldest_accept not in kept
+    assert not picture_path(bench.folder, oldest_accept).exists()
+    assert all(picture_path(bench.folder, digest).exists() for digest in kept)
+    assert bench.journal.tallies()["image.dropped"] == 1
+    assert bench.journal.tallies()["parts"] == 5, "records stay"
+
+
+@pytest.mark.fault("A07")
+def test_a_disk_without_its_reserve_costs_pictures_and_no_record(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 10**9, reserve=10**18)
+    parts = [bench.keep(PictureClass.ACCEPT, seed) for seed in range(3)]
+    bench.ring.close()
+    assert len(bench.rows()) <= 1
+    assert all(bench.journal.part(part).final == "reject" for part in parts)
