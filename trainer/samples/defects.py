@@ -47,7 +47,7 @@ def _scratch(rng: np.random.Generator) -> tuple[Image, Image]:
     core = line.astype(np.float32) / 255
     edge = cv2.GaussianBlur(core, (0, 0), 1.6) - 0.5 * core
     sign = np.float32(1.0 if rng.random() < 0.7 else -1.0)
-    contrast = np.float32(rng.uniform(0.16, 0.55))
+    contrast = np.float32(rng.uniform(0.24, 0.6))
     return sign * contrast * (core - np.maximum(edge, 0)), core
 
 
@@ -55,7 +55,7 @@ def _pit(rng: np.random.Generator) -> tuple[Image, Image]:
     change, strength = np.zeros((CANVAS, CANVAS), np.float32), np.zeros((CANVAS, CANVAS), np.float32)
     x, y = _place(rng, 14)
     for _ in range(int(rng.integers(1, 5))):
-        spot = _ellipse(rng, x + rng.uniform(-10, 10), y + rng.uniform(-10, 10), rng.uniform(1.6, 4.8), 1.0)
+        spot = _ellipse(rng, x + rng.uniform(-10, 10), y + rng.uniform(-10, 10), rng.uniform(2.2, 5.0), 1.0)
         rim = np.roll(spot, (1, 1), (0, 1)) - spot
         change += -np.float32(rng.uniform(0.3, 0.7)) * spot + 0.35 * np.maximum(rim, 0)
         strength = np.maximum(strength, spot)
@@ -70,7 +70,7 @@ def _dent(rng: np.random.Generator) -> tuple[Image, Image]:
     lamp = rng.uniform(0, 2 * np.pi)
     shade = np.cos(lamp) * gradient_x + np.sin(lamp) * gradient_y
     shade = shade / max(float(np.abs(shade).max()), 1e-6)
-    contrast = rng.uniform(0.12, 0.38)
+    contrast = rng.uniform(0.2, 0.45)
     return np.asarray(contrast * shade - 0.3 * contrast * bowl, np.float32), bowl
 
 
@@ -80,7 +80,7 @@ def _stain(rng: np.random.Generator) -> tuple[Image, Image]:
     blob = _ellipse(rng, x, y, radius, radius * 0.3)
     ragged = np.clip(blob * (1 + 0.5 * smooth_noise(rng, CANVAS, radius * 0.7)) * 2.2 - 0.7, 0, 1)
     soft = np.asarray(cv2.GaussianBlur(ragged, (0, 0), 1.5), np.float32)
-    contrast = np.float32(rng.uniform(0.10, 0.32))
+    contrast = np.float32(rng.uniform(0.16, 0.36))
     sign = np.float32(-1.0 if rng.random() < 0.8 else 1.0)
     return sign * contrast * soft, soft / max(float(soft.max()), 1e-6)
 

@@ -6,7 +6,7 @@ Preprocessing itself happens in `edge_agent.contracts.preprocess` alone.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ import numpy.typing as npt
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.preprocess import crop, decode, model_input
 from edge_agent.contracts.recipe import Colour, Recipe
+
+Batch = dict[str, npt.NDArray[Any]]
+"""`images` (n, H, W, C) uint8, `labels` (n,) int32, `masks` (n, H, W) uint8, `masked` (n,) float32."""
 
 
 @dataclass(frozen=True)
@@ -156,16 +159,20 @@ def read_records(paths: Sequence[Path], recipe: Recipe, channels: int) -> Pictur
     )
 
 
-def batches(pictures: Pictures, order: npt.NDArray[np.int64], batch: int) -> Any:
-    """Return a tf.data.Dataset of whole batches in the given order: `images`, `labels`, `masks`, `masked`."""
+def batches(make: Callable[[int], Batch], count: int, example: Batch) -> Any:
+    """Return a tf.data.Dataset of the batches make(0) to make(count - 1), made while the network trains.
+
+    `example` shows the shapes and types of a batch.
+    """
     import tensorflow as tf
 
-    arrays = {
-        "images": pictures.images,
-        "labels": pictures.labels.astype(np.int32),
-        "masks": pictures.masks,
-        "masked": pictures.masked.astype(np.float32),
-    }
-    held = {name: tf.constant(array) for name, array in arrays.items()}
-    places = tf.data.Dataset.from_tensor_slices(order).batch(batch, drop_remainder=True)
-    return places.map(lambda chosen: {name: tf.gather(array, chosen) for name, array in held.items()}).prefetch(2)
+    names = list(example)
+    kinds = [tf.as_dtype(example[name].dtype) for name in names]
+
+    def one(number: Any) -> Any:
+        made = tf.numpy_function(lambda n: [make(int(n))[name] for name in names], [number], kinds)
+        for tensor, name in zip(made, names, strict=True):
+            tensor.set_shape(example[name].shape)
+        return dict(zip(names, made, strict=True))
+
+    return tf.data.Dataset.range(count).map(one).prefetch(2)

@@ -12,10 +12,10 @@ import tensorflow as tf
 from trainer.vision.network import STRIDE
 
 _SMOOTHING = 0.02
-_PLACE_SHARE = 1.0
-_HINT_SHARE = 0.2
+_CLASS_SHARE = 0.1
+_HINT_SHARE = 0.02
 _RAREST = 4.0
-_HARD_CELLS = 12
+_DEFECT_WEIGHT, _LARGE_WEIGHT, _SMALL_WEIGHT = 60.0, 3.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -44,32 +44,34 @@ def heat_targets(masks: Any) -> Any:
 
 
 def losses(outputs: dict[str, Any], labels: Any, masks: Any, masked: Any, weights: Any) -> Losses:
-    """Join the losses. `masks` (n, H, W) 0..1, `masked` (n,) 1 where the mask is known, `weights` (classes,)."""
-    weight = tf.gather(weights, labels)
+    """Join the losses.
+
+    `labels` (n,) with -1 for "defective, of no known kind", `masks` (n, H, W) 0..1, `masked` (n,) 1 where the mask
+    is known, `weights` (classes,).
+    """
+    weight = tf.gather(weights, tf.maximum(labels, 0))
     classes = tf.reduce_mean(weight * _cross_entropy(outputs["logits"], labels))
     hint = tf.reduce_mean(weight * _cross_entropy(outputs["hint"], labels))
     place = _place(outputs["heat"][..., 0], masks, masked)
-    return Losses(classes + _PLACE_SHARE * place + _HINT_SHARE * hint, classes, place)
+    return Losses(place + _CLASS_SHARE * classes + _HINT_SHARE * hint, classes, place)
 
 
 def _cross_entropy(logits: Any, labels: Any) -> Any:
+    """Cross entropy (n,) with smoothed labels; for label -1 that of "not good"."""
     classes = logits.shape[-1]
     target = tf.one_hot(labels, classes) * (1 - _SMOOTHING) + _SMOOTHING / classes
-    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
+    named = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+    unnamed = tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(logits[:, 1:], axis=-1)
+    return tf.where(labels < 0, unnamed, named)
 
 
 def _place(heat: Any, masks: Any, masked: Any) -> Any:
-    """Cross entropy of the cells in the mask, of the strongest ones outside it, and the overlap (Dice) of both.
+    """Cross entropy of the heatmap's cells, in which the cells of a small defect weigh more than those of a large one.
 
-    However small a defect is, it weighs as much as all the rest of the picture.
+    Weighing only the hardest cells, or the overlap (Dice), let the training stand still at a grey heatmap.
     """
     target = heat_targets(masks)
-    cells = tf.nn.sigmoid_cross_entropy_with_logits(target, heat)
-    inside = tf.reduce_sum(cells * target, axis=(1, 2))
-    size = tf.reduce_sum(target, axis=(1, 2))
-    outside = tf.reshape(cells * (1.0 - target), [tf.shape(heat)[0], -1])
-    strongest = tf.reduce_mean(tf.math.top_k(outside, _HARD_CELLS).values, axis=1)
-    probability = tf.sigmoid(heat)
-    both = tf.reduce_sum(probability * target, axis=(1, 2))
-    dice = 1.0 - (2.0 * both + 1.0) / (tf.reduce_sum(probability, axis=(1, 2)) + size + 1.0)
-    return tf.reduce_mean(masked * (inside / tf.maximum(size, 1.0) + strongest + 0.5 * dice))
+    size = tf.reduce_sum(target, axis=(1, 2), keepdims=True)
+    weight = tf.clip_by_value(_DEFECT_WEIGHT / tf.maximum(size, 1.0), _LARGE_WEIGHT, _SMALL_WEIGHT)
+    cells = tf.nn.sigmoid_cross_entropy_with_logits(target, heat) * (1.0 + target * (weight - 1.0))
+    return tf.reduce_mean(masked * tf.reduce_mean(cells, axis=(1, 2)))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras import layers, ops
 
 from edge_agent.contracts.errors import ConfigError
@@ -27,7 +29,8 @@ BACKBONES = {
 }
 """Channels at strides 2, 4, 8 and 16."""
 
-_CONTRAST = 1 / 40.0
+_CONTRAST = 4.0
+_KNOTS = (32.0, 255.0, 9)
 _DEFECTS_ARE_RARE = -3.0
 
 
@@ -66,7 +69,7 @@ def build(recipe: Recipe, batch: int | None = None) -> Network:
         )
     shape = (recipe.network.height, recipe.network.width, channels(recipe))
     image = keras.Input(shape, batch_size=batch, name="image", dtype="float32")
-    features = _features(_centred(image), BACKBONES[recipe.network.backbone])
+    features = _features(_relative(image), BACKBONES[recipe.network.backbone])
     heat = layers.Conv2D(1, 1, name="heat", bias_initializer=keras.initializers.Constant(_DEFECTS_ARE_RARE))(features)
     kinds = layers.Conv2D(len(recipe.labels.defects), 1, name="kinds")(features)
     logits = _pooled(heat, heat + kinds, len(recipe.labels.names))
@@ -79,9 +82,33 @@ def build(recipe: Recipe, batch: int | None = None) -> Network:
     )
 
 
-def _centred(image: Any) -> Any:
-    """Take away the picture's own mean: what is left does not depend on the darkness of the whole."""
-    return (image - ops.mean(image, axis=(1, 2), keepdims=True)) * _CONTRAST
+def _relative(image: Any) -> Any:
+    """Return each pixel's difference to the picture's mean, relative to that mean: the same for any lamp.
+
+    Division has no int8 kernel. One over the mean is read from a line through _KNOTS instead, made of clipped
+    ramps: two tiny convolutions with fixed weights, exact within 1 % between the first and the last knot.
+    """
+    mean = ops.mean(image, axis=(1, 2, 3), keepdims=True)
+    knots = np.geomspace(*_KNOTS)
+    low, high = knots[:-1], knots[1:]
+    slope = 6.0 / (high - low)
+    ramps = _fixed(mean, slope[None, :], -low * slope, "ramps")
+    steps = (_CONTRAST / high - _CONTRAST / low) / 6.0
+    factor = _fixed(layers.ReLU(6.0)(ramps), steps[:, None], np.asarray([_CONTRAST / low[0]]), "one_over_mean")
+    return (image - mean) * factor
+
+
+def _fixed(x: Any, kernel: npt.NDArray[np.float64], bias: npt.NDArray[np.float64], name: str) -> Any:
+    """Apply a 1x1 convolution whose weights (inputs, outputs) are not trained."""
+    layer = layers.Conv2D(
+        kernel.shape[1],
+        1,
+        name=name,
+        trainable=False,
+        kernel_initializer=keras.initializers.Constant(kernel[None, None]),
+        bias_initializer=keras.initializers.Constant(bias),
+    )
+    return layer(x)
 
 
 def _features(x: Any, widths: tuple[int, ...]) -> Any:

@@ -21,7 +21,8 @@ from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.vision import checkpoint, evaluate
 from trainer.vision.augment import augment
 from trainer.vision.checkpoint import Arrays, State
-from trainer.vision.data import Pictures, batches
+from trainer.vision.data import Batch, Pictures, batches
+from trainer.vision.invent import invented_batch
 from trainer.vision.loss import class_weights, losses
 from trainer.vision.network import Network, build
 from trainer.vision.predict import predict
@@ -144,7 +145,7 @@ class _Run:
         """Train one epoch, measure it, remember the best, write the checkpoint."""
         order = _order(len(self._pictures), self._steps * self._batch, self._seed, epoch)
         sums = np.zeros(3)
-        for number, batch in enumerate(batches(self._pictures, order, self._batch)):
+        for number, batch in enumerate(self._batches(order, epoch)):
             step = epoch * self._steps + number
             self._optimiser.learning_rate.assign(rate_at(step, self._steps * self._recipe.network.epochs, self._rate))
             values = np.asarray(self._step(batch, tf.constant([self._seed, step], tf.int32)))
@@ -159,6 +160,13 @@ class _Run:
         score = self._measure(epoch)
         self._save(epoch + 1)
         return Epoch(epoch + 1, self._recipe.network.epochs, float(total), float(classes), float(place), score)
+
+    def _batches(self, order: npt.NDArray[np.int64], epoch: int) -> Any:
+        def make(number: int) -> Batch:
+            chosen = order[number * self._batch : (number + 1) * self._batch]
+            return invented_batch(self._pictures, chosen, np.random.default_rng([self._seed, epoch, number]))
+
+        return batches(make, self._steps, make(0))
 
     def _follow(self, step: int) -> None:
         keep = min(_AVERAGING, (1 + step) / (10 + step))
