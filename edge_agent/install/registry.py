@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import urllib3
-from tuf.api.exceptions import DownloadError, DownloadHTTPError
-from tuf.ngclient.fetcher import FetcherInterface
 
 from edge_agent.contracts.errors import Unavailable
+from edge_agent.install.tuf_client import DownloadError, DownloadHTTPError, FetcherInterface
 
 _PIECE = 1 << 16
 _USER_AGENT = "lineside-edge-agent"

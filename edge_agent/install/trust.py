@@ -13,20 +13,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tuf.api.exceptions import (
-    BadVersionNumberError,
-    DownloadError,
-    ExpiredMetadataError,
-    RepositoryError,
-)
-from tuf.ngclient.updater import Updater
-
 from edge_agent.contracts.archive import sync
 from edge_agent.contracts.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.messages import ModelRef
 from edge_agent.install.registry import Registry
+from edge_agent.install.tuf_client import (
+    BadVersionNumberError,
+    DownloadError,
+    ExpiredMetadataError,
+    RepositoryError,
+    Updater,
+)
 
 
 class Expired(Unavailable):
