@@ -35,6 +35,7 @@ class RegistrySimulator:
         self.down, self.ranges, self.delay_s = False, True, 0.0
         self.requests: list[tuple[str, str | None]] = []
         self.uploads: dict[str, bytes] = {}
+        self.users = {USER}
         self.version, self.targets_threshold = 0, 1
         self.expires = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=1)
         self._targets: dict[str, TargetFile] = {}
@@ -118,7 +119,9 @@ class RegistrySimulator:
 
 
 def _handler(registry: RegistrySimulator) -> type[BaseHTTPRequestHandler]:
-    wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    def known(header: str | None) -> bool:
+        user, _, password = base64.b64decode((header or "Basic ")[6:]).decode().partition(":")
+        return password == PASSWORD and user in registry.users
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -131,13 +134,13 @@ def _handler(registry: RegistrySimulator) -> type[BaseHTTPRequestHandler]:
             registry.requests.append((path, self.headers.get("Range")))
             time.sleep(registry.delay_s)
             data = registry.files.get(path)
-            if registry.down or data is None or self.headers.get("Authorization") != wanted:
+            if registry.down or data is None or not known(self.headers.get("Authorization")):
                 return self._say(503 if registry.down else 404 if data is None else 401)
             self._send(path, data)
 
         def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if registry.down or self.headers.get("Authorization") != wanted:
+            if registry.down or not known(self.headers.get("Authorization")):
                 return self._say(503 if registry.down else 401)
             registry.uploads[self.path.rsplit("/", 1)[1]] = body
             self._say(204)

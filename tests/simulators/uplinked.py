@@ -27,17 +27,18 @@ from tests.simulators.registry import PASSWORD, USER, RegistrySimulator
 SITE = Address("site-1", USER)
 
 
-def enrol(home: Path, broker: str, registry: RegistrySimulator) -> None:
+def enrol(home: Path, broker: str, registry: RegistrySimulator, device: str = USER) -> None:
     """Write the credentials file as `edge-agent enrol` puts it there."""
+    registry.users.add(device)
     home.mkdir(parents=True, exist_ok=True)
     content = {
-        "device": USER,
+        "device": device,
         "site": SITE.site,
         "line": "line-1",
         "device_class": "generic",
-        "broker": {"url": broker, "username": USER, "password": PASSWORD},
+        "broker": {"url": broker, "username": device, "password": PASSWORD},
         "registry": {"url": registry.url, "root": registry.root_dict()},
-        "upload_url": f"{registry.url}/api/v1/devices/{USER}",
+        "upload_url": f"{registry.url}/api/v1/devices/{device}",
         "issued_ms": int(time.time() * 1000) - 1000,
     }
     (home / "credentials.json").write_text(json.dumps(content))
@@ -82,6 +83,7 @@ class FleetEnd:
     def __init__(self, broker: str, acknowledge: bool = True) -> None:
         self.facts, self.acknowledge = FleetSide(), acknowledge
         self.reported: list[Reported] = []
+        self.states: dict[str, Reported] = {}
         self.heard: list[tuple[Channel, bytes, bool]] = []
         self._changed = threading.Condition()
         self.link = Link(broker, "fleet", on_message=self._take, start=False)
@@ -94,15 +96,16 @@ class FleetEnd:
             self.heard.append((channel, payload, retained))
             if channel is Channel.REPORTED:
                 self.reported.append(decode(Reported, payload))
+                self.states[address.device] = self.reported[-1]
             if channel in (Channel.EVENT, Channel.WINDOW):
                 ack = self.facts.take(channel, payload)
                 if self.acknowledge:
                     self.link.publish(address.topic(Channel.ACK), encode(ack))
             self._changed.notify_all()
 
-    def desire(self, desired: Desired) -> None:
-        """Say, retained, what the device shall be."""
-        self.link.publish(SITE.topic(Channel.DESIRED), encode(desired), retain=True)
+    def desire(self, desired: Desired, device: str = USER) -> None:
+        """Say, retained, what a device shall be."""
+        self.link.publish(Address(SITE.site, device).topic(Channel.DESIRED), encode(desired), retain=True)
 
     def wait(self, until: Callable[[], bool], timeout: float = 15.0) -> bool:
         """Return True as soon as `until` holds."""
