@@ -79,12 +79,12 @@ class Executor:
     def _died(self, step: Step) -> Unavailable:
         assert self._child is not None
         code = self._child.wait()
-        self._child = None
+        self.stop()
         why = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
         return Unavailable(f"{step.name}: the worker process {why}; run again to go on (log: {self._log})")
 
     def stop(self) -> None:
-        """End the worker."""
+        """End the worker and what it started."""
         if self._child is None:
             return
         child, self._child = self._child, None
@@ -93,4 +93,5 @@ class Executor:
         child.wait()
         for stream in (child.stdin, child.stdout):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):
+                    stream.close()

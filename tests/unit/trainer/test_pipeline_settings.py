@@ -1,0 +1,53 @@
+import pytest
+
+from edge_agent.contracts.errors import ConfigError
+from trainer.pipeline.settings import find_recipe, known_keys, load
+
+
+def test_a_shipped_recipe_is_found_by_its_name():
+    assert find_recipe("machined-surface").name == "machined-surface.yaml"
+
+
+def test_an_unknown_recipe_is_answered_with_the_shipped_ones():
+    with pytest.raises(ConfigError, match="Lineside ships machined-surface"):
+        find_recipe("nothing")
+
+
+def test_settings_reach_recipe_and_steps():
+    recipe, settings = load("machined-surface", ["epochs=3", "network.batch=8", "max_bad=0.01", "pusher.fleet_home=/f"])
+    assert (recipe.network.epochs, recipe.network.batch) == (3, 8)
+    assert (settings.example_gen.max_bad, settings.pusher.fleet_home) == (0.01, "/f")
+
+
+def test_the_last_assignment_wins():
+    assert load("machined-surface", ["epochs=3", "epochs=4"])[0].network.epochs == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("epoch=3", "did you mean 'epochs'"),
+        ("max_bat=1", "did you mean 'max_bad'"),
+        ("network.epoch=3", "did you mean 'network.epochs'"),
+        ("pusher=1", "unknown key 'pusher'"),
+        ("epochs", "expected KEY=VALUE"),
+        ("epochs=[", "not YAML"),
+        ("max_bad=2", "less than or equal to 1"),
+        ("epochs=many", "'network.epochs' is 'many'"),
+    ],
+)
+def test_a_wrong_assignment_says_what_to_do(text, hint):
+    with pytest.raises(ConfigError) as error:
+        load("machined-surface", [text])
+    assert hint in str(error.value)
+
+
+def test_an_unknown_key_of_a_recipe_file_names_the_nearest(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text("name: x\nlabels: {good: ok, defects: [pit]}\nnetwrk: {}\n")
+    with pytest.raises(ConfigError, match="unknown key 'netwrk'; did you mean 'network'"):
+        load(str(path), [])
+
+
+def test_every_key_is_dotted_down_to_a_value():
+    assert {"network.epochs", "example_gen.max_bad", "name"} <= set(known_keys())

@@ -1,0 +1,55 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.contracts.errors import Rejected
+from trainer.components.split import asked_for, assign
+
+SHARES = {"eval": 0.2, "test": 0.2}
+PARTS = {f"p{i}": ("ok" if i % 3 else "scratch") for i in range(60)}
+
+
+def test_every_label_is_spread_over_all_splits():
+    split = assign(PARTS, {}, SHARES)
+    for label in ("ok", "scratch"):
+        assert {split[part] for part, its in PARTS.items() if its == label} == {"train", "eval", "test"}
+    assert sum(where == "test" for where in split.values()) == 12
+
+
+def test_the_order_of_parts_does_not_matter():
+    assert assign(dict(reversed(PARTS.items())), {}, SHARES) == assign(PARTS, {}, SHARES)
+
+
+def test_another_salt_gives_another_split():
+    assert assign(PARTS, {}, SHARES, "x") != assign(PARTS, {}, SHARES, "y")
+
+
+def test_parts_once_held_out_stay_held_out_when_others_join():
+    before = assign(PARTS, {}, SHARES)
+    more = {**PARTS, **{f"new{i}": "ok" for i in range(30)}}
+    after = assign(more, before, SHARES)
+    assert {part: after[part] for part in PARTS} == before
+    assert {after[f"new{i}"] for i in range(30)} == {"train", "eval", "test"}
+
+
+def test_a_label_of_two_parts_trains_only():
+    assert set(assign({"a": "rare", "b": "rare"}, {}, {"eval": 0.2, "test": 0.2}).values()) == {"train"}
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=4), st.sampled_from(["ok", "pit", "dent"]), max_size=60))
+def test_every_part_has_exactly_one_split_and_three_of_a_label_suffice_for_all(labels):
+    split = assign(labels, {}, SHARES)
+    assert set(split) == set(labels)
+    for label in set(labels.values()):
+        own = [split[part] for part, its in labels.items() if its == label]
+        if len(own) >= 3:
+            assert set(own) == {"train", "eval", "test"}
+
+
+def test_a_part_asked_into_two_splits_is_named():
+    with pytest.raises(Rejected, match=r"1 parts have pictures in two splits \(p1\)"):
+        asked_for([("p1", "train"), ("p1", "test"), ("p2", "")])
+
+
+def test_wishes_are_kept():
+    assert asked_for([("p1", "test"), ("p1", "test"), ("p2", "")]) == {"p1": "test"}
