@@ -119,6 +119,11 @@ class Running:
     url: str
     channel: LocalChannel
     sent: list[dict[str, Any]]
+    paused: bool = False
+
+    def pause(self) -> None:
+        """Stop saying that all is well."""
+        self.paused = True
 
     def healthy(self, **changes: Any) -> None:
         """Say what the hot process says once a second."""
@@ -131,6 +136,7 @@ def serving(station: StationHome) -> Iterator[Running]:
     sent: list[dict[str, Any]] = []
     channel = LocalChannel(sent.append)
     failures: list[BaseException] = []
+    running: list[Running] = []
     stop = threading.Event()
 
     def serve() -> None:
@@ -144,8 +150,8 @@ def serving(station: StationHome) -> Iterator[Running]:
             if stop.wait(0.05):
                 return
             station.expire()
-            if tick % 20 == 0:
-                channel.deliver(dict(HEALTHY))
+            if tick % 20 == 0 and running and not running[0].paused:
+                running[0].healthy()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -158,9 +164,9 @@ def serving(station: StationHome) -> Iterator[Running]:
     heart = threading.Thread(target=beat, daemon=True)
     heart.start()
     try:
-        running = Running(next(m["url"] for m in sent if m.get("url")), channel, sent)
-        running.healthy()
-        yield running
+        running.append(Running(next(m["url"] for m in sent if m.get("url")), channel, sent))
+        running[0].healthy()
+        yield running[0]
     finally:
         stop.set()
         heart.join()

@@ -50,7 +50,7 @@ export function repaint() {
 function paint() {
   const item = past ? null : queue.hold(now());
   if (item?.part !== inHand?.part) {
-    if (inHand && !queue.handled.has(inHand.part)) deafUntil = now() + HASTE_MS;
+    if (inHand && !queue.handled.has(inHand.part) && !queue.items.has(inHand.part)) beDeaf();
     naming = false;
   }
   inHand = item;
@@ -155,6 +155,7 @@ export function tick() {
   if (item && item.until <= at) {
     toast(t("timed_out", { serial: nameOf(item) }), true);
     queue.answered(item.part);
+    beDeaf();
     return paint();
   }
   const budget = $("budget");
@@ -189,6 +190,12 @@ function subject() {
   return inHand ?? (past?.reason === "timeout" ? past : null);
 }
 
+function beDeaf() {
+  deafUntil = now() + HASTE_MS;
+}
+
+const deaf = () => !past && now() < deafUntil;
+
 function look(part) {
   const waits = queue.open(now()).some((item) => item.part === part.part);
   past = waits || past?.part === part.part ? null : part;
@@ -202,7 +209,7 @@ export function accept() {
 }
 
 export function reject() {
-  if (!subject() || now() < deafUntil) return;
+  if (!subject() || deaf()) return;
   const defects = state.station.labels.defects;
   if (defects.length < 2) return decide("reject", defects[0] ?? "");
   naming = true;
@@ -239,7 +246,7 @@ export function undo() {
 
 function decide(verdict, label) {
   const item = subject();
-  if (!item || !picture.isReady() || now() < deafUntil) return;
+  if (!item || !picture.isReady() || deaf()) return;
   naming = false;
   if (item === past) {
     past = null;
