@@ -13,7 +13,9 @@ import urllib3
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.install.tuf_client import DownloadError, DownloadHTTPError, FetcherInterface
 
-_PIECE = 1 << 16
+_PIECE = 1 << 13
+"""Bytes read at once; a connection that breaks costs at most so many."""
+
 _USER_AGENT = "lineside-edge-agent"
 
 

@@ -202,7 +202,7 @@ class Updater:
 
     def _work(self) -> Step | Wait:
         record = self.record
-        if record.loops > LOOPS_MAX:
+        if record.state is S.DOWNLOADING and record.loops >= LOOPS_MAX:
             raise Failed(f"media: went back {record.loops} times; last: {record.reason}")
         if record.state in SETTLED:
             return self._settled(record)

@@ -1,8 +1,8 @@
 """One device's installer, real down to its files and journal, with the hot process played by a few lines.
 
-`python -m tests.simulators.installing HOME REGISTRY_URL DESIRED KILL` runs it in a process of its own that kills itself
-(SIGKILL) at a point: a state's name (right after the move to it was journalled) or `rename:N`, `remove:N`, `open:N`
-(before the N-th such call to the operating system below HOME).
+`python -m tests.simulators.installing HOME URL ROOT DESIRED KILL` runs it in a process of its own that kills itself
+(SIGKILL) at a point: a state's name (right after the move to it was journalled), `rename:N` (just before the N-th
+rename below HOME, counted from 0) or `rename@NAME:N` (before the N-th rename to a path that ends so).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,21 +165,16 @@ def _arm(kill: str, home: str, installer: Installer) -> None:
 
         installer.updater._observer = observe
     elif kill != "never":
-        event, number = kill.split(":")
-        _count = threading.local()
-        _count.left = int(number)
+        place, number = kill.removeprefix("rename").split(":")
+        left = [int(number)]
 
-        def hook(name: str, args: tuple[Any, ...]) -> None:
-            if name == event and any(str(arg).startswith(home) for arg in args) and not _is_journal(args):
-                _count.left -= 1
-                if _count.left < 0:
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if event == "os.rename" and str(args[1]).startswith(home) and str(args[1]).endswith(place.lstrip("@")):
+                left[0] -= 1
+                if left[0] < 0:
                     _die()
 
         sys.addaudithook(hook)
-
-
-def _is_journal(args: tuple[Any, ...]) -> bool:
-    return "journal.db" in str(args[0])
 
 
 def _die() -> None:

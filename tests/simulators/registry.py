@@ -57,7 +57,7 @@ class RegistrySimulator:
         content: dict[str, Any] = json.loads(self.root.to_bytes())
         return content
 
-    def publish(self, bundle: BundleFolder, release: int, **lies: Any) -> ModelRef:
+    def publish(self, bundle: BundleFolder, release: int, /, **lies: Any) -> ModelRef:
         """Sign a release of the bundle and serve its blobs; `lies` overwrite what is signed."""
         manifest = bundle.open()
         ref = ModelRef(name=manifest.name, version=manifest.version, release=release, bundle=bundle.id)
