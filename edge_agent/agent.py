@@ -18,7 +18,7 @@ from edge_agent.capture.sources import make_source
 from edge_agent.capture.triggers import Interval, Taken, Trigger, TriggerQueue
 from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
-from edge_agent.config import StationConfig, load_config
+from edge_agent.config import StationConfig
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import load_credentials
 from edge_agent.contracts.errors import Rejected
@@ -30,6 +30,7 @@ from edge_agent.inference.loading import Loaded, Loader
 from edge_agent.install.slots import read_slots
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
+from edge_agent.journal.rescue import rescued
 from edge_agent.journal.ring import Quota, Ring
 from edge_agent.keeper import Keeper
 from edge_agent.line import Line, Settings
@@ -110,6 +111,9 @@ class Hot:
         lost = self.journal.recover(now_ms)
         if lost:
             _log.warning("%d parts were in hand when the station was killed; they are rejects now", len(lost))
+        if story := rescued(self.journal.database):
+            _log.error("the journal was damaged: %s", story)
+            self.journal.fault("journal-damaged", True, story, now_ms)
         self._load_installed()
         self._ring.start()
         self._keeper.start()
@@ -273,14 +277,3 @@ class Hot:
 def _device_class(home: Home) -> str:
     """Return the class from the credentials; a station that was never enrolled is of the generic class."""
     return load_credentials(home.credentials).device_class if home.credentials.exists() else "generic"
-
-
-def main(home: Home, boot: UUID, channel: Channel, source: str | None) -> None:
-    """Be the hot process until the channel closes."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    config = load_config(home.config)
-    if source is not None:
-        config = config.model_copy(update={"source": source})
-    Hot(home, boot, channel, config).run()

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 from edge_agent.channel import PipeChannel, child_channel
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.home import Home
+from edge_agent.journal.rescue import DAMAGED_EXIT
 
 _GRACE_S = 4.0
 
@@ -47,9 +49,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _become(options: argparse.Namespace, channel: PipeChannel) -> None:
     if options.name == "hot":
-        from edge_agent.agent import main as hot
-
-        hot(options.home, options.boot, channel, options.source)
+        _inspect(options, channel)
     elif options.name == "uplink":
         from edge_agent.uplink.service import main as uplink
 
@@ -58,6 +58,26 @@ def _become(options: argparse.Namespace, channel: PipeChannel) -> None:
         from edge_agent.station.server import main as page
 
         page(options.home, options.boot, channel)
+
+
+def _inspect(options: argparse.Namespace, channel: PipeChannel) -> None:
+    """Be the hot process; a journal that turns out damaged is for the supervisor to set aside."""
+    import cv2
+
+    from edge_agent.agent import Hot
+    from edge_agent.config import load_config
+
+    cv2.setNumThreads(1)
+    config = load_config(options.home.config)
+    if options.source is not None:
+        config = config.model_copy(update={"source": options.source})
+    try:
+        Hot(options.home, options.boot, channel, config).run()
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        logging.getLogger("lineside").critical("%s is damaged: %s", options.home.journal, error)
+        os._exit(DAMAGED_EXIT)
 
 
 def _leave_for_sure(channel: PipeChannel) -> None:

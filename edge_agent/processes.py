@@ -12,16 +12,16 @@ import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import IO, Any
+from functools import partial
 from uuid import UUID, uuid4
 
-from edge_agent.channel import Message, decode_line, encode_line
+from edge_agent.channel import Message
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.home import Home, replace_json
+from edge_agent.journal.rescue import DAMAGED_EXIT, damage, rescue
+from edge_agent.piped import Child
 
 HOT, UPLINK, UI = "hot", "uplink", "ui"
 FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_AFTER_S = 0.1, 5.0, 10.0
@@ -29,7 +29,6 @@ SILENCE_S = 10.0
 """A hot process that has spoken once and then says nothing for this long hangs, and is killed."""
 
 _END_S = 5.0
-_WAITING = 1000
 
 Say = Callable[[str, Message], None]
 
@@ -37,66 +36,6 @@ Say = Callable[[str, Message], None]
 def restart_delay(attempt: int) -> float:
     """Return the seconds to wait before a dead child's n-th restart in a row (0 is the first)."""
     return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
-
-
-@dataclass
-class Child:
-    """One child process, its life and what waits to be written to it."""
-
-    name: str
-    command: list[str]
-    process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
-    heard: float | None = None
-    attempt: int = 0
-    due: float | None = 0.0
-    status: dict[str, Any] = field(default_factory=dict)
-    outbox: queue.Queue[Message | None] = field(default_factory=lambda: queue.Queue(_WAITING))
-
-    def start(self, report: Callable[[Child, Message | None], None]) -> None:
-        """Start the process and the two threads that carry its messages."""
-        self.outbox = queue.Queue(_WAITING)
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.started, self.heard, self.due = time.monotonic(), None, None
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        writer = threading.Thread(target=_write, args=(self.process.stdin, self.outbox), daemon=True)
-        reader = threading.Thread(target=_read, args=(self.process.stdout, self, report), daemon=True)
-        writer.start()
-        reader.start()
-
-    def tell(self, message: Message) -> None:
-        """Queue a message; a child that does not read loses the newest."""
-        try:
-            self.outbox.put_nowait(message)
-        except queue.Full:
-            return
-
-    @property
-    def pid(self) -> int | None:
-        """Process id while it lives."""
-        return self.process.pid if self.process is not None and self.process.poll() is None else None
-
-
-def _write(pipe: IO[bytes], outbox: queue.Queue[Message | None]) -> None:
-    try:
-        with pipe:
-            while (message := outbox.get()) is not None:
-                pipe.write(encode_line(message))
-                pipe.flush()
-    except (BrokenPipeError, ValueError):
-        return
-
-
-def _read(pipe: IO[bytes], child: Child, report: Callable[[Child, Message | None], None]) -> None:
-    with pipe:
-        for line in pipe:
-            message = decode_line(line)
-            if message is not None:
-                report(child, message)
-    assert child.process is not None
-    child.process.wait()
-    report(child, None)
 
 
 class Supervisor:
@@ -110,6 +49,7 @@ class Supervisor:
         self._say = say
         self._events: queue.SimpleQueue[tuple[Child, Message | None] | None] = queue.SimpleQueue()
         self._stopping = False
+        self.damaged = False
         common = ["--home", str(home.root), "--boot", str(self.boot), *options]
         entry = [sys.executable, "-m", "edge_agent.processes"]
         self.children = {name: Child(name, [*entry, name, *common]) for name in names}
@@ -118,6 +58,7 @@ class Supervisor:
         """Start all, serve until `stop`, end all. Raises Unavailable when the station already runs."""
         lock = lock_station(self.home)
         try:
+            _rescue_journal(self.home)
             while not self._stopping:
                 self._start_due()
                 self._serve(self._wait_s())
@@ -159,7 +100,10 @@ class Supervisor:
 
     def _exited(self, child: Child) -> None:
         assert child.process is not None
-        child.outbox.put(None) if not child.outbox.full() else None
+        child.tell(None)
+        if child.process.returncode == DAMAGED_EXIT:
+            self.damaged = True
+            self.stop()
         lived = time.monotonic() - child.started
         child.attempt = 0 if lived >= STABLE_AFTER_S else child.attempt + 1
         child.due = time.monotonic() + restart_delay(max(0, child.attempt - 1))
@@ -212,6 +156,13 @@ class Supervisor:
                 process.wait()
 
 
+def _rescue_journal(home: Home) -> None:
+    problem = damage(home.journal)
+    if problem:
+        aside = rescue(home.journal, problem, int(time.time() * 1000))
+        sys.stderr.write(f"the journal was damaged and lies in {aside}; a new one has what could be read\n")
+
+
 def lock_station(home: Home) -> int:
     """Take the station's lock, which the kernel frees however this process ends."""
     home.run.mkdir(parents=True, exist_ok=True)
@@ -225,11 +176,21 @@ def lock_station(home: Home) -> int:
 
 
 def supervise(home: Home, names: tuple[str, ...], options: tuple[str, ...] = (), say: Say | None = None) -> None:
-    """Run a station in the foreground until SIGTERM or Ctrl-C. Raises Unavailable when it already runs."""
-    supervisor = Supervisor(home, names, options, say)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: supervisor.stop())
-    supervisor.run()
+    """Run a station in the foreground until SIGTERM or Ctrl-C. Raises Unavailable when it already runs.
+
+    Where the journal is found damaged, all begin anew, as another boot, on what could be rescued of it.
+    """
+    damaged = True
+    while damaged:
+        supervisor = Supervisor(home, names, options, say)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, partial(_stop, supervisor))
+        supervisor.run()
+        damaged = supervisor.damaged
+
+
+def _stop(supervisor: Supervisor, *_: object) -> None:
+    supervisor.stop()
 
 
 def main() -> None:

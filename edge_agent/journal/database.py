@@ -103,6 +103,10 @@ class Database:
         assert row_id is not None
         return row_id
 
+    def copy_row(self, statement: str, row: tuple[object, ...]) -> int:
+        """Execute an INSERT made for one row of a rescued file; return 1 where the row was new."""
+        return max(0, self._connection.execute(statement, row).rowcount)
+
     def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         """Return all rows of a named query."""
         return self._connection.execute(self._sql[query], values).fetchall()

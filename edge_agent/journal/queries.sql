@@ -131,3 +131,11 @@ SELECT digest, bytes FROM image ORDER BY class DESC, stored_ms LIMIT :limit
 DELETE FROM image WHERE digest = :digest
 -- name: has_image
 SELECT 1 FROM image WHERE digest = :digest
+-- name: set_meta
+INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = :value
+-- name: get_meta
+SELECT value FROM meta WHERE key = :key
+-- name: drop_meta
+DELETE FROM meta WHERE key = :key
+-- name: missing_parts
+SELECT sum(gap) FROM (SELECT max(seq) - count(*) AS gap FROM part GROUP BY boot)

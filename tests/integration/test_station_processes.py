@@ -129,3 +129,18 @@ def test_a_hot_process_that_hangs_is_killed_and_started_again(tmp_path: Path) ->
         os.kill(first, signal.SIGSTOP)
         wait_for(lambda: children(home).get("hot", first) != first, SLOW_S, "the watchdog")
         wait_for(lambda: bool(hot_status(home).get("ready")), SLOW_S, "ready again")
+
+
+@pytest.mark.slow
+@pytest.mark.fault("A06")
+def test_a_station_with_a_damaged_journal_starts_anew_and_tells(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    with running(home):
+        wait_for(lambda: station_status(home)["counts"].get("parts", 0) > 0, SLOW_S, "parts")
+    data = bytearray(home.journal.read_bytes())
+    data[1024:] = b"\xa5" * (len(data) - 1024)
+    home.journal.write_bytes(data)
+    with running(home):
+        wait_for(lambda: station_status(home)["counts"].get("fault.journal-damaged", 0) == 1, SLOW_S, "the report")
+        wait_for(lambda: bool(hot_status(home).get("ready")), SLOW_S, "ready")
+    assert len(list(home.root.glob("journal-damaged-*.db"))) == 1
