@@ -50,9 +50,15 @@ class Decision:
 
 
 def interval(scores: Scores, defective: Bools, seed: int = 1) -> tuple[float, float]:
-    """Return the bootstrap interval of the AUROC over parts (n,); NaN where there are not both kinds."""
+    """Return the bootstrap interval of the AUROC over parts (n,); NaN where there are not both kinds.
+
+    Where both kinds are told apart perfectly every draw is 1: the lower end then is that of as many independent pairs
+    as the rarer kind has parts, all in order (Clopper-Pearson).
+    """
     rng = np.random.default_rng(seed)
-    return _quantiles([auroc(scores[draw], defective[draw]) for draw in _draws(defective, rng)])
+    low, high = _quantiles([auroc(scores[draw], defective[draw]) for draw in _draws(defective, rng)])
+    pairs = min(int(defective.sum()), int((~defective).sum()))
+    return (((1 - _LEVEL) / 2) ** (1 / pairs) if low == 1.0 else low), high
 
 
 def change(now: Scores, former: Scores, defective: Bools, name: str, seed: int = 1) -> Change:

@@ -49,3 +49,9 @@ def test_the_interval_holds_the_value_and_is_undefined_without_both_kinds():
     low, high = interval(scores, defective)
     assert 0.5 < low < high <= 1.0
     assert math.isnan(interval(scores, np.zeros(60, bool))[0])
+
+
+def test_perfect_separation_of_few_parts_is_no_certainty():
+    defective = np.arange(30) < 8
+    low, high = interval(defective.astype(float), defective)
+    assert (round(low, 2), high) == (0.63, 1.0)

@@ -1,0 +1,210 @@
+"""The whole pipeline by its command, tiny: from pictures to a pushed bundle, cached, changed, refused."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_agent.contracts.bundle import BundleFolder
+from trainer.samples.generate import generate_samples
+
+TINY = [
+    "epochs=3",
+    "network.height=64",
+    "network.width=64",
+    "network.backbone=tiny",
+    "blessing.auroc_min=0.1",
+    "blessing.recall_min=0",
+    "variants=float32",
+    "infra_validator.p50_ms=5000",
+]
+STEPS = [
+    "ExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Evaluator",
+    "Converter",
+    "InfraValidator",
+    "Pusher",
+]
+pytestmark = pytest.mark.slow
+
+
+def trainer(*arguments):
+    command = [str(Path(sys.executable).with_name("trainer")), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=550, check=False)
+
+
+def run(data, root, *more, tiny=TINY):
+    settings = [text for assignment in tiny for text in ("--set", assignment)]
+    return trainer(
+        "pipeline", "run", "--recipe", "machined-surface", "--data", data, "--root", root, *settings, *more, "--json"
+    )
+
+
+def result(done):
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def statuses(found):
+    return {step["name"]: step["status"] for step in found["steps"]}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "parts"
+    generate_samples(folder, 40, 3, frames=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(data, tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    return root, result(run(data, root))
+
+
+def test_a_cold_run_makes_a_bundle_that_verifies(first):
+    root, found = first
+    assert list(found) == sorted(["run", "blessed", "reasons", "bundle", "metrics", "steps"])
+    assert [step["name"] for step in found["steps"]] == STEPS
+    assert set(statuses(found).values()) == {"done"}
+    assert found["blessed"] is True
+    folder = BundleFolder(Path(found["bundle"]))
+    manifest = folder.open()
+    assert folder.problems() == []
+    assert (manifest.name, manifest.version, manifest.release) == ("machined-surface", "v1", 1)
+    latest = json.loads((root / "latest-blessed.json").read_text())
+    assert (latest["model"], latest["version"], latest["bundle"]) == ("machined-surface", "v1", folder.id)
+    assert latest["data"] == manifest.sources.data
+
+
+def test_the_report_is_one_file_that_needs_no_network(first):
+    root, found = first
+    page = (root / "runs" / found["run"] / "report.html").read_text()
+    for title in ("Data", "Validation", "Training loss", "Confusion", "Variants", "Lineage", "most wrong"):
+        assert title in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "data:image/png;base64," in page
+
+
+def test_the_second_run_is_cached_and_elsewhere_too(first, data, tmp_path):
+    root, found = first
+    shutil.copytree(data, tmp_path / "moved")
+    started = time.monotonic()
+    again = result(run(tmp_path / "moved", root))
+    assert time.monotonic() - started < 30
+    assert set(statuses(again).values()) == {"cached"}
+    assert again["bundle"] == found["bundle"]
+    assert (root / "runs" / again["run"] / "report.html").is_file()
+
+
+def test_status_why_and_lineage_tell_what_was(first):
+    root, _ = first
+    status = result(trainer("pipeline", "status", "--root", root, "--json"))
+    assert [step["name"] for step in status["latest"]["steps"]] == STEPS
+    why = result(trainer("pipeline", "why", "Trainer", "--root", root, "--json"))
+    assert why == {"step": "Trainer", "would_run": False, "reasons": []}
+    lineage = trainer("pipeline", "lineage", "machined-surface@v1", "--root", root).stdout
+    assert lineage.startswith("Bundle ")
+    for kind in ("Model ", "TransformGraph ", "Examples ", "RawImages "):
+        assert kind in lineage
+    unknown = trainer("pipeline", "lineage", "nothing@v9", "--root", root)
+    assert unknown.returncode == 5
+    assert "knows no artifact 'nothing@v9'" in unknown.stderr
+
+
+def test_a_changed_setting_runs_only_what_it_concerns_and_is_compared_with_the_former_model(first, data):
+    root, _ = first
+    again = result(run(data, root, "--set", "network.seed=5", "--version", "second"))
+    changed = statuses(again)
+    assert {name for name, status in changed.items() if status == "cached"} == set(STEPS[:5])
+    assert any("machined-surface v1" in reason for reason in again["reasons"])
+    manifest = BundleFolder(Path(again["bundle"])).open()
+    assert (manifest.version, manifest.release) == ("second", 2)
+    why = result(trainer("pipeline", "why", "Trainer", "--root", root, "--json"))
+    assert why["would_run"] is False
+    assert set(statuses(result(run(data, root))).values()) == {"cached"}
+
+
+def test_a_model_below_the_recipes_values_is_not_pushed_and_says_why(first, data):
+    root, _ = first
+    before = (root / "latest-blessed.json").read_bytes()
+    found = result(run(data, root, "--set", "blessing.auroc_min=1.0", "--set", "blessing.recall_min=1.0"))
+    assert found["blessed"] is False
+    assert found["bundle"] is None
+    assert found["reasons"]
+    assert [statuses(found)[name] for name in STEPS[7:]] == ["skipped"] * 3
+    assert (root / "latest-blessed.json").read_bytes() == before
+
+
+def test_an_unknown_label_blocks_with_count_and_examples(data, tmp_path):
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    with (copy / "labels.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    for row in rows[1:3]:
+        row[4] = "rust"
+    with (copy / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    done = run(copy, tmp_path / "root")
+    assert done.returncode == 3
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("trainer: ")]
+    assert "label 'rust' in 2 pictures" in line
+    assert "add it to the recipe's labels.defects" in line
+    assert (tmp_path / "root" / "runs").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "words"),
+    [
+        (lambda folder: folder.mkdir(), 3, "no labels.csv in it"),
+        (lambda folder: None, 5, "there is no such folder"),
+        (lambda folder: _table(folder, "image,part\na.png,p\n"), 3, "column 'label' is missing"),
+        (lambda folder: _table(folder, "image,part,label\n"), 3, "names no usable picture"),
+    ],
+)
+def test_bad_data_is_one_line(tmp_path, make, code, words):
+    make(tmp_path / "data")
+    done = run(tmp_path / "data", tmp_path / "root")
+    assert done.returncode == code
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert words in done.stderr
+
+
+def _table(folder, text):
+    folder.mkdir()
+    (folder / "labels.csv").write_text(text)
+
+
+def test_unknown_keys_are_one_line(data, tmp_path):
+    done = run(data, tmp_path / "root", "--set", "epoch=1")
+    assert (done.returncode, done.stderr.count("\n")) == (5, 1)
+    assert "did you mean 'epochs'" in done.stderr
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("name: x\nlabels: {good: ok, defects: [pit]}\nviws: {}\n")
+    done = trainer("pipeline", "run", "--recipe", recipe, "--data", data, "--root", tmp_path / "root")
+    assert (done.returncode, done.stderr.count("\n")) == (5, 1)
+    assert "unknown key 'viws'; did you mean 'views'" in done.stderr
+
+
+def test_help_comes_with_an_example_and_without_tensorflow():
+    for arguments in (["--help"], ["data", "sample", "--help"], ["pipeline", "run", "--help"], ["watch", "--help"]):
+        assert "Example: trainer" in trainer(*arguments).stdout
+    code = "import sys, trainer.cli, trainer.run, trainer.inspect; print(sorted(set(sys.argv[1:]) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code, "tensorflow", "cv2"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_sample_data_are_counted(tmp_path):
+    found = result(trainer("data", "sample", tmp_path / "parts", "--parts", "3", "--seed", "2", "--json"))
+    assert found == {"parts": 3, "images": 9}

@@ -1,0 +1,128 @@
+import json
+
+import pytest
+
+from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
+from tests.simulators.ticket_fleet import TicketFleet
+from trainer.labels.fetch import fetch_labels
+from trainer.labels.fleet_api import FleetApi
+from trainer.pipeline.progress import Lines
+from trainer.retrain import serve_ticket, to_do, watch_once
+from trainer.run import Request
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    made = TicketFleet()
+    stop = made.serve(tmp_path / "home")
+    yield made
+    stop()
+
+
+@pytest.fixture
+def api(fleet, tmp_path):
+    made = FleetApi.of(tmp_path / "home")
+    yield made
+    made.close()
+
+
+def _ticket(**changed):
+    base = {"id": "t-1", "state": "open", "mode": "assisted", "cause": "data", "needs_approval": False}
+    return {**base, "changed_by": "anna", **changed}
+
+
+@pytest.mark.parametrize(
+    ("ticket", "mode", "mine", "decision"),
+    [
+        (_ticket(), "", False, "train"),
+        (_ticket(state="approved", needs_approval=True), "", False, "train"),
+        (_ticket(cause="lighting", needs_approval=True), "automatic", False, "waits for 'fleet tickets approve t-1'"),
+        (_ticket(), "manual", False, "waits for 'trainer pipeline run --ticket'"),
+        (_ticket(mode="manual"), "", False, "waits for 'trainer pipeline run --ticket'"),
+        (_ticket(mode="manual"), "automatic", False, "train"),
+        (_ticket(state="claimed"), "automatic", False, "claimed by anna"),
+        (_ticket(state="claimed"), "manual", True, "train"),
+        (_ticket(state="served"), "automatic", False, "is served"),
+    ],
+)
+def test_what_is_done_about_a_ticket(ticket, mode, mine, decision):
+    assert to_do(ticket, mode, mine).endswith(decision)
+
+
+def test_labels_and_pictures_are_fetched_once(fleet, api, tmp_path):
+    fleet.open_ticket("t-1")
+    fleet.label(b"one", "p1", "pit")
+    fleet.label(b"two", "p2", "ok")
+    folder = tmp_path / "data"
+    assert fetch_labels(api, "t-1", folder) == 2
+    assert (folder / "labels.csv").read_text() == fleet.table()
+    assert sorted(path.read_bytes() for path in (folder / "images").iterdir()) == [b"one", b"two"]
+    fleet.images.clear()
+    assert fetch_labels(api, "t-1", folder) == 2
+
+
+def test_a_picture_of_other_content_is_refused(fleet, api, tmp_path):
+    fleet.open_ticket("t-1")
+    fleet.label(b"one", "p1", "pit")
+    fleet.images = dict.fromkeys(fleet.images, b"other")
+    with pytest.raises(Rejected, match="has other content than its name says"):
+        fetch_labels(api, "t-1", tmp_path / "data")
+    assert not (tmp_path / "data" / "labels.csv").exists()
+
+
+def test_without_labels_one_waits(fleet, api, tmp_path):
+    fleet.open_ticket("t-1")
+    with pytest.raises(Unavailable, match="nobody has labelled a part yet"):
+        fetch_labels(api, "t-1", tmp_path / "data")
+
+
+def test_a_fleet_that_is_away_is_worth_another_try(tmp_path):
+    (tmp_path / "client.json").write_text(json.dumps({"url": "http://127.0.0.1:9", "token": "x"}))
+    api = FleetApi.of(tmp_path)
+    with pytest.raises(Unavailable, match="is 'fleet serve' running"):
+        api.tickets()
+    api.close()
+
+
+def test_a_wrong_token_and_a_missing_home_are_a_persons_business(fleet, tmp_path):
+    api = FleetApi(fleet.url, "wrong")
+    with pytest.raises(ConfigError, match="token is not known"):
+        api.tickets()
+    api.close()
+    with pytest.raises(ConfigError, match="name its home"):
+        FleetApi.of(tmp_path / "nowhere")
+
+
+def test_a_ticket_of_another_model_is_not_trained_from(fleet, tmp_path):
+    fleet.open_ticket("t-1", model="magnetic-tile")
+    request = Request("machined-surface", (tmp_path,), tmp_path / "root")
+    with pytest.raises(ConfigError, match="ticket t-1 is about magnetic-tile"):
+        serve_ticket(request, "t-1", tmp_path / "home", Lines(_Nowhere()))
+    assert fleet.said == []
+
+
+def test_a_ticket_without_labels_is_free_again(fleet, tmp_path):
+    fleet.open_ticket("t-1")
+    request = Request("machined-surface", (tmp_path,), tmp_path / "root")
+    with pytest.raises(Unavailable):
+        serve_ticket(request, "t-1", tmp_path / "home", Lines(_Nowhere()))
+    assert [action for _, action, _ in fleet.said] == ["claim", "release"]
+    assert fleet.tickets["t-1"]["state"] == "approved"
+
+
+def test_watching_in_manual_mode_only_shows(fleet, tmp_path):
+    fleet.open_ticket("t-1")
+    fleet.open_ticket("t-2", model="other")
+    request, said = Request("machined-surface", (tmp_path,), tmp_path / "root"), []
+    found = watch_once(request, tmp_path / "home", "manual", lambda: Lines(_Nowhere()), said.append)
+    assert [outcome["ticket"] for outcome in found] == ["t-1"]
+    assert said == ["ticket t-1 (lighting at s1): waits for 'trainer pipeline run --ticket'"]
+    assert fleet.said == []
+
+
+class _Nowhere:
+    def write(self, _text):
+        pass
+
+    def flush(self):
+        pass
