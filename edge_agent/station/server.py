@@ -98,7 +98,13 @@ def main(home: Home, boot: UUID, channel: Channel) -> None:
 def serving(station: Station, listener: socket.socket) -> Iterator[threading.Thread]:
     """Serve in a thread of its own until the block ends; then streams end and open requests get two seconds."""
     settings = uvicorn.Config(
-        station.app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=1, lifespan="off"
+        station.app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        lifespan="off",
     )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)

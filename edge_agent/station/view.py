@@ -23,10 +23,12 @@ _MB = 1 << 20
 
 @dataclass(frozen=True)
 class Link:
-    """Connection to the fleet; `known` is false until the uplink has said anything."""
+    """Connection to the fleet; `known` is false until the uplink has said anything, and `why` its last problem."""
 
+    enrolled: bool
     known: bool
     connected: bool
+    why: str
 
 
 class View:
@@ -104,7 +106,9 @@ class View:
 
     def _link(self) -> Link:
         uplink = read_json(self._home.station).get("status", {}).get("uplink") or {}
-        return Link("connected" in uplink, bool(uplink.get("connected")))
+        connected = bool(uplink.get("connected"))
+        why = "" if connected else str(uplink.get("problem") or "")
+        return Link(self._home.credentials.exists(), "connected" in uplink, connected, why)
 
     def _disk(self) -> dict[str, Any]:
         usage = shutil.disk_usage(self._home.root)

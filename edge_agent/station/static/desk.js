@@ -83,8 +83,9 @@ function paintHead(item, idle) {
 function paintRail(item) {
   const open = queue.open(now());
   const room = innerWidth > 1100 ? 4 : 3;
-  const cells = open.length < 2 ? [] : open.slice(0, room).map((other) => railCell(other, item));
-  if (open.length > room) cells.push(make("li", { className: "more", textContent: `+${open.length - room}` }));
+  const shown = open.length > room ? room - 1 : open.length;
+  const cells = open.length < 2 ? [] : open.slice(0, shown).map((other) => railCell(other, item));
+  if (open.length > shown) cells.push(make("li", { className: "more", textContent: `+${open.length - shown}` }));
   $("rail").replaceChildren(...cells);
 }
 

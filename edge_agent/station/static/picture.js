@@ -5,6 +5,7 @@ import { $, setClass } from "./dom.js";
 
 const ZOOM = 2.6;
 const HOLD_MS = 250;
+const WEAK = 64; // of 255: a map that stays below shows no place at all
 const RAMP = [[40, 90, 220], [200, 50, 160], [255, 130, 50], [255, 235, 90]];
 
 let shown = null; // {url, heat, crop, peak}
@@ -68,7 +69,7 @@ async function paintHeat(mine) {
     return;
   }
   if (mine !== generation) return;
-  const small = tint(map);
+  const [small, strongest] = tint(map);
   const canvas = $("overlay");
   const [left, top, right, bottom] = shown.crop;
   const img = $("picture");
@@ -78,14 +79,14 @@ async function paintHeat(mine) {
   const brush = canvas.getContext("2d");
   brush.imageSmoothingQuality = "high";
   brush.drawImage(small, 0, 0, canvas.width, canvas.height);
-  if (shown.peak) ring(brush, ((shown.peak[0] - left) / (right - left)) * canvas.width, ((shown.peak[1] - top) / (bottom - top)) * canvas.height);
+  if (shown.peak && strongest >= WEAK) ring(brush, ((shown.peak[0] - left) / (right - left)) * canvas.width, ((shown.peak[1] - top) / (bottom - top)) * canvas.height);
   heatReady = true;
   paintTools();
 }
 
 const pc = (share) => `${share * 100}%`;
 
-// A canvas of the map's size in which weak values are clear and strong ones bright.
+// A canvas of the map's size in which weak values are clear and strong ones bright, and the strongest value.
 function tint(map) {
   const canvas = document.createElement("canvas");
   canvas.width = map.naturalWidth;
@@ -94,8 +95,9 @@ function tint(map) {
   brush.drawImage(map, 0, 0);
   const data = brush.getImageData(0, 0, canvas.width, canvas.height);
   const pixels = data.data;
-  let top = 64;
-  for (let i = 0; i < pixels.length; i += 4) top = Math.max(top, pixels[i]);
+  let strongest = 0;
+  for (let i = 0; i < pixels.length; i += 4) strongest = Math.max(strongest, pixels[i]);
+  const top = Math.max(strongest, WEAK);
   for (let i = 0; i < pixels.length; i += 4) {
     const value = pixels[i] / top;
     const place = Math.min(value, 0.999) * (RAMP.length - 1);
@@ -105,7 +107,7 @@ function tint(map) {
     pixels[i + 3] = 190 * Math.min(1, Math.max(0, (value - 0.12) / 0.5));
   }
   brush.putImageData(data, 0, 0);
-  return canvas;
+  return [canvas, strongest];
 }
 
 function ring(brush, x, y) {

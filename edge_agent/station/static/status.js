@@ -21,13 +21,19 @@ export function showStation(station) {
   $("place").textContent = [station.place.site, station.place.line].filter(Boolean).join(" · ") || "Lineside";
   setText($("model"), station.model ? t("model", station.model) : t("no_model"));
   $("model").title = station.model?.bundle ?? "";
-  const { known, connected } = station.link;
-  setClass($("link"), "chip inside", known && !connected ? "attention" : "");
-  setIcon($("link"), known && !connected ? "fleet-off" : "fleet");
-  setText($("link"), t(known ? (connected ? "connected" : "offline") : "link_unknown"));
+  showLink(station.link);
   setClass($("disk"), "chip inside", station.disk.low ? "attention" : "");
   setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: (station.disk.free_mb / 1024).toFixed(1) }));
   $("warning").hidden = station.ready;
   $("warning").title = station.detail;
   if (!station.ready) setText($("warning"), t("rejects_until", { why: why(station) }));
+}
+
+function showLink(link) {
+  const away = link.enrolled && link.known && !link.connected;
+  const text = !link.enrolled ? "no_fleet" : !link.known ? "link_unknown" : link.connected ? "connected" : "offline";
+  setClass($("link"), "chip inside", away ? "attention" : "");
+  setIcon($("link"), away || !link.enrolled ? "fleet-off" : "fleet");
+  setText($("link"), t(text));
+  $("link").title = link.why;
 }
