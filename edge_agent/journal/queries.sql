@@ -67,22 +67,25 @@ SELECT r.part FROM review r JOIN part p ON p.id = r.part WHERE r.state = 'open' 
 -- name: review_heatmap
 SELECT heatmap FROM review WHERE part = :part
 -- name: reviews_to_drive
-SELECT p.id, p.final FROM review r JOIN part p ON p.id = r.part
-WHERE r.state IN ('decided', 'timeout') AND p.output = 'none' AND p.boot = :boot ORDER BY p.id
+SELECT p.id, p.final FROM part p INDEXED BY part_open JOIN review r ON r.part = p.id
+WHERE (p.final IS NULL OR p.output = 'none') AND p.output = 'none' AND p.final IS NOT NULL AND p.boot = :boot
+ORDER BY p.id
 -- name: add_answer
 INSERT INTO answer (part, operator, verdict, label, at_ms, late, conflict)
 VALUES (:part, :operator, :verdict, :label, :at_ms, :late, :conflict)
 -- name: add_outbox
 INSERT INTO outbox (boot, stream, seq, at_ms, payload) VALUES (:boot, :stream, :seq, :at_ms, :payload)
 -- name: outbox_boots
-SELECT o.boot FROM outbox o LEFT JOIN boot b ON b.boot = o.boot WHERE o.stream = :stream
-GROUP BY o.boot ORDER BY coalesce(min(b.started_ms), 0), min(o.at_ms)
+SELECT b.boot FROM boot b
+WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.started_ms, b.boot
 -- name: outbox_page
 SELECT seq, at_ms, payload FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
 -- name: outbox_acknowledge
 DELETE FROM outbox WHERE boot = :boot AND stream = :stream AND seq <= :seq
 -- name: outbox_depth
-SELECT count(*) FROM outbox WHERE stream = :stream
+SELECT coalesce(sum(
+    (SELECT max(seq) FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream)
+    - (SELECT min(seq) FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) + 1), 0) FROM boot b
 -- name: read_installation
 SELECT state, reason, generation, desired, bundle, entered_ms, loops, crashes FROM installation WHERE id = 1
 -- name: write_installation
