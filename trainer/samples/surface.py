@@ -18,6 +18,7 @@ CANVAS = SIZE + 2 * MARGIN
 _FULL_WELL = 20000.0
 _READ_NOISE = 0.8
 _GREY_LEVEL = 132.0
+_UNEVEN_WHEN_DARK = 0.22
 
 
 def _coordinates() -> tuple[Image, Image]:
@@ -63,9 +64,13 @@ def _with_dust(rng: np.random.Generator, surface: Image) -> Image:
 
 
 def light(rng: np.random.Generator, brightness: float) -> Image:
-    """Return the light of one frame over the picture, shape (SIZE, SIZE): lamp, its direction, and vignetting."""
+    """Return the light of one frame over the picture, shape (SIZE, SIZE): lamp, its direction, and vignetting.
+
+    A lamp that grows dark does so on one side first, so the picture becomes uneven too.
+    """
     axis = np.linspace(-1, 1, SIZE, dtype=np.float32)
     direction, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0.02, 0.08)
+    slope += _UNEVEN_WHEN_DARK * max(0.0, 1.0 - brightness)
     tilt = 1.0 + slope * (np.cos(direction) * axis[None, :] + np.sin(direction) * axis[:, None])
     vignette = 1.0 - 0.11 * (axis[None, :] ** 2 + axis[:, None] ** 2)
     lamp = brightness * rng.normal(1.0, 0.03)
