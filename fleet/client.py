@@ -34,6 +34,10 @@ class Client:
         except KeyError as error:
             raise ConfigError(f"{home.client}: key {error} is missing; {remedy}") from error
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
     def get(self, path: str, **query: Any) -> Any:
         """Return the JSON answer to a GET."""
         return self._send("GET", path, params={k: v for k, v in query.items() if v is not None}).json()

@@ -32,6 +32,7 @@ def offer(session: Session, rollout: Rollout, row: RolloutDevice, device: Device
     """Ask a device for the rollout's release and note what it runs now."""
     row.previous = running_ref(session, device, rollout.name)
     row.failures_before, row.parts_before = parts_so_far(session, device.id, rollout.bundle)
+    row.reached = device.online
     row.status, row.offered_ms, row.settled_ms = DeviceStatus.OFFERED.value, now_ms, None
     ref = ModelRef(name=rollout.name, version=rollout.version, release=rollout.release, bundle=rollout.bundle)
     outgoing = _ask(device, ref, rollout, now_ms)

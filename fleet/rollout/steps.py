@@ -27,7 +27,9 @@ def expire(session: Session, rollout: Rollout, now_ms: int) -> None:
         .where(RolloutDevice.offered_ms <= now_ms - deadline_ms)
     )
     for row, seen_ms in late.all():
-        after = overdue(DeviceStatus(row.status), row.offered_ms or 0, seen_ms, now_ms, deadline_ms)
+        offered_ms = row.offered_ms or 0
+        was_there = row.reached or (seen_ms is not None and seen_ms >= offered_ms)
+        after = overdue(DeviceStatus(row.status), now_ms - offered_ms, deadline_ms, was_there)
         row.status, row.settled_ms = after.value, now_ms
         row.reason = f"no success within {deadline_ms // 1000} s of the offer"
 

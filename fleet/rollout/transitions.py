@@ -140,8 +140,11 @@ def _after_success(place: Place, seen: Sighting) -> DeviceStatus:
     return place.status
 
 
-def overdue(status: DeviceStatus, offered_ms: int, seen_ms: int | None, now_ms: int, deadline_ms: int) -> DeviceStatus:
-    """Return the status once the deadline is over: silence is failure, but who was never there is counted apart."""
-    if status not in WAITING or now_ms < offered_ms + deadline_ms:
+def overdue(status: DeviceStatus, waited_ms: int, deadline_ms: int, was_there: bool) -> DeviceStatus:
+    """Return the status after waiting: silence is failure once the deadline is over.
+
+    A device that was offline when the offer went out, and was not heard since, is counted apart (`was_there` False).
+    """
+    if status not in WAITING or waited_ms < deadline_ms:
         return status
-    return D.TIMED_OUT if seen_ms is not None and seen_ms >= offered_ms else D.UNREACHABLE
+    return D.TIMED_OUT if was_there else D.UNREACHABLE

@@ -92,6 +92,7 @@ class RolloutDevice(Base):
     generation: Mapped[Count]
     revert_generation: Mapped[Count]
     offered_ms: Mapped[int | None] = mapped_column(BigInteger)
+    reached: Mapped[bool] = mapped_column(default=False)
     settled_ms: Mapped[int | None] = mapped_column(BigInteger)
     parts_before: Mapped[Count]
     failures_before: Mapped[Count]

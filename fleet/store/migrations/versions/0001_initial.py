@@ -122,6 +122,7 @@ def upgrade() -> None:
     sa.Column('revert_generation', sa.BigInteger(), nullable=False),
     sa.Column('offered_ms', sa.BigInteger(), nullable=True),
     sa.Column('settled_ms', sa.BigInteger(), nullable=True),
+    sa.Column('reached', sa.Boolean(), nullable=False),
     sa.Column('parts_before', sa.BigInteger(), nullable=False),
     sa.Column('failures_before', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('rollout', 'device', name=op.f('pk_rollout_devices'))
