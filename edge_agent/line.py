@@ -7,15 +7,19 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from edge_agent.capture.camera import Camera
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.triggers import Trigger
 from edge_agent.clock import Clock
+from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
-from edge_agent.decision.sampling import pictures_to_keep
+from edge_agent.decision.sampling import Keep, PictureClass, pictures_to_keep
 from edge_agent.inference.champion import Model
-from edge_agent.inference.heatmap import heatmap_png
+from edge_agent.inference.heatmap import encode_png, heatmap_png
 from edge_agent.inspection import Finding, Inspector
 from edge_agent.journal.journal import Decision, Journal, PartKey
 from edge_agent.journal.ring import Ring
@@ -43,6 +47,16 @@ class Settings:
         degree = Automation(wanted) if wanted in known else self.automation
         valid = isinstance(audit, int | float) and 0.0 <= audit <= 1.0
         return replace(self, automation=degree, audit=float(audit) if valid else self.audit)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A picture that is kept: why, and, where it is encoded already, its PNG and the name it will have."""
+
+    why: Keep
+    picture: npt.NDArray[np.uint8]
+    data: bytes | None = None
+    named: str | None = None
 
 
 class Line:
@@ -88,10 +102,29 @@ class Line:
         frames = _frames(camera, trigger, first, model.recipe.views.count, deadline - (1 - _CAMERA_SHARE) * allowed_s)
         degree = settings.automation or model.recipe.automation
         finding = self._inspector.inspect(frames, model, degree, deadline)
+        kept = self._keep(finding, model, settings)
         decision = self._decision(finding, trigger, model, frames)
+        if kept is not None and kept.named:
+            decision = replace(decision, image=kept.named)
         result = self._settle(key, trigger, decision)
-        self._after(key, finding, decision, model, settings)
+        if kept is not None:
+            self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
+        self._after(decision)
         return result
+
+    def _keep(self, finding: Finding, model: Model, settings: Settings) -> _Kept | None:
+        """Return what to do with the part's picture.
+
+        One drawn for labelling is encoded at once, for the event of its verdict must name it; they are few.
+        """
+        if finding.picture is None:
+            return None
+        shares, draw = (settings.audit, settings.keep), self._draws.random()
+        why = pictures_to_keep(finding.ruling.verdict, finding.score, model.thresholds, shares, draw)
+        if why is None or why.kind is not PictureClass.AUDIT:
+            return None if why is None else _Kept(why, finding.picture)
+        data = encode_png(finding.picture)
+        return _Kept(why, finding.picture, data, digest_bytes(data))
 
     def _begin(self, trigger: Trigger) -> PartKey | None:
         try:
@@ -140,17 +173,11 @@ class Line:
         shown = {"score": decision.score, "label": decision.label}
         return {"part": key.id, "seq": key.seq, "verdict": verdict.value, "reason": reason.value, **shown}
 
-    def _after(self, key: PartKey, finding: Finding, decision: Decision, model: Model, settings: Settings) -> None:
-        """What the part itself need not wait for: its picture, counts, and faults that came or went."""
+    def _after(self, decision: Decision) -> None:
+        """Count, and tell of faults that came or went."""
         self._vitals.part(decision.reason, decision.latency_ms or 0.0)
         self._fault("model-error", self._vitals.errors_in_a_row >= _ERRORS_IN_A_ROW, "the model fails on every part")
         self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
-        if finding.picture is None:
-            return
-        shares = (settings.audit, settings.keep)
-        kept = pictures_to_keep(decision.verdict, finding.score, model.thresholds, shares, self._draws.random())
-        if kept is not None:
-            self._ring.keep(key.id, finding.picture, kept, self._clock.wall_ms())
 
     def watch_camera(self, camera: Camera) -> None:
         """Tell the fleet when the camera is lost and when it is back."""

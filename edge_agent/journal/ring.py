@@ -43,6 +43,7 @@ class _Order:
     picture: npt.NDArray[np.uint8]
     keep: Keep
     at_ms: int
+    data: bytes | None = None
 
 
 class Ring:
@@ -62,10 +63,12 @@ class Ring:
         """Begin to work."""
         self._thread.start()
 
-    def keep(self, part: int, picture: npt.NDArray[np.uint8], keep: Keep, at_ms: int) -> bool:
-        """Ask for a picture to be stored for a part; False when too many wait and this one is lost."""
+    def keep(
+        self, part: int, picture: npt.NDArray[np.uint8], keep: Keep, at_ms: int, data: bytes | None = None
+    ) -> bool:
+        """Ask for a picture (encoded already: `data`) to be stored for a part; False when too many wait: it is lost."""
         try:
-            self._orders.put_nowait(_Order(part, picture, keep, at_ms))
+            self._orders.put_nowait(_Order(part, picture, keep, at_ms, data))
         except queue.Full:
             self.lost += 1
             return False
@@ -87,7 +90,7 @@ class Ring:
                 _log.warning("picture of part %d was not kept: %s", order.part, error)
 
     def _store(self, order: _Order) -> None:
-        data = self._encode(order.picture)
+        data = order.data if order.data is not None else self._encode(order.picture)
         digest = hashlib.sha256(data).hexdigest()
         self._make_room(len(data))
         self._write(digest, data)

@@ -145,6 +145,20 @@ def test_nonsense_settings_change_nothing(tmp_path: Path) -> None:
         assert rig.hot.settings == before
 
 
+def test_an_audited_accept_names_its_picture_in_its_event(tmp_path: Path) -> None:
+    with LineRig(tmp_path) as rig:
+        rig.channel.deliver({"kind": "settings", "audit": 1.0})
+        rig.camera.show(picture(GOOD))
+        rig.step(until=1)
+        image = rig.parts()[0].image
+        event = json.loads(outbox.page(rig.hot.journal.database, rig.boot, Stream.EVENT, 0, 9)[0].payload)
+        assert image is not None
+        assert event["image"] == image
+        wait_for((rig.home.images / image[:2] / f"{image}.png").is_file, 5, "the picture")
+        upload = rig.hot.journal.database._connection.execute
+        wait_for(lambda: upload("SELECT upload FROM image").fetchall() == [("wanted",)], 5, "its entry")
+
+
 def test_the_model_is_swapped_between_two_parts_and_back_at_once(tmp_path: Path) -> None:
     with LineRig(tmp_path) as rig:
         second = install(rig.home, TINY_2, active=False)
