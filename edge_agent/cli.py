@@ -85,18 +85,18 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
 def _ready_to_run(place: Any, source: str | None, bundle: Path | None) -> None:
     """Say at once what a person must mend, rather than in a child's log."""
     from edge_agent.capture.address import parse_address
-    from edge_agent.config import load_config
     from edge_agent.setup import check_station, install_by_hand, prepare
 
     if bundle is not None:
         prepare(place, source or DEFAULT_SOURCE)
-        install_by_hand(place, bundle, "generic")
-    check_station(place)
-    address = parse_address(source or load_config(place.config).source)
+    config = check_station(place)
+    address = parse_address(source or config.source)
     if address.scheme == "folder":
         from edge_agent.capture.folder import stored_parts
 
         stored_parts(Path(address.target))
+    if bundle is not None:
+        install_by_hand(place, bundle, "generic")
 
 
 def _tell(name: str, status: dict[str, Any], last: dict[str, Any], quiet: bool) -> None:

@@ -17,6 +17,7 @@ from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.home import Home, read_json
 from edge_agent.install.slots import read_slots
+from edge_agent.setup import check_port
 from edge_agent.status import is_alive
 
 _BUILT_AFTER = 1_700_000_000
@@ -173,13 +174,8 @@ def _camera(config: StationConfig) -> Finding:
 
 
 def _port(config: StationConfig) -> Finding:
-    address = f"{config.ui.host}:{config.ui.port}"
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.ui.host, config.ui.port))
-        except OSError as error:
-            return Finding(
-                "page", False, f"{address}: {error.strerror}", "give another port in station.yaml under 'ui'"
-            )
-    return Finding("page", True, f"{address} is free")
+    try:
+        check_port(config.ui.host, config.ui.port)
+    except LinesideError as error:
+        return Finding("page", False, str(error), "give another port in station.yaml under 'ui'")
+    return Finding("page", True, f"{config.ui.host}:{config.ui.port} is free")

@@ -30,9 +30,10 @@ class Child:
     outbox: queue.Queue[Message | None] = field(default_factory=lambda: queue.Queue(_WAITING))
 
     def start(self, report: Callable[[Child, Message | None], None]) -> None:
-        """Start the process and the two threads that carry its messages."""
+        """Start the process, out of Ctrl-C's reach, and the two threads that carry its messages."""
         self.outbox = queue.Queue(_WAITING)
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, start_new_session=True)
         self.started, self.heard, self.due = time.monotonic(), None, None
         assert self.process.stdin is not None
         assert self.process.stdout is not None

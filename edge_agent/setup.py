@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from edge_agent.config import TEMPLATE, load_config
+from edge_agent.config import TEMPLATE, StationConfig, load_config
 from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.home import Home
 from edge_agent.install.slots import read_slots, write_slots
+from edge_agent.processes import lock_station
 
 DEFAULT_SOURCE = "synthetic:?seed=1&fps=5"
 _SELFTEST_S = 120
@@ -92,8 +94,29 @@ def _selftest(folder: Path) -> None:
         raise Rejected(f"{folder}: the bundle fails its self-test ({last[:300]})")
 
 
-def check_station(home: Home) -> None:
-    """Refuse to start what cannot run. Raises ConfigError with the remedy."""
+def check_station(home: Home) -> StationConfig:
+    """Refuse to start what cannot run; return the settings.
+
+    Raises ConfigError with the remedy, Unavailable where the station already runs.
+    """
     if not home.config.exists():
         raise ConfigError(f"{home.root}: no station here; run 'edge-agent enrol FILE --home {home.root}' first")
-    load_config(home.config)
+    config = load_config(home.config)
+    if home.credentials.exists():
+        load_credentials(home.credentials)
+    os.close(lock_station(home))
+    check_port(config.ui.host, config.ui.port)
+    return config
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise ConfigError where the operator page could not listen."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"the operator page cannot listen on {host}:{port} ({error.strerror}); "
+                "stop what does, or give another 'ui.port' in station.yaml"
+            ) from error

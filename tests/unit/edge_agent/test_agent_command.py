@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import socket
 import stat
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,12 @@ from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from tests.conftest import free_port
 from tests.simulators.line import PARTS, TINY, altered_bundle, install, nan_graph, picture
+
+
+def home_on_a_free_port(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "station.yaml").write_text("ui: {port: 0}")
+    return folder
 
 
 def call(*arguments: str | Path) -> Result:
@@ -124,11 +131,21 @@ def test_no_station_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_run_refuses_an_empty_folder_at_once(tmp_path: Path) -> None:
-    (tmp_path / "station.yaml").write_text("{}")
+    home_on_a_free_port(tmp_path)
     (tmp_path / "empty").mkdir()
     result = call("run", "--home", tmp_path, "--source", f"folder://{tmp_path}/empty")
     assert result.exit_code == 5
     assert "no pictures found" in result.output
+
+
+def test_run_refuses_a_port_in_use(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        (tmp_path / "station.yaml").write_text(f"ui: {{port: {taken.getsockname()[1]}}}")
+        result = call("run", "--home", tmp_path)
+    assert result.exit_code == 5
+    assert "another 'ui.port'" in result.output
 
 
 def test_run_refuses_a_bundle_that_was_tampered_with(tmp_path: Path) -> None:
@@ -139,15 +156,17 @@ def test_run_refuses_a_bundle_that_was_tampered_with(tmp_path: Path) -> None:
         data = bytearray(blob.read_bytes())
         data[len(data) // 2] ^= 1
         blob.write_bytes(data)
-    result = call("run", "--home", tmp_path / "home", "--bundle", bundle)
-    assert result.exit_code == 3
+    result = call("run", "--home", home_on_a_free_port(tmp_path / "home"), "--bundle", bundle)
+    assert result.exit_code == 3, result.output
     assert "fetch the bundle again" in result.output
 
 
 @pytest.mark.slow
 def test_run_refuses_a_bundle_that_fails_its_self_test(tmp_path: Path) -> None:
     bundle = altered_bundle(tmp_path / "bundle", model=nan_graph())
-    result = call("run", "--home", tmp_path / "home", "--bundle", bundle, "--source", f"folder://{PARTS}")
+    result = call(
+        "run", "--home", home_on_a_free_port(tmp_path / "home"), "--bundle", bundle, "--source", f"folder://{PARTS}"
+    )
     assert result.exit_code == 3
     assert "self-test" in result.output
 
