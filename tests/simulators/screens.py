@@ -1,0 +1,33 @@
+"""What people do at the operator page, as a browser's pages do it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.conftest import wait_for
+from tests.simulators.station import PIN
+
+LARGE, SMALL = {"width": 1280, "height": 800}, {"width": 1024, "height": 600}
+
+
+def log_in(page, name):
+    page.get_by_role("button", name=name).click()
+    page.keyboard.type(PIN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#desk")).to_be_visible()
+
+
+def final(station, part):
+    row = station.journal.part(part.id)
+    return row.final, row.reason, row.label, row.operator
+
+
+def decided(station, part, seconds=6.0):
+    wait_for(lambda: station.journal.part(part.id).final is not None, seconds, "a final verdict")
+    return final(station, part)
+
+
+def in_hand(page, part):
+    """The part is shown, with its picture, and can be decided."""
+    expect(page.locator("#serial")).to_have_text(f"P-{part.seq:05d}")
+    expect(page.locator("#do-accept")).to_be_enabled()
