@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contracts.bundle import BundleFolder
+from tests.simulators.ticket_fleet import TicketFleet
+from trainer.pipeline.runner import Driver
 from trainer.samples.generate import generate_samples
 
 TINY = [
@@ -147,6 +149,37 @@ def test_a_model_below_the_recipes_values_is_not_pushed_and_says_why(first, data
     assert (root / "latest-blessed.json").read_bytes() == before
 
 
+def test_a_ticket_trains_on_old_and_reviewed_parts_and_is_served(first, data, tmp_path):
+    root, _ = first
+    generate_samples(tmp_path / "dark", 6, 9, brightness=0.6, frames=1)
+    fleet = TicketFleet()
+    fleet.open_ticket("t-0001")
+    with (tmp_path / "dark" / "labels.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            fleet.label((tmp_path / "dark" / row["image"]).read_bytes(), f"dark-{row['part']}", row["label"])
+    stop = fleet.serve(tmp_path / "home")
+    try:
+        served = result(run(data, root, "--ticket", "t-0001", "--fleet-home", tmp_path / "home"))
+    finally:
+        stop()
+    latest = json.loads((root / "latest-blessed.json").read_text())
+    assert served["blessed"] is True
+    assert latest["release"] > 1
+    assert [(ticket, action) for ticket, action, _ in fleet.said] == [("t-0001", "claim"), ("t-0001", "served")]
+    assert fleet.said[1][2] == {"model": "machined-surface", "version": latest["version"], "run": served["run"]}
+    driver = Driver(root)
+    assert driver.index.latest("Trainer").outputs["model"].properties["warm_started"] is True
+    before, after = (
+        json.loads((driver.store.path(digest) / "parts.json").read_text())
+        for digest in (json.loads((root / "blessed.json").read_text())[0]["examples"], latest["examples"])
+    )
+    driver.close()
+    assert {part: after[part] for part in before} == before
+    assert len(after) == len(before) + 6
+    assert not (root / "tickets" / "t-0001" / "claim.json").exists()
+
+
+@pytest.mark.fault("T07")
 def test_an_unknown_label_blocks_with_count_and_examples(data, tmp_path):
     copy = tmp_path / "data"
     shutil.copytree(data, copy)

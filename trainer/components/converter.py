@@ -23,6 +23,7 @@ def converter(
     bundle: Path,
     recipe: Mapping[str, Any],
     variants: str,
+    force: bool,
     version: str,
     release: int,
     sources: Mapping[str, str],
@@ -40,7 +41,7 @@ def converter(
     calibration, held_out = context.scratch / "calibration.csv", context.scratch / "held-out.csv"
     write_table(examples, folders, ("train",), calibration)
     write_table(examples, folders, ("eval", "test"), held_out)
-    options = Options(version=version, release=release, sources=Sources(**sources), force=True)
+    options = Options(version=version, release=release, sources=Sources(**sources), force=force)
     if variants:
         options = replace(options, variants=tuple(name.strip() for name in variants.split(",")))
 

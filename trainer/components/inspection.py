@@ -122,7 +122,7 @@ class Inspection:
                 f"{_HERE}.converter:converter",
                 {**model, "blessing": "Evaluator.blessing"},
                 {"bundle": "Bundle"},
-                {"recipe": self.recipe.model_dump(mode="json"), "variants": self.settings.converter.variants},
+                self._converted(),
                 {"folders": self._folders},
                 runs=_CONVERTS,
                 resolve=self._release,
@@ -172,6 +172,9 @@ class Inspection:
         named = {"thresholds": self.recipe.thresholds, "blessing": self.recipe.blessing}
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
+    def _converted(self) -> dict[str, Any]:
+        return {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+
     def _kept(self, known: Known) -> Resolved:
         former = history.not_made_of(self._blessed, self.recipe.name, known[DATA].digest)
         return Resolved({"kept": self._stored("Examples", former.examples if former else "")})
@@ -207,8 +210,7 @@ class Inspection:
         """Digest of all that a bundle is made of, but its version and release."""
         code = code_closure((f"{_HERE}.converter", *_CONVERTS), self._imports)
         inputs = {name: known[name].digest for name in ("Trainer.model", "ExampleGen.examples", DATA)}
-        parameters = {"recipe": self.recipe.model_dump(mode="json"), "variants": self.settings.converter.variants}
-        return Parts("", inputs, {}, parameters, code.files, code.libraries).key
+        return Parts("", inputs, {}, self._converted(), code.files, code.libraries).key
 
     def _still_pushed(self, outputs: Any) -> bool:
         from trainer.components.pushed import still_pushed

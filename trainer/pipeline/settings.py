@@ -46,9 +46,10 @@ class TrainerSettings(Strict):
 
 
 class ConverterSettings(Strict):
-    """Variants to make, comma-separated; empty = all that the converter knows."""
+    """`variants` to make, comma-separated; empty = all that the converter knows. `force` accepts few pictures."""
 
     variants: str = ""
+    force: bool = False
 
 
 class InfraValidatorSettings(Strict):

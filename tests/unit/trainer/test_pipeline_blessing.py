@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from edge_agent.contracts.recipe import Blessing
 from trainer.components.blessing import Change, Measured, change, decide, interval
@@ -21,6 +22,7 @@ def test_each_missed_value_is_a_reason():
     assert [reason.split()[0] for reason in decision.reasons] == ["AUROC", "recall"]
 
 
+@pytest.mark.fault("T09")
 def test_without_defective_parts_nothing_is_blessed():
     decision = decide(Measured(math.nan, math.nan, math.nan, math.nan, 0, 20), None, Blessing())
     assert not decision.blessed

@@ -19,6 +19,7 @@ def test_rows_are_read_with_their_line(tmp_path):
     ]
 
 
+@pytest.mark.fault("T06")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_text_with_and_without_a_mark_is_read(tmp_path, encoding):
     table = read_tables([_folder(tmp_path, HEADER + "ä.png,,p1,1,ok\n", encoding)])
@@ -35,11 +36,13 @@ def test_a_missing_folder_is_a_persons_mistake(tmp_path):
         read_tables([tmp_path / "nowhere"])
 
 
+@pytest.mark.fault("T05")
 def test_a_missing_column_is_named_with_what_was_found(tmp_path):
     with pytest.raises(Rejected, match="column 'label' is missing; found image, part"):
         read_tables([_folder(tmp_path, "image,part\na.png,p\n")])
 
 
+@pytest.mark.fault("T04")
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -57,6 +60,7 @@ def test_a_bad_line_is_set_aside_with_its_place(tmp_path, line, reason):
     assert (table.bad[0].path, reason in table.bad[0].reason) == ("labels.csv:3", True)
 
 
+@pytest.mark.fault("T06")
 def test_a_quoted_newline_keeps_the_following_line_numbers(tmp_path):
     table = read_tables([_folder(tmp_path, HEADER + '"a.png",,"p\n1",3,ok\nb.png,,p,3\n')])
     assert table.rows[0].part == "p\n1"

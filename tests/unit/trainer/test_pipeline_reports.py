@@ -1,5 +1,7 @@
 from xml.etree import ElementTree
 
+import pytest
+
 from trainer.components.infra_validator import Found, problems
 from trainer.pipeline.runs import RunRecord, Runs, StepRecord, run_id
 from trainer.reports.charts import Mark, Series, histogram, line_chart, strip, threshold_points
@@ -41,6 +43,7 @@ def test_parts_and_pictures_are_counted_by_label_and_split():
     assert counts["total"] == {"train": (1, 2), "eval": (0, 0), "test": (1, 1)}
 
 
+@pytest.mark.fault("T20")
 def test_a_variant_is_refused_for_each_thing_that_is_wrong():
     fine = Found("", "r", 5.0, 0.01, 0, 32)
     bad = Found("golden picture differs", "r", 500.0, 0.9, 5, 32)

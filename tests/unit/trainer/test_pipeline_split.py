@@ -46,6 +46,7 @@ def test_every_part_has_exactly_one_split_and_three_of_a_label_suffice_for_all(l
             assert set(own) == {"train", "eval", "test"}
 
 
+@pytest.mark.fault("T08")
 def test_a_part_asked_into_two_splits_is_named():
     with pytest.raises(Rejected, match=r"1 parts have pictures in two splits \(p1\)"):
         asked_for([("p1", "train"), ("p1", "test"), ("p2", "")])
