@@ -85,7 +85,7 @@ class Commander:
         self._refuse_overlap(session, ref.name)
         number = session.scalar(select(func.count()).select_from(Rollout)) or 0
         devices = roster.in_scope(session, order.where)
-        names = plan.stage_names(order.canary, order.stages)
+        names = plan.stage_names(order.canary, order.stages, len(devices))
         sizes = plan.stage_sizes(names, len(devices))
         seed = number + 1 if order.seed is None else order.seed
         stages = plan.assign(plan.draw(roster.candidates(devices), random.Random(seed)), sizes)

@@ -30,6 +30,8 @@ class Candidate:
 
 def share(text: str, total: int) -> int:
     """Return how many of `total` devices '5%' (rounded up) or '3' means, at least one. Raises Rejected."""
+    if total < 1:
+        raise Rejected("no device is in scope; enrol devices or widen --where")
     match = _SHARE.match(text.strip())
     number = float(match[1]) if match else 0.0
     if match is None or number <= 0 or (match[2] and number > 100) or (not match[2] and not number.is_integer()):
@@ -38,11 +40,12 @@ def share(text: str, total: int) -> int:
     return max(1, min(total, wanted))
 
 
-def stage_names(canary: str | None, stages: str | None) -> list[str]:
-    """Return the stages as named: `stages` as given, else the canary and what follows by default."""
+def stage_names(canary: str | None, stages: str | None, total: int) -> list[str]:
+    """Return the stages as named: `stages` as given, else the canary and those of the default that are larger."""
     if stages is not None:
         return [name.strip() for name in stages.split(",") if name.strip()]
-    return [canary or "5%", *DEFAULT_LATER]
+    first = canary or "5%"
+    return [first, *(name for name in DEFAULT_LATER if share(name, total) > share(first, total))]
 
 
 def stage_sizes(names: Sequence[str], total: int) -> list[int]:
@@ -50,8 +53,6 @@ def stage_sizes(names: Sequence[str], total: int) -> list[int]:
 
     Stages that would add nobody are dropped. Raises Rejected for shares that do not grow or an empty fleet.
     """
-    if total < 1:
-        raise Rejected("no device is in scope; enrol devices or widen --where")
     sizes = [share(name, total) for name in names]
     if not sizes or sorted(sizes) != sizes:
         raise Rejected(f"stages {', '.join(names) or '(none)'} must grow from one to the next")
