@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
 
 from edge_agent.contracts.bundle import BundleFolder, Manifest
-from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.messages import Desired, ModelRef
 from edge_agent.contracts.states import UpdateState
 from edge_agent.install.clock_guard import ClockGuard
@@ -17,7 +20,11 @@ from edge_agent.install.transitions import Step, on_offer, release_allowed
 from edge_agent.install.trust import Expired, Trust, Trusted
 
 S = UpdateState
+_NEEDED = re.compile(r"^(?P<name>ai-edge-litert|tflite-runtime)-(?P<version>[\d.]+)$")
 SelfTest = Callable[[BundleFolder, str], SelfTestResult]
+
+STALE_MS = 6 * 3_600_000
+"""The registry signs a timestamp for a day and anew after half of it: with so little left, something is wrong."""
 
 
 class Arrival:
@@ -37,7 +44,7 @@ class Arrival:
     ) -> None:
         self._journal, self._trust, self._download, self._guard = journal, trust, download, guard
         self._device_class, self._selftest = device_class, selftest
-        self._expired = False
+        self._alarms: set[str] = set()
 
     def work(self, record: Record) -> Step:
         """Do the work of the record's state."""
@@ -71,7 +78,7 @@ class Arrival:
         floor = self._journal.floor(model.name)
         if not release_allowed(model.release, floor):
             raise Rejected(f"rollback: release {model.release} of '{model.name}', but {floor} was already in use here")
-        problem = unsuitable(trusted.manifest, self._device_class)
+        problem = unsuitable(trusted.manifest, self._device_class, installed_runtimes())
         if problem is not None:
             raise Rejected(f"hardware: {problem}")
         prune(self._download.home.root, slots.kept | {model.bundle})
@@ -83,16 +90,35 @@ class Arrival:
         try:
             trusted = self._trust.verify(model, reference)
         except Expired as error:
-            self._alarm(True, str(error))
+            self._alarm("registry-expired", True, str(error))
             raise
-        self._alarm(False, "")
-        self._guard.confirm(min(reference, trusted.fresh_until_ms))
+        self._fresh(reference, trusted.fresh_until_ms)
         return trusted
 
-    def _alarm(self, expired: bool, detail: str) -> None:
-        if expired != self._expired:
-            self._expired = expired
-            self._journal.fault("registry-expired", expired, detail)
+    def look(self) -> None:
+        """Refresh the trusted metadata of a settled device, and raise the alarm while there is time to mend it."""
+        reference = self._guard.reference_ms()
+        try:
+            self._fresh(reference, self._trust.fresh_until_ms(reference))
+            self._alarm("registry-refused", False, "")
+        except Expired as error:
+            self._alarm("registry-expired", True, str(error))
+        except Rejected as error:
+            self._alarm("registry-refused", True, str(error))
+        except Unavailable:
+            return
+
+    def _fresh(self, reference_ms: int, until_ms: int) -> None:
+        left_ms = until_ms - reference_ms
+        self._alarm("registry-expired", False, "")
+        stale = f"the registry's timestamp is good for {left_ms / 3_600_000:.1f} h more; is the fleet server running?"
+        self._alarm("registry-stale", left_ms < STALE_MS, stale)
+        self._guard.confirm(min(reference_ms, until_ms))
+
+    def _alarm(self, code: str, active: bool, detail: str) -> None:
+        if active != (code in self._alarms):
+            (self._alarms.add if active else self._alarms.discard)(code)
+            self._journal.fault(code, active, detail if active else "")
 
     def _downloading(self, bundle: str, manifest: Manifest) -> Step:
         self._download.fetch(bundle, manifest, self._device_class)
@@ -106,11 +132,35 @@ class Arrival:
         return Step(S.DOWNLOADING, f"blob {damaged[0].digest[:12]} was damaged on this disk")
 
 
-def unsuitable(manifest: Manifest, device_class: str) -> str | None:
-    """Return why a bundle cannot run on this class of device, or None. Decided before anything is downloaded."""
+def installed_runtimes() -> dict[str, str]:
+    """Return the TFLite runtimes that are installed, name to version, without importing them."""
+    found = {}
+    for name in ("ai-edge-litert", "tflite-runtime"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def unsuitable(manifest: Manifest, device_class: str, runtimes: Mapping[str, str]) -> str | None:
+    """Return why a bundle cannot run on this class of device, or None. Decided before anything is downloaded.
+
+    `runtimes` maps installed runtimes to their versions. A variant for `tflite-runtime` of some version runs on any
+    LiteRT too, which is younger; one for LiteRT does not run on `tflite-runtime`.
+    """
     variant = manifest.variant_for(device_class)
     if variant.format != "tflite":
         return f"variant '{variant.id}' for class '{device_class}' is {variant.format}, this agent runs tflite"
     if manifest.recipe.task != "vision":
         return f"the model is for {manifest.recipe.task} data, this station has a camera"
+    found = _NEEDED.match(variant.min_runtime)
+    if found is None or (found["name"] == "tflite-runtime" and "ai-edge-litert" in runtimes):
+        return None
+    present = runtimes.get(found["name"])
+    if present is None or _numbers(present) < _numbers(found["version"]):
+        have = ", ".join(f"{name} {number}" for name, number in runtimes.items()) or "none"
+        return f"variant '{variant.id}' needs {variant.min_runtime}, this device has {have}"
     return None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])

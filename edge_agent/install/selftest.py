@@ -49,9 +49,11 @@ def run_selftest(
     """Run the golden cases of the variant for `device_class` in a child process. Never raises for a bad model."""
     try:
         variant = bundle.open().variant_for(device_class).id
-        command = [sys.executable, "-m", "edge_agent.install.selftest", "--bundle", str(bundle.folder)]
+        folder = bundle.folder.absolute()
+        command = [sys.executable, "-m", "edge_agent.install.selftest", "--bundle", str(folder)]
         command += ["--variant", variant, "--threads", str(threads)]
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
+        # -m looks for modules where it runs: in the bundle's folder there are none.
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False, cwd=folder)
     except subprocess.TimeoutExpired:
         return SelfTestResult(False, f"the self-test did not end within {timeout_s:g} s")
     except (Rejected, OSError) as error:

@@ -38,6 +38,8 @@ S = UpdateState
 Observer = Callable[[Record], None]
 
 SETTLED_WAIT_S = 5.0
+LOOK_EVERY_S = 3600.0
+"""How often a settled device looks whether the registry is still well."""
 
 _log = logging.getLogger("lineside.install")
 
@@ -67,6 +69,7 @@ class Updater:
         self._pending: Desired | None = None
         self._stopping, self._nudged = False, False
         self._attempt, self._progress = 0, 0
+        self._look_due = clock.monotonic() + LOOK_EVERY_S * random.random()
         self.record = journal.load()
 
     def offer(self, desired: Desired) -> None:
@@ -217,6 +220,9 @@ class Updater:
         if step is not None:
             return step
         prune(self._activation.home.root, read_slots(self._activation.home.root).kept)
+        if self._clock.monotonic() >= self._look_due:
+            self._look_due = self._clock.monotonic() + LOOK_EVERY_S * (0.75 + random.random() / 2)
+            self._arrival.look()
         return Wait(SETTLED_WAIT_S)
 
     def _retry(self, reason: str) -> Wait:

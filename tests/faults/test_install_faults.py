@@ -16,6 +16,7 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.messages import Desired, ModelRef, Probation, Stream, encode
 from edge_agent.contracts.states import UpdateState
+from edge_agent.install.arrival import unsuitable
 from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import read_slots
 from edge_agent.journal import outbox
@@ -518,3 +519,51 @@ def with_other_resize(bundle: BundleFolder, folder: Path) -> BundleFolder:
         os.link(path, folder / "blobs/sha256" / path.name)
     (folder / "manifest.json").write_bytes(canonical_json(content))
     return BundleFolder(folder)
+
+
+@pytest.mark.fault("F18")
+def test_a_frozen_timestamp_raises_the_alarm_before_it_expires_and_the_champion_serves(registry, champion, tmp_path):
+    hand = HandClock()
+    device = station(registry, tmp_path, clock=hand.clock)
+    device.arrival.look()
+    assert alarms(device) == []
+    hand.forward(20 * 3600)
+    device.arrival.look()
+    device.arrival.look()
+    assert alarms(device) == [("registry-stale", True)]
+    hand.forward(5 * 3600)
+    device.arrival.look()
+    assert alarms(device)[-1] == ("registry-expired", True)
+    assert device.work().state is S.COMMITTED
+    registry.expires += timedelta(days=2)
+    registry.sign()
+    device.arrival.look()
+    assert set(alarms(device)[2:]) == {("registry-expired", False), ("registry-stale", False)}
+
+
+@pytest.mark.fault("F17")
+def test_a_settled_device_reports_a_registry_that_was_set_back(registry, champion, tmp_path):
+    old = {path: data for path, data in registry.files.items() if path.startswith("metadata/")}
+    registry.sign()
+    device = station(registry, tmp_path)
+    device.arrival.look()
+    registry.files.update(old)
+    device.arrival.look()
+    assert alarms(device) == [("registry-refused", True)]
+
+
+@pytest.mark.fault("F20")
+def test_a_variant_for_a_runtime_that_is_not_here_is_unsuitable():
+    manifest = BundleFolder(BUNDLES / "tiny-v1").open()
+    wants = manifest.variant_for("generic").min_runtime
+    assert wants.startswith("tflite-runtime-")
+    assert unsuitable(manifest, "generic", {"ai-edge-litert": "2.3.0"}) is None
+    assert unsuitable(manifest, "generic", {"tflite-runtime": "2.14.0"}) is None
+    assert "this device has tflite-runtime 2.5.0" in str(unsuitable(manifest, "generic", {"tflite-runtime": "2.5.0"}))
+    assert "has none" in str(unsuitable(manifest, "generic", {}))
+
+
+def alarms(device: Installer) -> list[tuple[str, bool]]:
+    """Return the faults told to the fleet, in order."""
+    facts = [json.loads(entry.payload) for entry in events(device)]
+    return [(fact["code"], fact["active"]) for fact in facts if fact["kind"] == "fault"]

@@ -103,9 +103,11 @@ class Installer:
         self.trust = Trust(self.home.trust, registry, trusted_root)
         self.hot = PlayedHot(self.home, read_slots(self.home.root).active)
         self.activation = Activation(self.home, self.journal, clock, self.hot)
-        arrival = Arrival(self.journal, self.trust, self.download, self.guard, device_class, selftest)
+        self.arrival = Arrival(self.journal, self.trust, self.download, self.guard, device_class, selftest)
         self.states: list[UpdateState] = []
-        self.updater = Updater(self.journal, arrival, self.activation, clock, lambda: self.guard.suspect, self._moved)
+        self.updater = Updater(
+            self.journal, self.arrival, self.activation, clock, lambda: self.guard.suspect, self._moved
+        )
         self.hot.updater = self.updater
         self.parts = Journal(self.database, self.boot)
 
