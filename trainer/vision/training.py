@@ -80,6 +80,8 @@ def train(
     Raises Rejected for pictures without a good or a defective one, and when the loss stops being a number.
     """
     _check(train_pictures)
+    if warm_start is not None and not warm_start.is_file():
+        raise Rejected(f"{warm_start}: no such weights file; name that of a former model or train from scratch")
     run = _Run(train_pictures, eval_pictures, recipe, seed, checkpoint_dir)
     resumed_from = run.prepare(warm_start)
     history = []

@@ -195,7 +195,7 @@ def test_a_small_training_learns_exports_and_warm_starts(tmp_path):
     short = recipe.model_copy(update={"network": recipe.network.model_copy(update={"epochs": 1})})
     again = train(pictures, held_out, short, 1, tmp_path / "second", warm_start=tmp_path / "model" / WEIGHTS)
     assert again.epochs[0].loss < result.epochs[0].loss
-    with pytest.raises(Rejected, match="train from scratch"):
+    with pytest.raises(Rejected, match="no such weights file"):
         train(
             pictures_of(recipe_of(), 0, 10), None, recipe_of(embedding=9), 1, tmp_path / "x", None, tmp_path / "none.h5"
         )
@@ -263,15 +263,18 @@ def test_a_resumed_training_ends_where_an_unbroken_one_ends(small, tmp_path):
     resumed = train(pictures, None, recipe, 1, tmp_path / "broken")
     assert (whole.resumed_from, resumed.resumed_from) == (0, 1)
     assert resumed.epochs[-1].loss == pytest.approx(whole.epochs[-1].loss, rel=2e-2)
-    other = train(pictures, None, recipe, 2, tmp_path / "broken")
-    assert other.resumed_from == 0
+    again = train(pictures, None, recipe, 1, tmp_path / "whole")
+    assert (again.epochs, again.resumed_from) == ((), recipe.network.epochs)
 
 
-def test_a_finished_training_is_not_repeated(small, tmp_path):
-    from trainer.vision.training import train
+def test_the_checkpoint_of_another_training_is_not_continued(tmp_path):
+    from trainer.vision import checkpoint
 
-    recipe, pictures = small
-    train(pictures, None, recipe, 1, tmp_path)
-    again = train(pictures, None, recipe, 1, tmp_path)
-    assert again.epochs == ()
-    assert again.resumed_from == recipe.network.epochs
+    state = checkpoint.State(3, "this", 2, 0.5, [np.ones(2)], [np.zeros(1)], [np.ones(2)], [np.ones(2)])
+    checkpoint.save(tmp_path, state)
+    assert checkpoint.load(tmp_path, "that") is None
+    found = checkpoint.load(tmp_path, "this")
+    assert (found.epoch, found.best_epoch, found.best_score) == (3, 2, 0.5)
+    assert (found.weights[0] == 1).all()
+    (tmp_path / checkpoint.NAME).write_bytes(b"PK cut off")
+    assert checkpoint.load(tmp_path, "this") is None
