@@ -109,6 +109,7 @@ class Runner:
                 known |= {f"{step.name}.{name}": artifact for name, artifact in self._step(step, known).items()}
         finally:
             self._executor.stop()
+            self._driver.store.clean()
         return known
 
     def _recover(self) -> None:
