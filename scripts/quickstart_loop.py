@@ -42,6 +42,7 @@ class Loop:
     def serve(self) -> None:
         self.stage.run("fleet", "init", str(self.home))
         command = ["fleet", "serve", "--home", str(self.home), "--port", str(self.options.port)]
+        command += ["--mqtt-port", str(self.options.port + 3)]
         if self.options.broker:
             command += ["--broker", self.options.broker]
         self.stage.start("fleet", *command)
@@ -79,6 +80,8 @@ class Loop:
             "--out", str(file), "--home", str(self.home),
         )  # fmt: skip
         self.stage.run("edge-agent", "enrol", str(file), "--home", str(self.station))
+        settings = self.station / "station.yaml"
+        settings.write_text(settings.read_text().replace("port: 8790", f"port: {self.options.port + 10}"))
         pin = self.stage.run("edge-agent", "pin", "add", "ann", "--pin", "246810", "--home", str(self.station))
         source = f"folder://{self.line.resolve()}?loop=1&shuffle=1&lamp={self.lamp.resolve()}"
         self.stage.start("station-01", "edge-agent", "run", "--home", str(self.station), "--source", f"{source}&fps=4")
