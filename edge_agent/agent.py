@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import threading
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -41,6 +42,9 @@ from edge_agent.vitals import Vitals
 _IDLE_S = 0.05
 _REPORT_EVERY_S = 1.0
 _MEGABYTE = 1_000_000
+_SWITCH_S = 0.0005
+"""How long another thread may keep the interpreter from this one: the default of 5 ms would be a late part."""
+
 _log = logging.getLogger("lineside.hot")
 
 
@@ -106,6 +110,7 @@ class Hot:
 
     def start(self) -> None:
         """Settle what a killed process left, load the installed model, open the camera."""
+        sys.setswitchinterval(_SWITCH_S)
         now_ms = self.clock.wall_ms()
         self.journal.begin(now_ms)
         lost = self.journal.recover(now_ms)

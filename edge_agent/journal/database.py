@@ -6,7 +6,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -68,30 +68,9 @@ class Database:
                     f"{self.path}: journal of schema {version}, this agent reads {SCHEMA_VERSION}; update the agent"
                 )
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Transaction:
         """Run a block as one write transaction. Raises Unavailable when the disk is full or the file is locked."""
-        with self._turn:
-            yield from self._transaction()
-
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise Unavailable(f"{self.path}: the journal cannot be written ({error})") from error
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            self._abandon()
-            raise Unavailable(f"{self.path}: the journal cannot be written ({error})") from error
-        except BaseException:
-            self._abandon()
-            raise
-
-    def _abandon(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        return Transaction(self._connection, self._turn, self.path)
 
     def run(self, query: str, **values: Any) -> int:
         """Execute a named statement; return the number of rows changed."""
@@ -129,6 +108,42 @@ class Database:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+class Transaction:
+    """A write transaction as a context: committed at the end, undone by whatever is raised within."""
+
+    __slots__ = ("_connection", "_path", "_turn")
+
+    def __init__(self, connection: sqlite3.Connection, turn: AbstractContextManager[object], path: Path) -> None:
+        self._connection, self._turn, self._path = connection, turn, path
+
+    def __enter__(self) -> None:
+        self._turn.__enter__()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            self._turn.__exit__(None, None, None)
+            raise self._unwritable(error) from error
+        except BaseException:
+            self._turn.__exit__(None, None, None)
+            raise
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as failure:
+            raise self._unwritable(failure) from failure
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._turn.__exit__(None, None, None)
+        if isinstance(error, sqlite3.OperationalError):
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: sqlite3.Error) -> Unavailable:
+        return Unavailable(f"{self._path}: the journal cannot be written ({error})")
 
 
 def _statements() -> Iterator[str]:

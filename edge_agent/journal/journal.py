@@ -6,70 +6,14 @@ monotonic clock in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from edge_agent.contracts.encoding import canonical_json
-from edge_agent.contracts.messages import Decided, Fault, Stream
+from edge_agent.contracts.messages import Fault, Stream
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
-
-
-@dataclass(frozen=True)
-class PartKey:
-    """A part's row, and the key under which the rest of the world knows it (with the station)."""
-
-    id: int
-    boot: UUID
-    seq: int
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review.
-
-    `features` are float32, one row of the baseline's features per picture of the part, the rows one after the other.
-    `serial` only where it became known after the trigger.
-    """
-
-    verdict: Verdict
-    reason: Reason
-    label: str = ""
-    score: float | None = None
-    peak: tuple[float, float] | None = None
-    bundle: str | None = None
-    latency_ms: float | None = None
-    image: str | None = None
-    features: bytes | None = None
-    review_until: float | None = None
-    heatmap: bytes | None = None
-    serial: str = ""
-
-
-@dataclass(frozen=True)
-class PartRow:
-    """A part as the journal has it."""
-
-    id: int
-    boot: str
-    seq: int
-    serial: str
-    triggered_ms: int
-    verdict: str | None
-    final: str | None
-    reason: str | None
-    label: str
-    score: float | None
-    peak_x: float | None
-    peak_y: float | None
-    bundle: str | None
-    latency_ms: float | None
-    decided_ms: int | None
-    operator: str
-    image: str | None
-    output: str
+from edge_agent.journal.facts import Decision, PartKey, PartRow, decided_event, machine_event
 
 
 class Journal:
@@ -228,42 +172,4 @@ class Journal:
         return dict(self.database.rows("read_tallies"))
 
 
-def decided_event(row: PartRow) -> Decided:
-    """Return the event that tells the fleet of a finished part."""
-    return Decided(
-        part=row.seq,
-        part_boot=UUID(row.boot),
-        serial=row.serial,
-        verdict=Verdict(row.verdict),
-        final=Verdict(row.final),
-        reason=Reason(row.reason),
-        label=row.label,
-        score=row.score,
-        bundle=row.bundle,
-        operator=row.operator,
-        latency_ms=row.latency_ms,
-        image=row.image,
-    )
-
-
-def machine_event(row: tuple[Any, ...], decision: Decision) -> dict[str, Any]:
-    """Return the same event for a verdict the machine just gave, without the detour through the models.
-
-    `row` is (boot, seq, serial). A test holds it against `Decided`.
-    """
-    boot, seq, serial = row
-    return {
-        "kind": "decided",
-        "part": seq,
-        "part_boot": boot,
-        "serial": serial,
-        "verdict": decision.verdict.value,
-        "final": decision.verdict.value,
-        "reason": decision.reason.value,
-        "label": decision.label,
-        "score": decision.score,
-        "bundle": decision.bundle,
-        "operator": "",
-        "latency_ms": decision.latency_ms,
-        "image": decision.image,
-    }
+__all__ = ["Decision", "Journal", "PartKey", "PartRow"]

@@ -12,6 +12,7 @@ import queue
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ from edge_agent.journal.database import Database
 Encode = Callable[[npt.NDArray[np.uint8]], bytes]
 _WAITING = 32
 _DROP_AT_ONCE = 16
+_LOOK_EVERY_S = 0.02
+_REST = 4.0
+"""The ring rests so many times as long as a picture took, so that a run of rejects does not slow the line."""
+
 _log = logging.getLogger("lineside.ring")
 
 
@@ -47,7 +52,11 @@ class _Order:
 
 
 class Ring:
-    """Stores pictures below `folder` as `<sha[:2]>/<sha>.png`. One thread works, with a connection of its own."""
+    """Stores pictures below `folder` as `<sha[:2]>/<sha>.png`. One thread works, with a connection of its own.
+
+    Pictures that a person waits for come first and at once; the others get a fifth of one core, and what comes faster
+    is lost and counted (`lost`).
+    """
 
     def __init__(self, database: Database, folder: Path, quota: Quota, encode: Encode) -> None:
         self.lost = 0
@@ -55,7 +64,10 @@ class Ring:
         self._folder = folder
         self._quota = quota
         self._encode = encode
-        self._orders: queue.Queue[_Order | None] = queue.Queue(_WAITING)
+        self._orders: queue.Queue[_Order] = queue.Queue(_WAITING)
+        self._urgent: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self._hurry = threading.Event()
+        self._closing = False
         self._held = int((database.row("images_bytes") or (0,))[0])
         self._thread = threading.Thread(target=self._work, name="ring", daemon=True)
 
@@ -67,8 +79,13 @@ class Ring:
         self, part: int, picture: npt.NDArray[np.uint8], keep: Keep, at_ms: int, data: bytes | None = None
     ) -> bool:
         """Ask for a picture (encoded already: `data`) to be stored for a part; False when too many wait: it is lost."""
+        order = _Order(part, picture, keep, at_ms, data)
+        if keep.upload:
+            self._urgent.put(order)
+            self._hurry.set()
+            return True
         try:
-            self._orders.put_nowait(_Order(part, picture, keep, at_ms, data))
+            self._orders.put_nowait(order)
         except queue.Full:
             self.lost += 1
             return False
@@ -76,18 +93,43 @@ class Ring:
 
     def close(self) -> None:
         """Store what still waits and stop."""
-        self._orders.put(None)
+        self._closing = True
+        self._hurry.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
         self._database.close()
 
     def _work(self) -> None:
-        while (order := self._orders.get()) is not None:
+        while True:
+            order = self._next()
+            if order is None:
+                return
+            started = time.monotonic()
             try:
                 self._store(order)
             except (OSError, sqlite3.Error, Unavailable) as error:
                 self.lost += 1
                 _log.warning("picture of part %d was not kept: %s", order.part, error)
+            self._rest(0.0 if order.keep.upload else _REST * (time.monotonic() - started))
+
+    def _rest(self, seconds: float) -> None:
+        """Leave the processor to the line, unless somebody waits for a picture or the ring is closing."""
+        self._hurry.clear()
+        if seconds > 0 and self._urgent.empty() and not self._closing:
+            self._hurry.wait(seconds)
+
+    def _next(self) -> _Order | None:
+        """Wait for the next order, the urgent ones first; None when all is done and the ring is closing."""
+        while True:
+            for orders in (self._urgent, self._orders):
+                try:
+                    return orders.get_nowait()
+                except queue.Empty:
+                    continue
+            if self._closing:
+                return None
+            self._hurry.wait(_LOOK_EVERY_S)
+            self._hurry.clear()
 
     def _store(self, order: _Order) -> None:
         data = order.data if order.data is not None else self._encode(order.picture)

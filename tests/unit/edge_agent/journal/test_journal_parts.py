@@ -15,7 +15,8 @@ from edge_agent.contracts.messages import Decided, Position, Stream
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox, reviews
 from edge_agent.journal.database import Database
-from edge_agent.journal.journal import Decision, Journal, decided_event, machine_event
+from edge_agent.journal.facts import decided_event, machine_event
+from edge_agent.journal.journal import Decision, Journal
 
 ACCEPT = Decision(Verdict.ACCEPT, Reason.MODEL, "ok", 0.125, (0.25, 0.5), "a" * 64, 4.5, None, b"\0" * 8)
 REVIEW = Decision(Verdict.REVIEW, Reason.UNSURE, score=0.5, review_until=10.0, heatmap=b"png")

@@ -15,6 +15,7 @@ from edge_agent.inference.heatmap import encode_png
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal
 from edge_agent.journal.ring import Quota, Ring, picture_path
+from tests.conftest import wait_for
 
 
 class Bench:
@@ -88,3 +89,14 @@ def test_a_disk_without_its_reserve_costs_pictures_and_no_record(tmp_path: Path)
     bench.ring.close()
     assert len(bench.rows()) <= 1
     assert all(bench.journal.part(part).final == "reject" for part in parts)
+
+
+def test_a_picture_that_a_person_waits_for_overtakes_a_run_of_rejects(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 10**9)
+    for seed in range(20):
+        bench.keep(PictureClass.REJECT, seed)
+    urgent = bench.keep(PictureClass.REVIEW, 99, upload=True)
+    wait_for(lambda: bench.journal.part(urgent).image is not None, 10, "the urgent picture")
+    assert len(bench.rows()) < 20, "the others are still on their way"
+    bench.ring.close()
+    assert len(bench.rows()) == 21, "closing stores what waits"
