@@ -49,11 +49,12 @@ def _digest(root: Path, driver: Driver, wanted: str) -> str:
     return driver.index.bundle(identity) or identity
 
 
-def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str]) -> Iterator[str]:
+def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str], role: str = "") -> Iterator[str]:
     name, stored = next((n, s) for n, s in entry.outputs.items() if s.digest.startswith(digest))
     when = datetime.fromtimestamp(entry.created_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     version = f" {stored.properties['version']}" if "version" in stored.properties else ""
-    yield f"{indent}{stored.type} {stored.digest[:12]}{version} ({entry.step}.{name}, run {entry.run}, {when} UTC)"
+    made = f"({entry.step}.{name}, run {entry.run}, {when} UTC)"
+    yield f"{indent}{role}{stored.type} {stored.digest[:12]}{version} {made}"
     if entry.parts.key in seen:
         yield f"{indent}  … as above"
         return
@@ -62,9 +63,9 @@ def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str
     for keyword, used in entry.parts.inputs.items():
         makers = driver.index.made(used) if used else []
         if makers:
-            yield from _lines(driver, used, makers[-1], indent + "  ", seen)
+            yield from _lines(driver, used, makers[-1], indent + "  ", seen, f"{keyword}: ")
         elif used:
-            yield f"{indent}  RawImages {used[:12]} ({keyword}: {_content(driver, used)})"
+            yield f"{indent}  {keyword}: RawImages {used[:12]} ({_content(driver, used)})"
 
 
 def _content(driver: Driver, digest: str) -> str:

@@ -102,7 +102,11 @@ def decide(measured: Measured, changed: Change | None, policy: Blessing) -> Deci
     (reasons if measured.recall < policy.recall_min else remarks).append(f"{recall}, required {policy.recall_min:.3f}")
     if changed is not None:
         worse = changed.drop > policy.regression_max and changed.low > 0
-        kind = "worse" if changed.drop > 0 else "better"
-        text = f"{abs(changed.drop):.3f} {kind} than {changed.former} (95 % interval of the loss {changed.low:.3f} to "
-        (reasons if worse else remarks).append(f"{text}{changed.high:.3f}), allowed {policy.regression_max:.3f}")
+        (reasons if worse else remarks).append(_compared(changed, policy.regression_max))
     return Decision(not reasons, tuple(reasons), tuple(remarks))
+
+
+def _compared(changed: Change, allowed: float) -> str:
+    kind = "worse than" if changed.drop > 0 else "better than"
+    text = f"{abs(changed.drop):.3f} {kind} {changed.former}" if changed.drop else f"as good as {changed.former}"
+    return f"{text} (95 % interval of the loss {changed.low:.3f} to {changed.high:.3f}), allowed {allowed:.3f}"

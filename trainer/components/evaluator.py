@@ -55,7 +55,7 @@ def evaluator(
     """Measure on the test split with thresholds from the eval split; bless or not, with reasons.
 
     Writes the ModelEvaluation (`metrics.json`, TFMA's files in `tfma/`, pictures of the worst errors in `errors/`) and
-    the ModelBlessing (an empty file BLESSED or NOT_BLESSED).
+    the ModelBlessing (a file BLESSED or NOT_BLESSED that names the model's digest).
     """
     settings = Recipe.model_validate(recipe)
     chosen = load_pictures(examples, transform_graph, "eval", settings)
@@ -77,7 +77,7 @@ def evaluator(
         metrics["slices"] = analyse(judged.frames, test.labels > 0, _slices(examples), evaluation / "tfma")
         metrics["worst"] = write_worst(test, judged.frames, judged.heatmaps, settings, evaluation / "errors")
     (evaluation / METRICS).write_text(json.dumps(_finite(metrics), indent=1), encoding="utf-8")
-    (blessing / (BLESSED if decision.blessed else NOT_BLESSED)).touch()
+    (blessing / (BLESSED if decision.blessed else NOT_BLESSED)).write_text(f"{model.name}\n", encoding="utf-8")
     short = {name: value for name, value in _finite(asdict(measured)).items() if value is not None}
     said = list(decision.reasons or decision.remarks)
     return {"evaluation": short, "blessing": {"blessed": int(decision.blessed), "reasons": said}}

@@ -65,7 +65,7 @@ def infra_validator(
         if isinstance(found, Found):
             details |= {"runtime": found.runtime, "p50_ms": found.p50_ms, "max_diff": found.max_diff}
             details |= {"flipped": found.flipped, "pictures": found.pictures}
-    (blessing / (NOT_BLESSED if reasons else BLESSED)).touch()
+    (blessing / (NOT_BLESSED if reasons else BLESSED)).write_text(f"{bundle.name}\n", encoding="utf-8")
     (blessing / "report.json").write_text(json.dumps({**details, "reasons": reasons}, indent=1), encoding="utf-8")
     return {"blessing": {**details, "blessed": int(not reasons), "reasons": reasons}}
 
