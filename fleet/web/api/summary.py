@@ -38,6 +38,13 @@ def summary(context: Server, person: Viewer) -> dict[str, Any]:
         }
 
 
+@router.get("/devices/{name}/events")
+def device_events(name: str, context: Server, person: Viewer) -> dict[str, Any]:
+    """Return the latest transitions and faults of one device."""
+    with context.database.read() as session:
+        return {"events": latest_events(session, name, _EVENTS)}
+
+
 def _devices(session: Session, now: int) -> dict[str, Any]:
     enrolled = Device.revoked_ms.is_(None)
     there = (Device.online.is_(True), Device.last_seen_ms >= now - LOST_AFTER_MS)
@@ -115,8 +122,6 @@ def latest_events(session: Session, device: str | None, limit: int) -> list[dict
 
 def _said(kind: str, data: dict[str, Any]) -> dict[str, str]:
     if kind == "transition":
-        reason = f": {data['reason']}" if data.get("reason") else ""
-        return {"text": f"{data['before']} → {data['after']}{reason}".lower().replace("_", " "), "state": data["after"]}
-    word = "fault" if data.get("active") else "recovered"
-    detail = f" ({data['detail']})" if data.get("detail") else ""
-    return {"text": f"{word}: {data.get('code', '')}{detail}", "state": "FAILED" if data.get("active") else "READY"}
+        return {"text": str(data.get("reason", "")), "state": str(data["after"])}
+    detail = f": {data['detail']}" if data.get("detail") else ""
+    return {"text": f"{data.get('code', '')}{detail}", "state": "FAILED" if data.get("active") else "READY"}

@@ -6,9 +6,10 @@ const WIDTH = 260, HEIGHT = 110, FOOT = 16;
 
 const scale = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(1) : value.toPrecision(2));
 
-/** Training against production for one feature: {name, edges, training, live, shift}; counts become shares. */
+/** Training against production for one feature: {name, edges, training, live, shift, n}.
+ * Counts become shares, drawn by their square root, so that a spread-out histogram shows beside a narrow one. */
 export function histogram({ name, edges, training, live, shift, n }) {
-  const share = (counts) => { const total = counts.reduce((a, b) => a + b, 0) || 1; return counts.map((c) => c / total); };
+  const share = (counts) => { const total = counts.reduce((a, b) => a + b, 0) || 1; return counts.map((c) => Math.sqrt(c / total)); };
   const [a, b] = [share(training), share(live)];
   const top = Math.max(...a, ...b, 1e-9), step = WIDTH / a.length, room = HEIGHT - FOOT;
   const bars = (values, kind, inset) => values.map((value, i) =>
@@ -26,9 +27,9 @@ export function histogram({ name, edges, training, live, shift, n }) {
 
 /** Evidence over time against the alarm line; `points` are {at_ms, evidence}, both axes linear in log10. */
 export function timeline(points, threshold) {
-  const wide = 860, high = 170, left = 40, foot = 22;
+  const wide = 860, high = 170, left = 44, foot = 22;
   const level = (value) => Math.log10(1 + Math.max(0, value));
-  const top = Math.max(level(threshold) * 1.15, ...points.map((p) => level(p.evidence)));
+  const top = level(threshold) * 1.6;
   const from = points[0].at_ms, span = Math.max(1, points[points.length - 1].at_ms - from);
   const x = (ms) => left + ((wide - left - 8) * (ms - from)) / span;
   const y = (value) => high - foot - ((high - foot - 8) * Math.min(level(value), top)) / top;

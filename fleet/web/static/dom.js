@@ -44,10 +44,10 @@ export const clock = (ms) => (ms ? new Date(ms).toLocaleTimeString("en-GB") : "â
 export const when = (ms) => (ms ? new Date(ms).toLocaleString("en-GB") : "â€“");
 
 const TONES = {
-  good: ["COMMITTED", "READY", "DONE", "SERVED", "ONLINE", "ENDED", "SUCCEEDED", "COMPLETE", "COMPLETED", "PASS"],
-  busy: ["OFFERED", "VERIFIED", "DOWNLOADING", "STAGED", "SELFTEST", "SHADOW", "ACTIVATING", "PROBATION", "RUNNING", "APPROVED", "CLAIMED", "SOAKING"],
-  warn: ["OPEN", "PAUSED", "HOLD", "ROLLING_BACK", "LATE", "SILENT", "TIMED_OUT", "DRAFT", "WAITING"],
-  bad: ["REJECTED", "FAILED", "ROLLED_BACK", "LOST", "ABORTED", "ABORTING", "REVERTED", "FAIL", "OFFLINE"],
+  good: ["COMMITTED", "READY", "DONE", "SERVED", "ONLINE", "ENDED", "SUCCEEDED", "COMPLETE", "COMPLETED", "PASS", "ACCEPTED"],
+  busy: ["OFFERED", "VERIFIED", "DOWNLOADING", "STAGED", "SELFTEST", "SHADOW", "ACTIVATING", "PROBATION", "RUNNING", "APPROVED", "CLAIMED", "INSTALLING", "RESTORING"],
+  warn: ["OPEN", "PAUSED", "HOLD", "ROLLING_BACK", "LATE", "SILENT", "UNREACHABLE", "RESTORED"],
+  bad: ["REJECTED", "FAILED", "ROLLED_BACK", "LOST", "ABORTED", "ABORTING", "REVERTED", "FAIL", "OFFLINE", "TIMED_OUT", "REVOKED"],
 };
 
 /** Colour family of a state: good, busy, warn, bad, or idle for what is unknown. */

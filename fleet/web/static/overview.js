@@ -1,7 +1,8 @@
 // The start page: how the fleet is doing, from one answer of /api/v1/summary every two seconds.
 
 import { get, poll } from "./api.js";
-import { ago, clock, h, number, percent, pill, put, shares, short, tone } from "./dom.js";
+import { ago, clock, h, number, percent, pill, put, shares, short } from "./dom.js";
+import { eventList } from "./events.js";
 import { progress } from "./stages.js";
 
 const tile = (name, value, note, kind) =>
@@ -41,12 +42,6 @@ function attention(findings, tickets) {
   return rows.length ? h("ul", { class: "items" }, rows) : h("p", { class: "empty" }, "Nothing needs a person right now.");
 }
 
-export const eventList = (events) => events.length
-  ? h("ul", { class: "items events" }, events.map((event) => h("li", null,
-    h("time", null, clock(event.at_ms)),
-    h("div", null, h("a", { href: `/devices/${event.device}` }, event.device), " ", event.text, " ", event.state && h("span", { class: `pill ${tone(event.state)}` }, event.state.toLowerCase().replaceAll("_", " "))))))
-  : h("p", { class: "empty" }, "Nothing has happened yet.");
-
 const models = (rows, byBundle) => rows.length
   ? h("div", { class: "scroll" }, h("table", null,
     h("thead", null, h("tr", null, ["Model", "Version", "Release", "Bundle", "Published", "Devices"].map((name) => h("th", { class: name === "Devices" || name === "Release" ? "num" : null }, name)))),
@@ -54,14 +49,12 @@ const models = (rows, byBundle) => rows.length
       h("td", { class: "mono" }, short(model.bundle)), h("td", { class: "soft" }, ago(model.published_ms)), h("td", { class: "num" }, number(byBundle[model.bundle] || 0)))))))
   : h("p", { class: "empty" }, "No model yet. Publish one with ", h("code", null, "fleet publish BUNDLE"), ".");
 
-if (document.getElementById("attention")) {
-  poll(async () => {
-    const summary = await get("/summary");
-    put("tiles", tiles(summary));
-    put("rollout", rolloutPanel(summary.rollouts));
-    put("states", shares(summary.devices.by_state));
-    put("attention", attention(summary.findings, summary.tickets));
-    put("events", eventList(summary.events));
-    put("models", models(summary.models, summary.devices.by_bundle));
-  });
-}
+poll(async () => {
+  const summary = await get("/summary");
+  put("tiles", tiles(summary));
+  put("rollout", rolloutPanel(summary.rollouts));
+  put("states", shares(summary.devices.by_state));
+  put("attention", attention(summary.findings, summary.tickets));
+  put("events", eventList(summary.events.slice(0, 8)));
+  put("models", models(summary.models, summary.devices.by_bundle));
+});
