@@ -77,6 +77,8 @@ class Line:
         self._vitals, self._clock, self._draws = vitals, clock, draws
         self._inspector = Inspector(clock)
         self._faults: set[str] = set()
+        self._undecided: list[PartKey] = []
+        self._unrecorded = 0
 
     def refuse(self, trigger: Trigger, reason: Reason) -> dict[str, Any] | None:
         """Reject a part unseen."""
@@ -99,7 +101,7 @@ class Line:
         allowed_s = model.recipe.deadline_ms / 1e3
         deadline = trigger.at + allowed_s
         self._keeper.watch(InFlight(key, trigger.serial, deadline))
-        frames = _frames(camera, trigger, first, model.recipe.views.count, deadline - (1 - _CAMERA_SHARE) * allowed_s)
+        frames = camera.part_frames(first, trigger.at, model.recipe.views.count, trigger.at + _CAMERA_SHARE * allowed_s)
         degree = settings.automation or model.recipe.automation
         finding = self._inspector.inspect(frames, model, degree, deadline)
         kept = self._keep(finding, model, settings)
@@ -127,13 +129,28 @@ class Line:
         return _Kept(why, finding.picture, data, digest_bytes(data))
 
     def _begin(self, trigger: Trigger) -> PartKey | None:
+        """Write the trigger down, after what a full disk kept from being written."""
         try:
+            self._catch_up()
             key = self._journal.trigger(trigger.serial, self._clock.wall_ms())
         except Unavailable as error:
-            self._unwritable(error)
+            self._unrecorded += 1
+            self._unwritable(
+                error, Outcome(str(self._journal.boot), 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL)
+            )
             return None
         self.trouble = ""
         return key
+
+    def _catch_up(self) -> None:
+        while self._undecided:
+            key = self._undecided[0]
+            if self._journal.decide(key, Decision(Verdict.REJECT, Reason.DISK_FULL), self._clock.wall_ms()):
+                self._journal.driven(key.id)
+            self._undecided.pop(0)
+        if self._unrecorded:
+            self._journal.raise_tally("part.unrecorded", self._unrecorded)
+            self._unrecorded = 0
 
     def _since(self, trigger: Trigger) -> float:
         return (self._clock.monotonic() - trigger.at) * 1e3
@@ -159,19 +176,26 @@ class Line:
 
     def _settle(self, key: PartKey, trigger: Trigger, decision: Decision) -> dict[str, Any] | None:
         """Write the decision, then move the output; nothing moves for a part the keeper has rejected meanwhile."""
+        outcome = Outcome(str(key.boot), key.seq, trigger.serial or decision.serial, decision.verdict, decision.reason)
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
-            self._keeper.watch(None)
-            serial = trigger.serial or decision.serial
-            if made and decision.verdict is not Verdict.REVIEW:
-                outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason)
-                drive(self._journal, self._output, key.id, outcome)
         except Unavailable as error:
-            self._unwritable(error)
+            self._undecided.append(key)
+            self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL))
             return None
+        self._keeper.watch(None)
+        if made and decision.verdict is not Verdict.REVIEW:
+            self._drive(key, outcome)
         verdict, reason = (decision.verdict, decision.reason) if made else (Verdict.REJECT, Reason.LATE)
         shown = {"score": decision.score, "label": decision.label}
         return {"part": key.id, "seq": key.seq, "verdict": verdict.value, "reason": reason.value, **shown}
+
+    def _drive(self, key: PartKey, outcome: Outcome) -> None:
+        try:
+            drive(self._journal, self._output, key.id, outcome)
+        except Unavailable as error:
+            self.trouble = str(error)
+            _log.error("it is not noted whether the output moved for part %d: %s", key.seq, error)
 
     def _after(self, decision: Decision) -> None:
         """Count, and tell of faults that came or went."""
@@ -189,29 +213,20 @@ class Line:
         try:
             self._journal.fault(code, active, detail if active else "", self._clock.wall_ms())
         except Unavailable as error:
-            self._unwritable(error)
+            self.trouble = str(error)
             return
         (self._faults.add if active else self._faults.discard)(code)
 
-    def _unwritable(self, error: Unavailable) -> None:
-        """Without a journal nothing may move: the station is not ready, and whoever comes next is not accepted."""
+    def _unwritable(self, error: Unavailable, outcome: Outcome) -> None:
+        """Without a journal the station is not ready, and the part in hand must not be taken for a good one.
+
+        This is the one pulse that is not in the journal before it happens; the part is written down, as a reject for
+        this reason, or at least counted, once there is room.
+        """
         self._keeper.watch(None)
         self.trouble = str(error)
         _log.error("%s", error)
-
-
-def _frames(camera: Camera, trigger: Trigger, first: Frame | None, views: int, until: float) -> list[Frame]:
-    """Return the part's frames, or none where one of them did not come in time.
-
-    A torn frame of a live camera is grabbed once more.
-    """
-    frames: list[Frame] = []
-    frame = first if first is not None else camera.grab(until, trigger.at)
-    while frame is not None:
-        if frame.picture is None and frame.live:
-            frame = camera.grab(until) or frame
-        frames.append(frame)
-        if len(frames) >= (frames[0].views or views):
-            return frames
-        frame = camera.grab(until)
-    return []
+        try:
+            self._output.drive(outcome)
+        except Unavailable as silent:
+            _log.error("%s", silent)

@@ -67,6 +67,23 @@ class Camera:
         """Return a frame not given before and taken later than `after`; None where none comes by `until`."""
         return self._grab_live(until, after) if self._source.live else self._grab_stored(until)
 
+    def part_frames(self, first: Frame | None, after: float, views: int, until: float) -> list[Frame]:
+        """Return a part's frames, none where one of them does not come by `until`.
+
+        `first` is its first frame where that was the trigger, else frames count from `after` on. There are as many as
+        the source says, else `views`. A torn frame of a live camera is grabbed once more.
+        """
+        frames: list[Frame] = []
+        frame = first if first is not None else self.grab(until, after)
+        while frame is not None:
+            if frame.picture is None and frame.live:
+                frame = self.grab(until) or frame
+            frames.append(frame)
+            if len(frames) >= (frames[0].views or views):
+                return frames
+            frame = self.grab(until)
+        return []
+
     def _grab_live(self, until: float, after: float) -> Frame | None:
         with self._fresh:
             while True:

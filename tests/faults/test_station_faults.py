@@ -224,6 +224,40 @@ def test_a_jumping_clock_moves_no_deadline_and_no_order(tmp_path: Path) -> None:
         assert {part.reason for part in rig.parts()} == {"timeout"}
 
 
+def limit(rig: LineRig, pages: int) -> None:
+    """Give the journal's file no more room, or all it wants: SQLite then fails as it does on a full disk."""
+    rig.hot.journal.database._connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+
+
+@pytest.mark.fault("A08")
+def test_a_disk_without_room_for_the_journal_rejects_and_says_why(tmp_path: Path) -> None:
+    with LineRig(tmp_path) as rig:
+        rig.camera.show(picture(GOOD))
+        rig.step(until=1)
+        limit(rig, 1)
+        before = len(rig.gate.told)
+        while rig.hot.ready:
+            rig.camera.show(picture(GOOD), "x" * 200)
+            rig.step()
+        assert rig.gate.told[-1][1:] == ("reject", "disk-full")
+        assert "full" in rig.hot.not_ready
+        rig.camera.show(picture(GOOD))
+        rig.step()
+        assert rig.gate.told[-1][1:] == ("reject", "disk-full"), "and so is every part after it"
+        assert rig.said("status")[-1]["ready"] is False
+        assert len(rig.gate.told) > before + 1
+        limit(rig, 1_000_000)
+        rig.camera.show(picture(GOOD), "after")
+        rig.step()
+        assert rig.hot.ready, "room again: ready again, without a person"
+        parts = rig.parts()
+        assert (parts[-1].serial, parts[-1].final) == ("after", "accept")
+        assert all(part.final is not None for part in parts)
+        written = sum(part.reason == "disk-full" for part in parts)
+        counted = rig.hot.journal.tallies().get("part.unrecorded", 0)
+        assert written + counted == sum(reason == "disk-full" for _, _, reason in rig.gate.told)
+
+
 @pytest.mark.fault("A05")
 def test_a_write_torn_in_the_middle_is_gone_and_the_journal_opens(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
