@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import click
 
 from edge_agent.contracts.command import Command
-
-# The signing library imports every cloud's key service that is installed; what those say of themselves is not for here.
-warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
 _COMMANDS = {
     "init": ("fleet.commands.serve:init", "Create a fleet: keys, registry, database, admin token."),

@@ -19,6 +19,9 @@ from fleet.store.tables import Device, Model, Rollout, RolloutDevice
 
 STRATEGIES = {"canary": Strategy.DIRECT, "blue-green": Strategy.BLUE_GREEN, "shadow": Strategy.SHADOW}
 
+_KNOWN = Probation(seconds=0, parts=0)
+"""What ran before needs no probation: it was committed once."""
+
 
 @dataclass(frozen=True)
 class Outgoing:
@@ -35,7 +38,8 @@ def offer(session: Session, rollout: Rollout, row: RolloutDevice, device: Device
     row.reached = device.online
     row.status, row.offered_ms, row.settled_ms = DeviceStatus.OFFERED.value, now_ms, None
     ref = ModelRef(name=rollout.name, version=rollout.version, release=rollout.release, bundle=rollout.bundle)
-    outgoing = _ask(device, ref, rollout, now_ms)
+    probation = Probation.model_validate(rollout.settings["probation"])
+    outgoing = _ask(device, ref, rollout, now_ms, STRATEGIES[rollout.settings["strategy"]], probation)
     row.generation = device.desired_generation
     return outgoing
 
@@ -50,7 +54,7 @@ def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: De
         if model is not None:
             model.used = True
         ref = before if model is None else ref_of(model)
-    outgoing = _ask(device, ref, rollout, now_ms)
+    outgoing = _ask(device, ref, rollout, now_ms, Strategy.DIRECT, _KNOWN)
     row.revert_generation = device.desired_generation
     return outgoing
 
@@ -73,15 +77,17 @@ def outgoing_of(device: Device) -> Outgoing | None:
     return Outgoing(topic, encode(Desired.model_validate(device.desired)))
 
 
-def _ask(device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int) -> Outgoing:
+def _ask(
+    device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int, strategy: Strategy, probation: Probation
+) -> Outgoing:
     device.desired_generation = max(device.desired_generation or 0, device.generation or 0) + 1
     desired = Desired(
         generation=device.desired_generation,
         at_ms=now_ms,
         model=ref,
-        strategy=STRATEGIES[rollout.settings["strategy"]],
+        strategy=strategy,
         rollout=rollout.id,
-        probation=Probation.model_validate(rollout.settings["probation"]),
+        probation=probation,
         sampling=Sampling.model_validate(device.desired["sampling"] if device.desired else {}),
     )
     device.desired = desired.model_dump(mode="json")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -12,20 +9,11 @@ from fastapi.responses import JSONResponse
 from edge_agent import __version__
 from edge_agent.contracts.errors import ConfigError, LinesideError, Unavailable
 from fleet.context import Context
+from fleet.web import pages
+from fleet.web.api import devices, drift, images, labels, models, registry, rollouts, summary, tickets
 from fleet.web.auth import Forbidden, NotFound, Unauthorised
 
-ROUTERS = (
-    "fleet.web.api.devices",
-    "fleet.web.api.models",
-    "fleet.web.api.rollouts",
-    "fleet.web.api.registry",
-    "fleet.web.api.drift",
-    "fleet.web.api.tickets",
-    "fleet.web.api.labels",
-    "fleet.web.api.images",
-    "fleet.web.api.summary",
-    "fleet.web.pages",
-)
+ROUTERS = (devices, models, rollouts, registry, drift, tickets, labels, images, summary, pages)
 """Modules with a `router`; those of the API carry their whole path, from /api/v1 on."""
 
 _STATUS: tuple[tuple[type[LinesideError], int], ...] = (
@@ -46,9 +34,8 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.add_exception_handler(LinesideError, _answer)
     app.add_exception_handler(RequestValidationError, _malformed)
-    for name in ROUTERS:
-        if find_spec(name) is not None:
-            app.include_router(import_module(name).router)
+    for module in ROUTERS:
+        app.include_router(module.router)
     return app
 
 

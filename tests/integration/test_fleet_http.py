@@ -1,0 +1,142 @@
+"""The fleet server over HTTP: who may do what, what devices get, and how errors read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from tuf.ngclient import Updater
+
+from edge_agent.contracts.bundle import parse_manifest
+from fleet.devices.enrolment import NewDevice
+from fleet.web.auth import add_token
+from tests.simulators.fleet_server import fleet_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with fleet_server(tmp_path_factory.mktemp("fleet")) as running:
+        running.publish("v1")
+        with running.service.context.database.begin() as session:
+            for role in ("viewer", "operator"):
+                add_token(session, f"token of {role}", role, role, 0)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def credentials(server):
+    return server.service.context.enrolment.enrol(NewDevice(device="reader", site="here", line="l1"))
+
+
+def _as(role: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer token of {role}"}
+
+
+def test_the_api_describes_itself(server):
+    paths = httpx.get(f"{server.service.url}/api/v1/openapi.json").json()["paths"]
+    assert {"/api/v1/devices", "/api/v1/models", "/api/v1/rollouts", "/api/v1/tickets", "/api/v1/summary"} <= set(paths)
+
+
+@pytest.mark.parametrize("path", ["devices", "models", "rollouts", "drift", "tickets", "summary"])
+def test_without_a_token_nothing_is_shown(server, path):
+    answer = httpx.get(f"{server.service.url}/api/v1/{path}")
+    assert answer.status_code == 401
+    assert "log in" in answer.json()["error"]
+    assert httpx.get(f"{server.service.url}/api/v1/{path}", headers=_as("viewer")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "body", "status"),
+    [
+        ("viewer", "rollouts", {}, 403),
+        ("viewer", "devices", {"device": "x", "site": "s", "line": "l"}, 403),
+        ("operator", "devices", {"device": "x", "site": "s", "line": "l"}, 403),
+        ("operator", "rollouts", {"model": "unknown"}, 422),
+        ("operator", "rollouts", {"colour": "red"}, 422),
+        ("operator", "rollouts/r99/abort", {}, 422),
+        ("operator", "rollouts/r99/complete", {}, 404),
+    ],
+)
+def test_roles_and_bad_orders(server, role, path, body, status):
+    answer = httpx.post(f"{server.service.url}/api/v1/{path}", headers=_as(role), json=body)
+    assert answer.status_code == status
+    assert len(answer.json()["error"].splitlines()) == 1
+
+
+def test_unknown_things_are_not_found(server):
+    for path in ("devices/nobody", "rollouts/r99", "tickets/99"):
+        assert httpx.get(f"{server.service.url}/api/v1/{path}", headers=_as("viewer")).status_code in (404, 422)
+
+
+def test_a_device_reads_the_registry_with_its_password_and_verifies_it(server, credentials, tmp_path):
+    auth = (credentials.device, credentials.broker.password)
+    base = credentials.registry.url
+    assert httpx.get(f"{base}/metadata/timestamp.json").status_code == 401
+    assert httpx.get(f"{base}/metadata/timestamp.json", auth=("reader", "guess")).status_code == 401
+
+    from edge_agent.install.registry import Registry
+
+    for name in ("tuf", "targets"):
+        (tmp_path / name).mkdir()
+    updater = Updater(
+        str(tmp_path / "tuf"),
+        f"{base}/metadata/",
+        str(tmp_path / "targets"),
+        f"{base}/targets/",
+        Registry(base, *auth).fetcher(),
+        bootstrap=json.dumps(credentials.registry.root).encode(),
+    )
+    updater.refresh()
+    info = updater.get_targetinfo("tiles/1/manifest.json")
+    assert info is not None
+    manifest = parse_manifest(Path(updater.download_target(info)).read_bytes())
+    blob = next(manifest.blobs())
+    whole = httpx.get(f"{base}/{blob.path}", auth=auth).content
+    assert hashlib.sha256(whole).hexdigest() == blob.digest
+    rest = httpx.get(f"{base}/{blob.path}", auth=auth, headers={"Range": "bytes=3-"})
+    assert (rest.status_code, rest.content) == (206, whole[3:])
+
+
+@pytest.mark.parametrize(
+    "path", ["metadata/../keys/online.pem", "metadata/root.json", "blobs/sha256/..%2F..", "targets/../../x"]
+)
+def test_nothing_else_of_the_folder_can_be_read(server, credentials, path):
+    auth = (credentials.device, credentials.broker.password)
+    assert httpx.get(f"{credentials.registry.url}/{path}", auth=auth).status_code == 404
+
+
+def test_a_revoked_device_is_shut_out(server):
+    gone = server.service.context.enrolment.enrol(NewDevice(device="gone", site="here", line="l1"))
+    auth = (gone.device, gone.broker.password)
+    url = f"{gone.registry.url}/metadata/timestamp.json"
+    assert httpx.get(url, auth=auth).status_code == 200
+    server.client.post("/api/v1/devices/gone/revoke")
+    assert httpx.get(url, auth=auth).status_code == 401
+
+
+def test_a_blob_that_lies_about_its_hash_is_refused(server):
+    answer = httpx.put(f"{server.service.url}/api/v1/blobs/{'0' * 64}", headers=_as("operator"), content=b"other")
+    assert answer.status_code == 422
+    assert httpx.put(f"{server.service.url}/api/v1/blobs/x", headers=_as("operator"), content=b"").status_code == 422
+    assert (
+        httpx.put(f"{server.service.url}/api/v1/blobs/{'0' * 64}", headers=_as("viewer"), content=b"").status_code
+        == 403
+    )
+
+
+def test_late_joiners_get_the_version_of_the_others(server):
+    first = server.station("first")
+    rollout = server.rollout(where={"site": "here", "device": "first"})
+    assert server.reaches(rollout, "done")
+    everyone = server.rollout(stages="100%", deadline_ms=3_000)
+    assert server.reaches(everyone, "done", 30)
+    late = server.station("late")
+    from tests.simulators.fleet_server import eventually
+
+    assert eventually(lambda: late.running == first.running)
+    assert eventually(
+        lambda: {d["device"]: d["status"] for d in server.show(everyone)["devices"]}.get("late") == "committed"
+    )
