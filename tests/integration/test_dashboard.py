@@ -108,6 +108,7 @@ def test_list_of_devices_is_searched(visit):
 def test_drift_page_draws_production_against_training(visit):
     page = visit("viewer", "/drift")
     expect(page.locator("#detail")).to_contain_text("darker")
+    expect(page.locator("#detail")).to_contain_text("Evidence over time")
     assert page.locator(".chart svg").count() >= 3
     assert page.locator(".chart .bar-live").count() >= 30
     assert page.locator("svg .dot.over").count() >= 1
@@ -143,7 +144,7 @@ def test_operator_pauses_and_resumes_a_rollout(visit, board):
 def test_operator_approves_a_ticket_and_the_trainer_serves_it(visit, board):
     page = visit("operator", "/tickets/t-0001")
     expect(page.locator("#labels img")).to_have_count(6)
-    assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
+    page.wait_for_function("[...document.images].every(i => i.naturalWidth > 0)")
     with client(board) as trainer:
         refused = trainer.post("/api/v1/tickets/t-0001/claim")
         assert (refused.status_code, "approve" in refused.json()["error"]) == (422, True)
@@ -191,6 +192,14 @@ def test_log_in_never_leads_to_another_site(board, target):
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
+
+
+def test_cookie_alone_changes_nothing(board):
+    with httpx.Client(base_url=board.url, trust_env=False, cookies={"lineside": "operator-token"}) as person:
+        assert person.get("/api/v1/summary").status_code == 200
+        assert person.post("/api/v1/rollouts/r1/pause").status_code == 401
+        assert person.post("/api/v1/rollouts/r1/pause", headers={"X-Lineside": "1"}).status_code == 200
+        assert person.post("/api/v1/rollouts/r1/resume", headers={"X-Lineside": "1"}).status_code == 200
 
 
 def test_pages_forbid_inline_scripts_and_frames(board):
