@@ -1,0 +1,149 @@
+"""What a recipe is worth on a folder of labelled pictures: trained several times, each part held out once.
+
+`python -m trainer.vision.crossvalidate --recipe R --data DIR --folds 5 [--set epochs=30] [--note FILE]` prints a row
+of a Markdown table, and with `--note` appends it to that file, so that no figure is typed by hand.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from converter.confidence import join_parts
+from edge_agent.contracts.encoding import digest_bytes
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.recipe import Network, Recipe, load_recipe
+from edge_agent.contracts.scores import defect_probability, heatmap_peak, probabilities
+from edge_agent.contracts.strict import parse
+from trainer.vision.data import Pictures, load_folder
+from trainer.vision.evaluate import auroc, peak_hits
+
+COLUMNS = (
+    "what",
+    "settings",
+    "parts",
+    "AUROC image",
+    "AUROC part (max)",
+    "AUROC part (mean)",
+    "peak hit",
+    "s per training",
+)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to pictures that the answering network never saw. `scores` (n,), `hits` over defective pictures."""
+
+    scores: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64]
+    parts: tuple[str, ...]
+    hits: npt.NDArray[np.bool_]
+    seconds: tuple[float, ...]
+
+
+def assign_folds(parts: Sequence[str], labels: npt.NDArray[np.int64], folds: int) -> dict[str, int]:
+    """Deal whole parts into folds, label by label, in an order that depends on the parts' names alone."""
+    label_of = dict(zip(reversed(parts), reversed(labels.tolist()), strict=True))
+    groups: dict[int, list[str]] = defaultdict(list)
+    for part, label in label_of.items():
+        groups[label].append(part)
+    ordered = [
+        part for label in sorted(groups) for part in sorted(groups[label], key=lambda p: digest_bytes(p.encode()))
+    ]
+    return {part: place % folds for place, part in enumerate(ordered)}
+
+
+def cross_validate(pictures: Pictures, recipe: Recipe, folds: int, only: Sequence[int] = ()) -> Answers:
+    """Train once a fold (or only for those named) and answer the fold's parts.
+
+    Each fold is the evaluation set of the training whose test set is the fold before it.
+    """
+    fold_of = assign_folds(pictures.parts, pictures.labels, folds)
+    rounds = [_one(pictures, recipe, fold_of, fold, folds) for fold in (only or range(folds))]
+    return Answers(
+        np.concatenate([r.scores for r in rounds]),
+        np.concatenate([r.labels for r in rounds]),
+        tuple(part for r in rounds for part in r.parts),
+        np.concatenate([r.hits for r in rounds]),
+        tuple(second for r in rounds for second in r.seconds),
+    )
+
+
+def _one(pictures: Pictures, recipe: Recipe, fold_of: dict[str, int], fold: int, folds: int) -> Answers:
+    from trainer.vision.predict import predict
+    from trainer.vision.training import train
+
+    test = pictures.of_parts(p for p, f in fold_of.items() if f == fold)
+    evaluation = pictures.of_parts(p for p, f in fold_of.items() if f == (fold + 1) % folds)
+    training = pictures.of_parts(p for p, f in fold_of.items() if f not in (fold, (fold + 1) % folds))
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        result = train(training, evaluation, recipe, recipe.network.seed, Path(scratch))
+    seconds = time.monotonic() - start
+    found = predict(result.network, test.images)
+    chosen = np.flatnonzero(test.masked & (test.labels > 0))
+    hits = peak_hits([heatmap_peak(found.heatmaps[i]) for i in chosen], [test.masks[i] for i in chosen])
+    scores = defect_probability(probabilities(found.logits, 1.0))
+    return Answers(scores, test.labels, test.parts, hits, (seconds,))
+
+
+def row(what: str, settings: str, answers: Answers) -> str:
+    """Return one row of the table."""
+    both = [join_parts(answers.scores, answers.parts, answers.labels, combine) for combine in ("max", "mean")]
+    figures = [auroc(answers.scores, answers.labels > 0), *(auroc(j.scores, j.defective) for j in both)]
+    cells = [what, settings, f"{len(both[0].parts)} ({int(both[0].defective.sum())} defective)"]
+    cells += [f"{figure:.3f}" for figure in figures]
+    cells += [f"{float(answers.hits.mean()):.3f}", f"{float(np.mean(answers.seconds)):.0f}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """Return the recipe with KEY=VALUE settings of its network. Raises ConfigError for a key or value that is wrong."""
+    pairs = dict(setting.partition("=")[::2] for setting in settings)
+    network = parse(Network, {**recipe.network.model_dump(), **pairs}, "--set")
+    return recipe.model_copy(update={"network": network})
+
+
+@click.command()
+@click.option("--recipe", "recipe_path", type=click.Path(path_type=Path), required=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with labels.csv.")
+@click.option("--folds", type=click.IntRange(3, 20), default=5)
+@click.option("--only", type=int, multiple=True, help="Only these folds.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another setting of recipe.network.")
+@click.option("--what", default="", help="What is tried, for the table.")
+@click.option("--note", type=click.Path(path_type=Path), help="Append the row to this file.")
+def main(
+    recipe_path: Path,
+    data: Path,
+    folds: int,
+    only: tuple[int, ...],
+    settings: tuple[str, ...],
+    what: str,
+    note: Path | None,
+) -> None:
+    """Measure a recipe on parts that its network never saw.
+
+    Example: python -m trainer.vision.crossvalidate --recipe magnetic-tile.yaml --data tiles --set epochs=30
+    """
+    recipe = with_settings(load_recipe(recipe_path), settings)
+    if any(not 0 <= fold < folds for fold in only):
+        raise ConfigError(f"--only {only}: folds are numbered 0 to {folds - 1}")
+    answers = cross_validate(load_folder(data, recipe), recipe, folds, only)
+    shown = ", ".join(settings) or "as in the recipe"
+    line = row(what or recipe.name, shown + (f"; folds {only} of {folds}" if only else f"; {folds} folds"), answers)
+    click.echo("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS) + "\n" + line)
+    if note is not None:
+        with note.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
