@@ -62,7 +62,7 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
     from edge_agent.status import station_status
 
     place = Home(home.absolute())
-    _ready_to_run(place, source, bundle)
+    _ready_to_run(place.root, source, bundle)
     enrolled = place.credentials.exists() and bundle is None
     names = (HOT, UPLINK, UI) if enrolled else (HOT, UI)
     if seconds is not None:
@@ -82,21 +82,26 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
     report(as_json, shown, lambda: click.echo(f"stopped after {shown['counts'].get('parts', 0)} parts"))
 
 
-def _ready_to_run(place: Any, source: str | None, bundle: Path | None) -> None:
-    """Say at once what a person must mend, rather than in a child's log."""
-    from edge_agent.capture.address import parse_address
-    from edge_agent.setup import check_station, install_by_hand, prepare
+def _ready_to_run(home: Path, source: str | None, bundle: Path | None) -> None:
+    """Say at once what a person must mend, rather than in a child's log.
 
-    if bundle is not None:
-        prepare(place, source or DEFAULT_SOURCE)
-    config = check_station(place)
-    address = parse_address(source or config.source)
-    if address.scheme == "folder":
-        from edge_agent.capture.folder import stored_parts
+    Looked at in a process of its own, so that the supervisor, which lives for months, stays small.
+    """
+    import subprocess
+    import sys
 
-        stored_parts(Path(address.target))
-    if bundle is not None:
-        install_by_hand(place, bundle, "generic")
+    from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+
+    options = ["--home", str(home)]
+    options += ["--source", source] if source is not None else []
+    options += ["--bundle", str(bundle.absolute())] if bundle is not None else []
+    command = [sys.executable, "-m", "edge_agent.setup", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    kinds: tuple[type[LinesideError], ...] = (Rejected, Unavailable, ConfigError)
+    kind = next((k for k in kinds if k.exit_code == done.returncode), LinesideError)
+    raise kind((done.stderr.strip() or f"the check ended with code {done.returncode}").splitlines()[-1])
 
 
 def _tell(name: str, status: dict[str, Any], last: dict[str, Any], quiet: bool) -> None:

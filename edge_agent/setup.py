@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import socket
@@ -9,16 +10,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from edge_agent.capture.address import parse_address
+from edge_agent.capture.folder import stored_parts
 from edge_agent.config import TEMPLATE, StationConfig, load_config
 from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
-from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
 from edge_agent.home import Home
 from edge_agent.install.slots import read_slots, write_slots
 from edge_agent.processes import lock_station
 
-DEFAULT_SOURCE = "synthetic:?seed=1&fps=5"
 _SELFTEST_S = 120
 
 
@@ -120,3 +122,33 @@ def check_port(host: str, port: int) -> None:
                 f"the operator page cannot listen on {host}:{port} ({error.strerror}); "
                 "stop what does, or give another 'ui.port' in station.yaml"
             ) from error
+
+
+def ready_to_run(home: Home, source: str | None, bundle: Path | None) -> None:
+    """Look at all that a person must mend before a station can run, and install a bundle that was given by hand."""
+    if bundle is not None:
+        prepare(home, source or StationConfig().source)
+    config = check_station(home)
+    address = parse_address(source or config.source)
+    if address.scheme == "folder":
+        stored_parts(Path(address.target))
+    if bundle is not None:
+        install_by_hand(home, bundle, "generic")
+
+
+def main() -> None:
+    """Check from the command line: exit 0, or one line on standard error and the error's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m edge_agent.setup")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--source")
+    parser.add_argument("--bundle", type=Path)
+    options = parser.parse_args()
+    try:
+        ready_to_run(Home(options.home), options.source, options.bundle)
+    except LinesideError as error:
+        sys.stderr.write(" ".join(str(error).split()) + "\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
