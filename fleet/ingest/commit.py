@@ -60,6 +60,10 @@ class Batch:
         ledger = Ledger(self._session, [(f.address.device, s.boot, s.stream.value) for f, s in streams])
         for fact, streamed in streams:
             self._take(ledger, fact, streamed)
+        ledger.settle()
+        for fact, s in streams:
+            reached = ledger.reached(fact.address.device, s.boot, s.stream)
+            self.outcome.acks[fact.address][(s.boot, s.stream)] = reached
         for fact in self._facts:
             self._state(fact)
         self._count()
@@ -92,9 +96,6 @@ class Batch:
     def _take(self, ledger: Ledger, fact: Fact, streamed: Streamed) -> None:
         device = fact.address.device
         taken = ledger.take(device, streamed.boot, streamed.stream, streamed.items, fact.source.received_ms)
-        self.outcome.acks[fact.address][(streamed.boot, streamed.stream)] = ledger.reached(
-            device, streamed.boot, streamed.stream
-        )
         if streamed.stream is Stream.WINDOW:
             self.outcome.windows += len(taken.new)
         else:

@@ -31,11 +31,16 @@ class Taken:
 
 
 class Ledger:
-    """Positions of the streams of one transaction. Numbers are locked until it ends (on PostgreSQL by row)."""
+    """Positions of the streams of one transaction. Numbers are locked until it ends (on PostgreSQL by row).
+
+    `take` decides, `settle` writes all that is new at once and moves the positions; then `reached` is right.
+    """
 
     def __init__(self, session: Session, keys: Iterable[Key]) -> None:
         self._session = session
         self._positions: dict[Key, Position] = {}
+        self._fresh: dict[Key, dict[int, Any]] = {}
+        self._rows: dict[Stream, list[dict[str, Any]]] = {stream: [] for stream in Stream}
         wanted = sorted(set(keys))
         for start in range(0, len(wanted), _KEYS_AT_ONCE):
             self._load(wanted[start : start + _KEYS_AT_ONCE])
@@ -48,21 +53,31 @@ class Ledger:
         self._positions.update({(p.device, p.boot, p.stream): p for p in found})
 
     def take(self, device: str, boot: str, stream: Stream, items: dict[int, Item], received_ms: int) -> Taken:
-        """Store what is new, once; tell what came again with other content."""
-        position = self._positions[(device, boot, stream.value)]
-        known = self._known(device, boot, stream, items) if min(items) <= position.highest else {}
+        """Keep what is new, once; tell what came again with other content."""
+        key = (device, boot, stream.value)
+        fresh = self._fresh.setdefault(key, {})
+        stored = min(items) <= self._positions[key].highest
+        known = {**(self._known(device, boot, stream, items) if stored else {}), **fresh}
         taken = Taken()
         for seq, item in items.items():
             if seq not in known:
                 taken.new[seq] = item
             elif known[seq] != item.identity:
                 taken.conflicts.append(seq)
-        if taken.new:
-            key = {"device": device, "boot": boot, "received_ms": received_ms}
-            rows = [{**item.row, **key} for item in taken.new.values()]
-            self._session.execute(plain_insert(_TABLES[stream]), rows)
-            self._advance(position, stream, sorted(taken.new))
+        fresh.update({seq: item.identity for seq, item in taken.new.items()})
+        common = {"device": device, "boot": boot, "received_ms": received_ms}
+        self._rows[stream] += [{**item.row, **common} for item in taken.new.values()]
         return taken
+
+    def settle(self) -> None:
+        """Write everything new and move the positions as far as there is no gap."""
+        for stream, rows in self._rows.items():
+            if rows:
+                self._session.execute(plain_insert(_TABLES[stream].__table__), rows)
+        with self._session.no_autoflush:
+            for key, fresh in self._fresh.items():
+                if fresh:
+                    self._advance(self._positions[key], Stream(key[2]), sorted(fresh))
 
     def _known(self, device: str, boot: str, stream: Stream, items: dict[int, Item]) -> dict[int, Any]:
         table = _TABLES[stream]
