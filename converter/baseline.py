@@ -19,7 +19,6 @@ Values = npt.NDArray[np.float64]
 
 BINS = 14
 WINDOWS = 300
-_SPLITS = 10
 _QUANTA = 128
 _DIGITS = 6
 _SCORE_DIGITS = 4
@@ -126,24 +125,23 @@ def scatter(
 ) -> dict[str, tuple[float, ...]]:
     """Return, per feature, the sorted drift scores of windows in which nothing has drifted.
 
-    The parts are halved at random, the reference is taken from one half and windows of `window_parts` parts are drawn
-    with replacement from the other: a window of the very parts that the reference was made of would look too close.
-    Fewer than 4 parts give none.
+    For each window the parts are divided anew at random: it is drawn from some, its reference is made of the others,
+    for a window of the very parts that the reference was made of would look too close. Where there are fewer than
+    twice `window_parts`, half of them are drawn from with replacement. Fewer than 4 parts give none.
     """
     groups = _rows_by_part(parts)
     if len(groups) < 4:
         return {}
+    pool = min(window_parts, len(groups) // 2)
     scores: dict[str, list[float]] = {feature.name: [] for feature in features}
-    for _ in range(_SPLITS):
+    for _ in range(WINDOWS):
         order = rng.permutation(len(groups))
-        half = len(groups) // 2
-        reference = np.concatenate([groups[i] for i in order[:half]])
-        referred = [_counted(f, values[reference, k], mean_too=True) for k, f in enumerate(features)]
-        for _ in range(WINDOWS // _SPLITS):
-            drawn = order[half + rng.integers(0, len(groups) - half, window_parts)]
-            rows = np.concatenate([groups[i] for i in drawn])
-            for k, feature in enumerate(referred):
-                scores[feature.name].append(drift_score(feature, tally_of(feature, values[rows, k])))
+        drawn = order[:pool] if pool == window_parts else order[rng.integers(0, pool, window_parts)]
+        window = np.concatenate([groups[i] for i in drawn])
+        reference = np.concatenate([groups[i] for i in order[pool:]])
+        for k, feature in enumerate(features):
+            other = _counted(feature, values[reference, k], mean_too=True)
+            scores[feature.name].append(drift_score(other, tally_of(other, values[window, k])))
     return {name: tuple(sorted(_rounded(score, _SCORE_DIGITS) for score in found)) for name, found in scores.items()}
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from converter.pictures import Item
 
 MIN_PICTURES = 100
-MAX_PICTURES = 300
+MAX_PICTURES = 128
 _SMALLEST_MAXIMUM = 1.0
 _PIECE = 64
 

@@ -122,7 +122,7 @@ def judge(place: Place, variant: str, answer: Answer, question: Question) -> Var
         run = run_on_edge(path, place.test, place.scores(variant), question.threads, question.repeat)
         return weigh(report, run.scores["logits"], run, question)
     except (Rejected, Unavailable) as error:
-        return VariantReport(variant, "tflite", "failed", str(error), path)
+        return VariantReport(variant, "tflite", "failed", str(error).replace(str(path.resolve()), variant), path)
 
 
 def judge_other(place: Place, kind: Literal["tfjs", "onnx"], answer: Answer, question: Question) -> VariantReport:
