@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import random
 import re
+import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 from uuid import uuid4
@@ -33,6 +35,13 @@ from edge_agent.uplink.service import Surroundings, Uplink
 T = TypeVar("T")
 
 _KEEP_EVERY_S = 0.5
+_LOOK_EVERY_S = 0.2
+_POLL_S = 1.0
+_FILES_EACH, _FILES_MORE = 28, 128
+"""Open files of one station (six connections to its journal, lock, sockets) and of the process."""
+
+_SOCKETS_EACH = 4
+STATIONS_MAX = 200
 _SPREAD = 0.2
 _CLOSERS = 16
 
@@ -91,20 +100,23 @@ class Station:
         config = load_config(home.config).model_copy(update=changes)
         self.channel = LocalChannel(self._route)
         self.hot = LightHot(home, self.channel, config, models)
-        around = Surroundings(selftest=selftest, siblings=siblings, poll_s=0.5)
+        around = Surroundings(selftest=selftest, siblings=siblings, poll_s=_POLL_S)
         self.uplink = Uplink(home, self.hot.boot, self.channel.deliver, config, around)
-        self.due, self.keep_due = 0.0, 0.0
+        self.due, self.keep_due, self.look_due = 0.0, 0.0, 0.0
 
     def _route(self, message: Message) -> None:
         if message.get("to") == "uplink":
             self.uplink.receive(message)
 
     def step(self, now: float, period_s: float) -> None:
-        """Obey messages, and judge a part when one is due."""
-        if self.due <= now and self.hot.ready:
+        """Judge a part when one is due, and obey messages now and then."""
+        part_due = self.due <= now and self.hot.ready
+        if part_due:
             self.due = now + period_s * random.uniform(1 - _SPREAD, 1 + _SPREAD)
             self.channel.deliver({"kind": "trigger", "at": time.monotonic()})
-        self.hot.step(0.0)
+        if part_due or self.look_due <= now:
+            self.look_due = now + _LOOK_EVERY_S
+            self.hot.step(0.0)
         if self.keep_due <= now:
             self.keep_due = now + _KEEP_EVERY_S
             self.hot.keep()
@@ -133,6 +145,33 @@ def station_folders(stations: Path) -> list[Path]:
     return found
 
 
+def allow_files(stations: int) -> None:
+    """Let this process open as many files as the stations' journals need. Raises ConfigError where it may not."""
+    if stations > STATIONS_MAX:
+        raise ConfigError(f"{stations} stations, at most {STATIONS_MAX} run in one process; put them into two folders")
+    needed = _FILES_EACH * stations + _FILES_MORE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed or soft == resource.RLIM_INFINITY:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise ConfigError(f"{stations} stations need {needed} open files, {hard} are allowed; raise 'ulimit -Hn'")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+@contextmanager
+def low_files_kept(stations: int) -> Iterator[None]:
+    """Keep low file numbers free for the links' sockets: `select` takes none above 1,023.
+
+    What is opened inside gets higher ones.
+    """
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(_SOCKETS_EACH * stations)]
+    try:
+        yield
+    finally:
+        for number in held:
+            os.close(number)
+
+
 def run(
     folders: Sequence[Path], source: str, rate: float, stopping: threading.Event, ready: Callable[[int], None]
 ) -> None:
@@ -141,15 +180,17 @@ def run(
     `rate` is in parts per second and station. Raises Unavailable where one of them already runs.
     """
     cv2.setNumThreads(1)
+    allow_files(len(folders))
     models = Once(lambda folder, kind: load_model(folder, kind, 1, folder.folder.name))
     selftest = Once(run_selftest)
     locks = [lock_station(Home(folder)) for folder in folders]
     all_bundles = [folder / "bundles" for folder in folders]
     stations: list[Station] = []
     try:
-        for index, folder in enumerate(folders):
-            others = tuple(bundles for bundles in all_bundles if bundles.parent != folder)
-            stations.append(Station(folder, own_source(source, index), models, selftest, others))
+        with low_files_kept(len(folders)):
+            for index, folder in enumerate(folders):
+                others = tuple(bundles for bundles in all_bundles if bundles.parent != folder)
+                stations.append(Station(folder, own_source(source, index), models, selftest, others))
         _start(stations, 1.0 / rate)
         ready(len(stations))
         _serve(stations, 1.0 / rate, stopping)

@@ -7,6 +7,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 from edge_agent.channel import Message
@@ -30,6 +31,7 @@ _CONNECTED = "connected"
 _SESSIONS = 100_000
 _FAREWELL_S = 1.0
 _REMEMBERED = 256
+_COMPARE_EVERY_S = 2.0
 
 
 class Conversation:
@@ -59,6 +61,7 @@ class Conversation:
         self._hot = HotView()
         self._record = InstallJournal(database, identity.boot, clock)
         self._told: Reported | None = None
+        self._report_due = float("-inf")
         self._health_due, self._begun = clock.monotonic(), clock.monotonic()
         self._commands: list[UUID] = []
         self.refused = 0
@@ -74,10 +77,13 @@ class Conversation:
 
     def hear(self, message: Message) -> None:
         """Take a message of the hot process or the supervisor."""
-        self._hot = self._hot.after(message)
+        before, self._hot = self._hot, self._hot.after(message)
+        if replace(self._hot, gauges=()) != replace(before, gauges=()):
+            self.wake()
 
     def wake(self) -> None:
-        """Look at once whether there is something to say."""
+        """The state has changed: say so at once."""
+        self._report_due = float("-inf")
         self._wake.set()
 
     def status(self) -> Message:
@@ -188,6 +194,9 @@ class Conversation:
 
     def _report(self) -> None:
         """Say the whole state where it differs from what was last said on this connection."""
+        if self._told is not None and self._clock.monotonic() < self._report_due:
+            return
+        self._report_due = self._clock.monotonic() + _COMPARE_EVERY_S
         now = reported_state(
             self._identity,
             self._record.load(),
