@@ -50,7 +50,8 @@ def _serve(request: Request, ticket: dict[str, Any], fleet: FleetApi, display: D
         raise Rejected(f"ticket {name} is claimed by {ticket['changed_by']}; wait for it, or release it there")
     try:
         fetch_labels(fleet, name, folder / "data")
-        joined = replace(request, folders=(*request.folders, folder / "data"))
+        write_atomically(folder / "ticket.json", json.dumps(ticket, sort_keys=True).encode())
+        joined = replace(request, folders=(*request.folders, *reviewed_folders(request.root, recipe.name, name)))
         result = run_pipeline(joined.with_settings("trainer.warm_start=true"), display)
     except (LinesideError, KeyboardInterrupt) as error:
         _release(fleet, request.root, name, f"the training failed: {error}")
@@ -62,6 +63,19 @@ def _serve(request: Request, ticket: dict[str, Any], fleet: FleetApi, display: D
     fleet.move(name, "served", model=latest.model, version=latest.version, run=result["run"])
     (folder / "claim.json").unlink(missing_ok=True)
     return result
+
+
+def reviewed_folders(root: Path, model: str, ticket: str) -> list[Path]:
+    """Return the data of all tickets of the model that were fetched so far, that of `ticket` last: its labels win.
+
+    What was learned from former tickets is not to be forgotten.
+    """
+    found = []
+    for path in sorted((root / "tickets").glob("*/ticket.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["model"] == model and path.parent.name != ticket:
+            found.append(path.parent / "data")
+    return [*found, root / "tickets" / ticket / "data"]
 
 
 def _release(fleet: FleetApi, root: Path, ticket: str, note: str) -> None:

@@ -7,7 +7,7 @@ from tests.simulators.ticket_fleet import TicketFleet
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline.progress import Lines
-from trainer.retrain import serve_ticket, to_do, watch_once
+from trainer.retrain import reviewed_folders, serve_ticket, to_do, watch_once
 from trainer.run import Request
 
 
@@ -108,6 +108,15 @@ def test_a_ticket_without_labels_is_free_again(fleet, tmp_path):
         serve_ticket(request, "t-1", tmp_path / "home", Lines(_Nowhere()))
     assert [action for _, action, _ in fleet.said] == ["claim", "release"]
     assert fleet.tickets["t-1"]["state"] == "approved"
+
+
+def test_what_former_tickets_taught_is_kept_and_the_newest_labels_come_last(tmp_path):
+    for name, model in (("t-1", "tiles"), ("t-2", "tiles"), ("t-3", "other")):
+        folder = tmp_path / "tickets" / name
+        folder.mkdir(parents=True)
+        (folder / "ticket.json").write_text(json.dumps({"model": model}))
+    found = reviewed_folders(tmp_path, "tiles", "t-1")
+    assert [folder.parent.name for folder in found] == ["t-2", "t-1"]
 
 
 def test_watching_in_manual_mode_only_shows(fleet, tmp_path):
