@@ -36,6 +36,7 @@ from fleet.web.app import create_app
 
 MOSQUITTO = "mosquitto"
 _REFRESH_S = 60.0
+_LINK_S = 3.0
 _ANYWHERE = ("0.0.0.0", "::", "")
 _log = logging.getLogger("lineside.service")
 
@@ -139,6 +140,7 @@ class Service:
             start()
             closing.callback(stop)
         self._background("refresh", lambda: self._keep_fresh(repository))
+        self._background("link", self._watch_link)
         self._background("monitoring", lambda: keep_watching(watch_of(context), self._stopping))
         closing.callback(self._stopping.set)
         self._start_web(context)
@@ -207,6 +209,17 @@ class Service:
         thread = threading.Thread(target=work, name=name, daemon=True)
         thread.start()
         self._closing.callback(thread.join, 10)
+
+    def _watch_link(self) -> None:
+        """Say in one line when the broker is away, and when it is back."""
+        told = ""
+        while not self._stopping.wait(_LINK_S):
+            problem = "" if self._link.connected else self._link.problem
+            if problem and problem != told:
+                _log.warning("broker %s: %s; devices keep their facts until it is back", self.broker_url, problem)
+            elif told and not problem:
+                _log.warning("broker %s is back", self.broker_url)
+            told = problem
 
     def _keep_fresh(self, repository: Repository) -> None:
         while not self._stopping.wait(_REFRESH_S):

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Callable
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from edge_agent.contracts.errors import Rejected, Unavailable
+from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.messages import ModelRef
 from fleet.registry.catalogue import Catalogue
 from fleet.rollout import plan, roster
@@ -26,6 +27,7 @@ from fleet.store.database import Database
 from fleet.store.tables import Device, Rollout, RolloutDevice
 
 TICK_S = 0.5
+_PAUSE_S = 5.0
 JOIN_EVERY_MS = 5_000
 """How often it is looked for devices that were enrolled later."""
 _ACTIVE = (RolloutState.RUNNING.value, RolloutState.PAUSED.value)
@@ -179,6 +181,9 @@ class Commander:
                 self.tick()
             except Unavailable as error:
                 _log.warning("rollouts wait: %s", error)
+            except (LinesideError, SQLAlchemyError, LookupError, ValueError):
+                _log.exception("rollouts wait: a step failed and is tried again")
+                self._stopped.wait(_PAUSE_S)
 
 
 def _rollout(name: str, ref: ModelRef, order: Order, by: str, now_ms: int) -> Rollout:

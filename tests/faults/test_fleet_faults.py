@@ -148,7 +148,7 @@ def test_silence_of_four_in_fifty_aborts_and_offline_devices_are_counted_apart(s
         server.station(f"mute{number}", behaviour="silent")
     assert eventually(lambda: sum(bool(row.online) for row in _rows(server, Device)) == 50, 60)
     server.station("away", start=False)
-    rollout = server.rollout(stages="100%", deadline_ms=4_000)
+    rollout = server.rollout(stages="100%", deadline_ms=8_000)
     assert server.reaches(rollout, "aborted", 60)
     install = server.show(rollout)["gates"]["install"]
     assert (install["n"], round(install["value"], 4)) == (50, 0.08)

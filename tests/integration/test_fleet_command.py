@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.uplink.link import Link
 from tests.simulators.bundles import make_bundle
 from tests.simulators.fleet_server import eventually
+from tests.simulators.mosquitto import Mosquitto, free_port
 
 COMMAND = [sys.executable, "-m", "fleet.cli"]
 
@@ -102,6 +104,18 @@ def test_rollout_says_what_it_can_prove_and_can_be_steered(home, tmp_path):
     assert answer("rollouts", "abort", name, home=home)["state"] == "aborted"
     assert fleet("rollouts", "promote", name, home=home).returncode == 3
     assert "aborted" in fleet("rollouts", home=home).stdout
+
+
+def test_files_for_a_mosquitto_of_ones_own(home, tmp_path):
+    fleet("enrol", "cam3", "--site", "s", "--line", "l", "--out", str(tmp_path / "cam3.json"), home=home)
+    port = free_port()
+    written = answer("broker-files", "--out", str(tmp_path), "--host", "127.0.0.1", "--port", str(port), home=home)
+    assert written["accounts"] >= 2
+    password = json.loads((tmp_path / "cam3.json").read_text())["broker"]["password"]
+    with Mosquitto(tmp_path, port=port) as broker:
+        link = Link(broker.url, "cam3", "cam3", password)
+        assert link.wait_connected(30)
+        link.close()
 
 
 @pytest.mark.parametrize(

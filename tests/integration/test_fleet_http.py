@@ -11,9 +11,10 @@ import pytest
 from tuf.ngclient import Updater
 
 from edge_agent.contracts.bundle import parse_manifest
+from edge_agent.install.registry import Registry
 from fleet.devices.enrolment import NewDevice
 from fleet.web.auth import add_token
-from tests.simulators.fleet_server import fleet_server
+from tests.simulators.fleet_server import eventually, fleet_server
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +77,6 @@ def test_a_device_reads_the_registry_with_its_password_and_verifies_it(server, c
     base = credentials.registry.url
     assert httpx.get(f"{base}/metadata/timestamp.json").status_code == 401
     assert httpx.get(f"{base}/metadata/timestamp.json", auth=("reader", "guess")).status_code == 401
-
-    from edge_agent.install.registry import Registry
-
     for name in ("tuf", "targets"):
         (tmp_path / name).mkdir()
     updater = Updater(
@@ -131,11 +129,9 @@ def test_late_joiners_get_the_version_of_the_others(server):
     first = server.station("first")
     rollout = server.rollout(where={"site": "here", "device": "first"})
     assert server.reaches(rollout, "done")
-    everyone = server.rollout(stages="100%", deadline_ms=3_000)
-    assert server.reaches(everyone, "done", 30)
+    everyone = server.rollout(stages="100%", deadline_ms=8_000)
+    assert server.reaches(everyone, "done")
     late = server.station("late")
-    from tests.simulators.fleet_server import eventually
-
     assert eventually(lambda: late.running == first.running)
     assert eventually(
         lambda: {d["device"]: d["status"] for d in server.show(everyone)["devices"]}.get("late") == "committed"

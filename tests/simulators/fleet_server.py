@@ -39,7 +39,7 @@ from fleet.service import Service, Settings
 from tests.simulators.bundles import make_bundle
 
 
-def eventually(condition: Callable[[], bool], timeout: float = 20.0) -> bool:
+def eventually(condition: Callable[[], bool], timeout: float = 60.0) -> bool:
     """Return True as soon as the condition holds, False if it does not in time."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -70,7 +70,7 @@ class Server:
         self.stations.append(station)
         if start:
             station.connect()
-            assert station.link.wait_connected(20)
+            assert station.link.wait_connected(60)
         return station
 
     def rollout(self, **order: Any) -> str:
@@ -84,7 +84,7 @@ class Server:
         shown: dict[str, Any] = self.client.get(f"/api/v1/rollouts/{rollout}")
         return shown
 
-    def reaches(self, rollout: str, state: str, timeout: float = 20.0) -> bool:
+    def reaches(self, rollout: str, state: str, timeout: float = 60.0) -> bool:
         """Return True as soon as the rollout is in `state`."""
         return eventually(lambda: bool(self.show(rollout)["state"] == state), timeout)
 
@@ -215,7 +215,7 @@ class Station:
         """Publish a batch of events."""
         self.link.publish(self._topic(Channel.EVENT), encode(batch), 1, False)
 
-    def wait_acked(self, seq: int, timeout: float = 20.0) -> bool:
+    def wait_acked(self, seq: int, timeout: float = 60.0) -> bool:
         """Return True once everything up to `seq` was acknowledged."""
         with self.changed:
             return self.changed.wait_for(lambda: self.acked >= seq, timeout)

@@ -21,7 +21,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int, timeout: float = 10.0) -> None:
+def wait_for_port(port: int, timeout: float = 30.0) -> None:
     """Return as soon as something listens on the port."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
