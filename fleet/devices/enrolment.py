@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,7 @@ class Enrolment:
     ) -> None:
         self._database, self._addresses, self._root = database, addresses, root
         self._accounts_changed, self._now_ms = accounts_changed, now_ms
+        self._publishing = threading.Lock()
 
     def enrol(self, new: NewDevice) -> Credentials:
         """Return the credentials of a device; they are shown this once. Raises Rejected for a name in use."""
@@ -102,11 +104,12 @@ class Enrolment:
         self.publish_accounts()
 
     def publish_accounts(self) -> None:
-        """Tell the broker whom to let in."""
-        with self._database.read() as session:
-            rows = session.execute(select(Device.id, Device.credential).where(Device.revoked_ms.is_(None)))
-            accounts = [Account(name, credential) for name, credential in rows]
-        self._accounts_changed(accounts)
+        """Tell the broker whom to let in. One at a time: an older list must not replace a newer one."""
+        with self._publishing:
+            with self._database.read() as session:
+                rows = session.execute(select(Device.id, Device.credential).where(Device.revoked_ms.is_(None)))
+                accounts = [Account(name, credential) for name, credential in rows]
+            self._accounts_changed(accounts)
 
     def identify(self, device_id: str, password: str) -> bool:
         """True for the password of an enrolled device that was not revoked."""
