@@ -61,6 +61,11 @@ def serve(
     as_json: bool,
 ) -> None:
     """Run the fleet server until Ctrl-C: broker, ingest, registry, API and dashboard."""
+    from fleet.broker.process import require_free
+
+    Home(home).require()
+    require_free(host, port, "--port")  # before what takes long to import, so that a wrong word is answered at once
+
     from fleet.service import Settings, running
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
