@@ -12,6 +12,7 @@ import click
 from edge_agent.contracts.command import Command, json_option, report
 
 LAZY = {
+    "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
 }

@@ -8,24 +8,37 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from pydantic import ValidationError
 
 from edge_agent.contracts.archive import sync
 from edge_agent.contracts.bundle import MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.messages import ModelRef
-from edge_agent.install.registry import Registry
 from edge_agent.install.tuf_client import (
     BadVersionNumberError,
     DownloadError,
     ExpiredMetadataError,
+    FetcherInterface,
     RepositoryError,
     Updater,
 )
+
+
+class Source(Protocol):
+    """Where metadata and manifests come from: the registry over HTTP, or a stick. Not trusted."""
+
+    base_url: str
+
+    def fetcher(self) -> FetcherInterface:
+        """Return what reads addresses below `base_url`."""
 
 
 class Expired(Unavailable):
@@ -49,6 +62,11 @@ class _Client(Updater):
         moment = datetime.fromtimestamp(reference_ms / 1000, timezone.utc)
         self._trusted_set.reference_time = moment
 
+    def releases(self) -> list[ModelRef]:
+        """Return all signed releases, after `refresh`."""
+        targets = self._trusted_set.targets.targets.values()
+        return [ModelRef.model_validate(target.custom or {}) for target in targets]
+
     def fresh_until_ms(self) -> int:
         return int(self._trusted_set.timestamp.expires.timestamp() * 1000)
 
@@ -56,7 +74,7 @@ class _Client(Updater):
 class Trust:
     """What one device trusts. `folder` keeps the metadata; `root` is the root that came with the credentials."""
 
-    def __init__(self, folder: Path, registry: Registry, root: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, registry: Source, root: dict[str, Any]) -> None:
         self._folder, self._registry = folder, registry
         self._root = json.dumps(root).encode()
 
@@ -67,36 +85,32 @@ class Trust:
         Unavailable where the registry is away.
         """
         client = self._client(reference_ms)
-        try:
+        with _understood():
             info = client.get_targetinfo(model.target)
             if info is None:
                 raise Rejected(f"registry: {model.target} is not signed; publish the release, then roll it out")
             _check_target(info.custom or {}, info.length, model)
             data = _download(client, info)
-        except DownloadError as error:
-            raise Unavailable(f"registry: {_chain(error)}") from error
-        except ExpiredMetadataError as error:
-            raise Expired(f"registry: {error}; its signatures must be renewed, or this clock is wrong") from error
-        except BadVersionNumberError as error:
-            raise Rejected(f"registry: rollback attack or restored backup: {error}") from error
-        except RepositoryError as error:
-            raise Rejected(f"registry: the signature does not hold: {error}") from error
         self._sync()
         return Trusted(data, _checked(data, model), model.release, client.fresh_until_ms())
 
     def fresh_until_ms(self, reference_ms: int) -> int:
         """Refresh the metadata and return when its timestamp expires. Raises as `verify`."""
         client = self._client(reference_ms)
-        try:
+        with _understood():
             client.refresh()
-        except DownloadError as error:
-            raise Unavailable(f"registry: {_chain(error)}") from error
-        except ExpiredMetadataError as error:
-            raise Expired(f"registry: {error}; its signatures must be renewed, or this clock is wrong") from error
-        except RepositoryError as error:
-            raise Rejected(f"registry: {error}") from error
         self._sync()
         return client.fresh_until_ms()
+
+    def newest_release_of(self, bundle: str, reference_ms: int) -> ModelRef:
+        """Return the highest release that is signed for a bundle. Raises as `verify`; Rejected where there is none."""
+        client = self._client(reference_ms)
+        with _understood():
+            client.refresh()
+        found = [ref for ref in client.releases() if ref.bundle == bundle]
+        if not found:
+            raise Rejected(f"bundle {bundle[:12]} is not signed in this registry; publish it and copy the stick again")
+        return max(found, key=lambda ref: ref.release)
 
     def _client(self, reference_ms: int) -> _Client:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +131,23 @@ class Trust:
     def _sync(self) -> None:
         for path in (*self._folder.glob("*.json"), self._folder):
             sync(path)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Say what the client's errors mean here."""
+    try:
+        yield
+    except DownloadError as error:
+        raise Unavailable(f"registry: {_chain(error)}") from error
+    except ExpiredMetadataError as error:
+        raise Expired(f"registry: {error}; its signatures must be renewed, or this clock is wrong") from error
+    except BadVersionNumberError as error:
+        raise Rejected(f"registry: rollback attack or restored backup: {error}") from error
+    except RepositoryError as error:
+        raise Rejected(f"registry: the signature does not hold: {error}") from error
+    except ValidationError as error:
+        raise Rejected("registry: a signed release is described in a way that this agent does not know") from error
 
 
 def _check_target(signed: dict[str, Any], length: int, model: ModelRef) -> None:
