@@ -67,13 +67,13 @@ def not_integer(graph: Graph, variant: str) -> list[str]:
     int8 has integers at its ends; int16x8 has floats there, and only QUANTIZE and DEQUANTIZE may touch them.
     """
     found = []
-    if variant == "int8":
-        found += [f"input is {kind}" for kind in graph.inputs if "FLOAT" in kind]
-        found += [f"output is {kind}" for kind in graph.outputs if "FLOAT" in kind]
     edges = {"QUANTIZE", "DEQUANTIZE"} if variant == "int16x8" else set()
     for op in graph.operators:
         if op.name not in edges and any("FLOAT" in kind for kind in op.formats):
             found.append(f"{op.name} at '{op.layer}'")
+    if variant == "int8":
+        found += [f"input is {kind}" for kind in graph.inputs if "FLOAT" in kind]
+        found += [f"output is {kind}" for kind in graph.outputs if "FLOAT" in kind]
     if not any("INT8" in op.formats for op in graph.operators):
         found.append("no operator has int8 weights")
     return found

@@ -23,6 +23,8 @@ from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import Floats
 
+_NAMED = 8
+
 Done = Callable[[str], None]
 
 
@@ -114,11 +116,11 @@ def judge(place: Place, variant: str, answer: Answer, question: Question) -> Var
         graph = read_graph(path.read_bytes())
         floats = not_integer(graph, variant) if variant in INTEGER else []
         if floats:
-            return VariantReport(variant, "tflite", "failed", f"NOT_INTEGER: {', '.join(floats[:5])}", path)
+            return VariantReport(variant, "tflite", "failed", f"NOT_INTEGER: {', '.join(floats[:_NAMED])}", path)
         report = VariantReport(variant, "tflite", "passed", "", path, graph.versions, minimal_runtime(graph))
         problems = op_problems(graph, question.target)
         if problems:
-            return replace(report, status="rejected", reason="; ".join(problems[:5]))
+            return replace(report, status="rejected", reason="; ".join(problems[:_NAMED]))
         run = run_on_edge(path, place.test, place.scores(variant), question.threads, question.repeat)
         return weigh(report, run.scores["logits"], run, question)
     except (Rejected, Unavailable) as error:
