@@ -33,6 +33,7 @@ _AVERAGING = 0.97
 _WARM_START_RATE = 0.5
 _FEWEST_STEPS = 4
 _SURPRISE_SHARE = 0.1
+_JUDGED_FROM = 0.6
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def train(
 
     After each epoch a checkpoint is written below `checkpoint_dir`; a training that was killed goes on after its last
     finished epoch when it is called again with the same arguments. `warm_start` is the weights file (`.weights.h5`)
-    of a former model of the same shape. Best is the epoch with the best `quality` on `eval_pictures`, or the last one
-    when there are none.
+    of a former model of the same shape. Best is the one of the late epochs with the best `quality` on
+    `eval_pictures` (few held-out parts often flatter a half-trained network), or the last one when there are none.
 
     Raises Rejected for pictures without a good or a defective one, and when the loss stops being a number.
     """
@@ -184,7 +185,8 @@ class _Run:
             self._model.set_weights(self._average)
             auroc, score = quality(self._network, self._eval, self._recipe)
             self._model.set_weights(now)
-        if score > self.best_score:
+        late = epoch + 1 > _JUDGED_FROM * self._recipe.network.epochs
+        if late and score > self.best_score:
             self.best_score, self.best_epoch = score, epoch + 1
             self._best = [average.copy() for average in self._average]
         return auroc
