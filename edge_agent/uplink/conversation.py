@@ -27,7 +27,7 @@ from edge_agent.uplink.reporting import HotView, Identity, health, reported_stat
 from edge_agent.uplink.windows import Windows
 
 _log = logging.getLogger("lineside.uplink")
-_CONNECTED = "connected"
+_CONNECTED, _TRIED = "connected", "tried"
 _SESSIONS = 100_000
 _FAREWELL_S = 1.0
 _REMEMBERED = 256
@@ -35,7 +35,10 @@ _COMPARE_EVERY_S = 2.0
 
 
 class Conversation:
-    """One device's side. `run` is the delivery thread; the link's thread only puts what it hears into a queue."""
+    """One device's side. `run` is the delivery thread; the link's thread only puts what it hears into a queue.
+
+    `desire` takes a desired state, `selftest` tries the model in use and returns what is wrong with it ("" = nothing).
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Conversation:
         database: Database,
         windows: Windows,
         desire: Callable[[Desired], None],
+        selftest: Callable[[], str],
         clock: Clock,
         clock_suspect: Callable[[], bool],
         bytes_per_second: int | None,
@@ -54,6 +58,7 @@ class Conversation:
     ) -> None:
         self._home, self._credentials, self._identity = home, credentials, identity
         self._database, self._windows, self._desire = database, windows, desire
+        self._selftest = selftest
         self._clock, self._clock_suspect = clock, clock_suspect
         self._health_every_s, self._poll_s = health_every_s, poll_s
         self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
@@ -162,6 +167,9 @@ class Conversation:
                 self._told = None
                 self._delivery.restart()
                 continue
+            if topic == _TRIED:
+                self._record.fault("selftest", bool(payload), payload.decode())
+                continue
             try:
                 self._take(topic, payload)
             except Rejected as error:
@@ -189,8 +197,14 @@ class Conversation:
             self._health_due = self._clock.monotonic()
         if command.name == "resync":
             self._delivery.restart()
-        if command.name in ("selftest", "snapshot"):
-            self._record.fault("command-unsupported", True, f"this agent has no command '{command.name}'")
+        if command.name == "selftest":
+            threading.Thread(target=self._try_model, name="selftest", daemon=True).start()
+        if command.name == "snapshot":
+            self._record.fault("command-unsupported", True, "this agent has no command 'snapshot'")
+
+    def _try_model(self) -> None:
+        self._heard.put((_TRIED, self._selftest().encode()))
+        self._wake.set()
 
     def _report(self) -> None:
         """Say the whole state where it differs from what was last said on this connection."""

@@ -26,7 +26,7 @@ from edge_agent.install.download import Download
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.registry import Registry
 from edge_agent.install.selftest import run_selftest
-from edge_agent.install.slots import bundle_folder
+from edge_agent.install.slots import bundle_folder, read_slots
 from edge_agent.install.trust import Trust
 from edge_agent.install.updater import Updater
 from edge_agent.journal.database import Database
@@ -88,6 +88,7 @@ class Uplink:
                 lambda: guard.suspect,
             ),
             desire=self.updater.offer,
+            selftest=lambda: _try_model(home, credentials, _selftest(config, around)),
             clock=around.clock,
             clock_suspect=lambda: guard.suspect,
             bytes_per_second=config.uplink.bytes_per_second,
@@ -164,13 +165,26 @@ def _updater(
     registry = Registry(credentials.registry.url, credentials.device, credentials.broker.password)
     cancelled = _Later()
     download = Download(home, registry, around.siblings, cancelled=cancelled)
-    selftest = around.selftest or (lambda bundle, kind: run_selftest(bundle, kind, config.runtime.threads))
+    selftest = _selftest(config, around)
     trust = Trust(home.trust, registry, credentials.registry.root)
     arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest)
     activation = Activation(home, journal, around.clock, send, config.probation.crashes_max)
     updater = Updater(journal, arrival, activation, around.clock, lambda: guard.suspect, observer)
     cancelled.ask = updater.interrupted
     return updater
+
+
+def _selftest(config: StationConfig, around: Surroundings) -> SelfTest:
+    return around.selftest or (lambda bundle, kind: run_selftest(bundle, kind, config.runtime.threads))
+
+
+def _try_model(home: Home, credentials: Credentials, selftest: SelfTest) -> str:
+    """Run the golden cases of the model in use; return what is wrong, "" for nothing."""
+    active = read_slots(home.root).active
+    if active is None:
+        return "no model is installed"
+    result = selftest(bundle_folder(home.root, active), credentials.device_class)
+    return "" if result.ok else result.reason or "failed"
 
 
 class _Later:

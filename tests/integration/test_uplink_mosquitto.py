@@ -171,6 +171,15 @@ def test_commands_are_obeyed_once_and_not_after_their_expiry(home, fleet):
         assert len(fleet.reported) == 2
 
 
+def test_the_self_test_can_be_asked_for_and_its_result_is_an_event(home, fleet):
+    with Station(home) as station:
+        assert fleet.wait(lambda: len(fleet.reported) == 1)
+        command = Command(id=uuid4(), expires_ms=int(time.time() * 1000) + 60_000, name="selftest")
+        fleet.link.publish(SITE.topic(Channel.CMD), encode(command))
+        assert fleet.wait(lambda: fleet.facts.count(station.boot) == 1)
+        assert any(b"no model is installed" in fact for fact in fleet.facts.facts.values())
+
+
 def test_what_is_no_message_of_ours_is_refused_and_does_no_harm(home, fleet):
     with Station(home) as station:
         assert fleet.wait(lambda: bool(fleet.reported))
