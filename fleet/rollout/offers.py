@@ -15,6 +15,7 @@ from edge_agent.contracts.topics import Address, Channel
 from fleet.registry.catalogue import ref_of, way_back
 from fleet.rollout.roster import parts_so_far
 from fleet.rollout.transitions import DeviceStatus
+from fleet.store.alerts import raise_alert
 from fleet.store.tables import Device, Model, Rollout, RolloutDevice
 
 STRATEGIES = {"canary": Strategy.DIRECT, "blue-green": Strategy.BLUE_GREEN, "shadow": Strategy.SHADOW}
@@ -51,7 +52,10 @@ def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: De
         before = ModelRef.model_validate(row.previous)
         above = max(rollout.release, device.running_release)
         model = way_back(session, before.name, before.bundle, above)
-        if model is not None:
+        if model is None:
+            text = f"no signed way back to {before.name} {before.version}: publish its bundle again and roll it out"
+            raise_alert(session, "no-way-back", device.id, text, now_ms)
+        else:
             model.used = True
         ref = before if model is None else ref_of(model)
     outgoing = _ask(device, ref, rollout, now_ms, Strategy.DIRECT, _KNOWN)
