@@ -45,7 +45,7 @@ def ask(rig: LineRig, serial: str = "") -> None:
 def test_an_unplugged_camera_rejects_within_the_deadline_and_comes_back(tmp_path: Path) -> None:
     camera = NetworkCamera(free_port(), [picture(GOOD), picture(SCRATCHED)])
     camera.plug_in()
-    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=1500)
+    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=4000)
     source = make_source(camera.url)
     with LineRig(tmp_path / "home", bundle, requested(), source) as rig:
         wait_for(lambda: rig.hot.ready, 20, "the first connection")
@@ -59,7 +59,7 @@ def test_an_unplugged_camera_rejects_within_the_deadline_and_comes_back(tmp_path
         lost = rig.parts()[1]
         assert (lost.final, lost.reason) == ("reject", "no-image")
         assert lost.latency_ms is not None
-        assert lost.latency_ms <= 1500
+        assert lost.latency_ms <= 4000
         assert not rig.hot.ready
         camera.plug_in()
         wait_for(lambda: rig.hot.ready, 20, "the reconnection")
@@ -109,7 +109,7 @@ def test_a_covered_lens_is_a_bad_image_and_no_score(tmp_path: Path) -> None:
 
 @pytest.mark.fault("A14")
 def test_a_torn_frame_is_grabbed_once_more_and_then_rejected(tmp_path: Path) -> None:
-    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=2000)
+    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=20_000)
     camera = Bench(live=True)
     with LineRig(tmp_path / "home", bundle, camera=camera) as rig:
         camera.show(None)

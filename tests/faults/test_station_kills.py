@@ -19,7 +19,7 @@ from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal, PartRow
 from tests.simulators import doomed
-from tests.simulators.line import TINY, install
+from tests.simulators.line import altered_bundle, install
 
 KILLS = 40
 SEED = 20
@@ -38,7 +38,7 @@ class Station:
 
     def __init__(self, folder: Path, nursery: Any) -> None:
         self.home = Home(folder)
-        install(self.home, TINY)
+        install(self.home, altered_bundle(folder / "bundle"))
         self.boot = str(uuid4())
         self._nursery = nursery
 

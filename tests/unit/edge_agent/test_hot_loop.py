@@ -161,7 +161,7 @@ def test_an_audited_accept_names_its_picture_in_its_event(tmp_path: Path) -> Non
 
 def test_the_model_is_swapped_between_two_parts_and_back_at_once(tmp_path: Path) -> None:
     with LineRig(tmp_path) as rig:
-        second = install(rig.home, TINY_2, active=False)
+        second = install(rig.home, altered_bundle(tmp_path / "second", TINY_2), active=False)
         rig.channel.deliver({"kind": "activate", "bundle": second})
         for _ in range(200):
             rig.step(0.01)
@@ -214,7 +214,7 @@ def test_health_is_told_to_uplink_and_page(tmp_path: Path) -> None:
 
 
 def test_an_interval_makes_parts_that_wait_for_their_turn(tmp_path: Path) -> None:
-    config = StationConfig(trigger=TriggerConfig(kind="interval", every_ms=20))
+    config = StationConfig(trigger=TriggerConfig(kind="interval", every_ms=20, depth=64))
     with LineRig(tmp_path, config=config) as rig:
         for _ in range(3):
             rig.camera.show(picture(GOOD))
