@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from fleet.monitoring.watch import MonitoringSettings, Watch
 from fleet.store.monitoring_tables import DriftStream, UsedWindow
 
 SETTINGS_FILE = "monitoring.yaml"
+_log = logging.getLogger("lineside.monitoring")
 
 
 def settings_of(home: Path) -> MonitoringSettings:
@@ -40,7 +42,8 @@ def keep_watching(watch: Watch, stop: threading.Event, period_s: float = 1.0) ->
             while watch.step() and not stop.is_set():
                 continue
             pause = period_s
-        except LinesideError:
+        except LinesideError as error:
+            _log.warning("windows wait to be judged: %s", error)
             pause = 5 * period_s
         stop.wait(pause)
 

@@ -27,7 +27,7 @@ _NOTE_LENGTH = 500
 def follow(session: Session, finding: Finding, policy: TicketPolicy, now: int) -> Ticket | None:
     """Give an open finding its ticket: the live one of its kind, or a new one unless that kind cools down there.
 
-    While the ticket is live, its evidence follows its findings.
+    While the ticket is live, its evidence follows its findings; one that cools down is only named by them.
     """
     cause, group = Cause(finding.cause), policy.group(finding.site)
     heads = _heads(session, finding.model, cause)
@@ -35,6 +35,7 @@ def follow(session: Session, finding: Finding, policy: TicketPolicy, now: int) -
     if live is not None:
         ticket = session.get_one(Ticket, live.id)
     elif now < cooling_until(heads, finding.model, finding.site, cause, policy):
+        finding.ticket = _latest(heads, finding.site)
         return None
     else:
         ticket = _opened(session, finding, cause, policy, now)
@@ -42,6 +43,10 @@ def follow(session: Session, finding: Finding, policy: TicketPolicy, now: int) -
     ticket.evidence = _evidence(ticket.evidence.get("findings", []), finding)
     session.flush()
     return ticket
+
+
+def _latest(heads: list[TicketHead], site: str) -> str:
+    return max((head for head in heads if site in head.sites), key=lambda head: head.changed_ms).id
 
 
 def _opened(session: Session, finding: Finding, cause: Cause, policy: TicketPolicy, now: int) -> Ticket:

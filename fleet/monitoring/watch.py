@@ -72,13 +72,13 @@ class Watch:
     def _take(self, session: Session) -> int:
         batch, now = _Batch(), self._clock()
         sites = dict(session.execute(select(Device.id, Device.site)).tuples().all())
-        threshold_streams = self._active_streams(session, now)
+        streams = self._streams(session, sites, now)
         windows: Sequence[Window] = session.scalars(_unused().order_by(Window.id).limit(_BATCH)).all()
         for window in windows:
-            outcome, reason = self._use(session, batch, window, sites, threshold_streams)
+            outcome, reason = self._use(session, batch, window, sites, streams)
             row = UsedWindow(window=window.id, outcome=outcome.value, reason=reason[:_REASON_LENGTH], used_ms=now)
             session.add(row)
-        self._save(session, batch, now)
+        self._save(session, batch, streams, now)
         self._prune(session, now)
         return len(windows)
 
@@ -123,7 +123,7 @@ class Watch:
             session.add(_point(key, stream, threshold))
         return outcome
 
-    def _save(self, session: Session, batch: _Batch, now: int) -> None:
+    def _save(self, session: Session, batch: _Batch, streams: int, now: int) -> None:
         for key, (stream, _) in batch.streams.items():
             session.merge(
                 DriftStream(
@@ -139,7 +139,7 @@ class Watch:
         session.flush()
         groups = {(key.scope == LATE, key.site, key.bundle): ref for key, (_, ref) in batch.streams.items()}
         for (late, site, bundle), reference in groups.items():
-            threshold = self._settings.budget.threshold(self._active_streams(session, now) * len(reference.calibrators))
+            threshold = self._settings.budget.threshold(streams * len(reference.calibrators))
             found = findings.refresh(session, site, bundle, reference, late, threshold, now)
             if found is not None and not late:
                 tickets.follow(session, found, self._settings.tickets, now)
@@ -154,9 +154,11 @@ class Watch:
         session.execute(delete(DriftStream).where(DriftStream.updated_ms < oldest, DriftStream.alarmed.is_(False)))
         session.execute(delete(UsedWindow).where(UsedWindow.used_ms < oldest, UsedWindow.window < newest - _LOOK_BACK))
 
-    def _active_streams(self, session: Session, now: int) -> int:
+    def _streams(self, session: Session, sites: dict[str, str], now: int) -> int:
+        """The streams that share the budget: those that were active lately, at least one per device and site."""
         fresh = DriftStream.updated_ms > now - self._settings.active_ms
-        return session.scalar(select(func.count()).select_from(DriftStream).where(fresh)) or 0
+        active = session.scalar(select(func.count()).select_from(DriftStream).where(fresh)) or 0
+        return max(active, len(sites) + len(set(sites.values())))
 
 
 def _unused() -> Select[Any]:

@@ -168,6 +168,7 @@ def test_repaired_lamp_ends_the_finding_and_a_second_failure_cools_down(fleet):
     hours(fleet, 5, dark=("n0",), factor=0.8)
     assert [finding.state for finding in all_rows(fleet, Finding)] == ["ended", "open"]
     assert [ticket.id for ticket in all_rows(fleet, Ticket)] == ["t-0001"]
+    assert all_rows(fleet, Finding)[1].ticket == "t-0001"
     hours(fleet, 24, dark=("n0",), factor=0.8)
     assert [(ticket.id, ticket.state) for ticket in all_rows(fleet, Ticket)] == [
         ("t-0001", "dismissed"),
