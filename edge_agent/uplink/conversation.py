@@ -178,8 +178,9 @@ class Conversation:
 
     def _take(self, topic: str, payload: bytes) -> None:
         address, channel = parse(topic)
-        if address != self._credentials.address:
-            raise Rejected(f"topic {topic} is not of this device")
+        if address != self._credentials.address or channel not in DOWN:
+            self.refused += 1  # some brokers hand retained messages to clients that never asked for them
+            return
         if channel is Channel.DESIRED and payload:
             self._desire(decode(Desired, payload))
         elif channel is Channel.ACK:
