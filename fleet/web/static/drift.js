@@ -18,13 +18,13 @@ function tiles({ findings, streams, windows, budget }) {
 }
 
 const row = (finding) => h("tr", null,
-  h("td", null, h("a", { href: `#${finding.id}` }, h("b", null, finding.site))), h("td", null, pill(finding.state)), h("td", null, finding.cause), h("td", null, finding.text),
+  h("td", null, h("a", { href: `#${finding.id}` }, h("b", null, finding.site))), h("td", null, pill(finding.state)), h("td", null, finding.cause), h("td", { class: "hide-small" }, finding.text),
   h("td", null, `${finding.model} ${finding.version}`), h("td", { class: "num" }, number(finding.parts)), h("td", { class: "soft" }, ago(finding.last_ms)),
   h("td", null, finding.ticket ? h("a", { href: `/tickets/${finding.ticket}` }, finding.ticket) : "–"));
 
 const table = (findings) => findings.length
   ? h("div", { class: "scroll" }, h("table", null,
-    h("thead", null, h("tr", null, ["Site", "State", "Cause", "What", "Model", "Parts", "Last", "Ticket"].map((name) => h("th", { class: name === "Parts" ? "num" : null }, name)))),
+    h("thead", null, h("tr", null, ["Site", "State", "Cause", "What", "Model", "Parts", "Last", "Ticket"].map((name) => h("th", { class: name === "Parts" ? "num" : name === "What" ? "hide-small" : null }, name)))),
     h("tbody", null, findings.map(row))))
   : h("p", { class: "empty" }, "Production looks like training everywhere.");
 
