@@ -40,6 +40,8 @@ def main() -> None:
     _redirect(log / "import.log")
     _import_tensorflow()
     _Server(answers, log).serve()
+    # TensorFlow takes seconds to say goodbye, and nothing here needs it to.
+    os._exit(0)
 
 
 def _import_tensorflow() -> None:

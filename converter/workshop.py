@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -59,19 +61,18 @@ class Workshop:
     def __enter__(self) -> Workshop:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "converter.child", str(self.folder)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.kill() if kind else self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdin.close()
+        # A session of its own, so that what is still converting ends with it.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
 
     def run(self, jobs: Iterable[Job], done: Callable[[Job, Answer], None] | None = None) -> dict[str, Answer]:
