@@ -24,6 +24,7 @@ COMMANDS = {
 CONFIGURATION = {
     "The recipe (`inspection.yaml`)": "edge_agent.contracts.recipe:Recipe",
     "The station (`station.yaml`)": "edge_agent.config:StationConfig",
+    "Drift (`monitoring.yaml` in the fleet's folder)": "fleet.monitoring.watch:MonitoringSettings",
 }
 HEAD = "<!-- Written by scripts/document; change the code instead. -->\n"
 

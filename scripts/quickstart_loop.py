@@ -89,9 +89,8 @@ class Loop:
             "simulate", "fleet", "simulate", "--devices", str(self.options.devices - 1), "--source", source,
             "--rate", "1.0", "--home", str(self.home), "--folder", str(self.stage.folder / "stations"),
         )  # fmt: skip
-        run = self.stage.wait("the station's start", lambda: _read(self.station / "run" / "station.json"), 30)
-        self.page = run["ui"]
-        self.stage.wait("all devices online", lambda: self._online() >= self.options.devices, 60)
+        self.page = self.stage.wait("the operator page", self._page, 60)
+        self.stage.wait("all devices online", lambda: self._online() >= self.options.devices, 120)
         self.stage.say(f"devices     {self._online()} online; operator page {self.page} (ann, PIN 246810)")
         self.operator = Operator(self.page, pin.get("name", "ann"), "246810", self.line / "labels.csv")
         self.operator.start()
@@ -107,8 +106,7 @@ class Loop:
         self.stage.say(
             f"rolled out  {model} to {self._committed(published)} devices in {self.stage.seconds - before:.0f} s"
         )
-        for line in _lines(result.get("can_prove")):
-            self.stage.say(f"            {line}")
+        self.stage.say(f"            {result['can_prove']['text']}")
 
     def inspect(self, parts: int) -> None:
         target = self._parts()["inspected"] + parts
@@ -132,8 +130,8 @@ class Loop:
 
     def retrain(self, ticket: dict[str, Any]) -> dict[str, Any]:
         assert self.operator is not None
-        want = self.operator.answered + 10
-        self.stage.wait("ten parts reviewed in the new light", lambda: self.operator.answered >= want, 60)
+        want = self.operator.answered + 6
+        self.stage.wait("six parts reviewed in the new light", lambda: self.operator.answered >= want, 90)
         self.stage.run("fleet", "tickets", "approve", str(ticket["id"]), "--home", str(self.home))
         self.stage.say("approved    a person says: the new light stays, learn it")
         return self.train("2.0.0", "--ticket", str(ticket["id"]), "--fleet-home", str(self.home))
@@ -147,6 +145,9 @@ class Loop:
             "seconds": round(self.stage.seconds, 1),
         }
         return self.summary
+
+    def _page(self) -> str | None:
+        return (_read(self.station / "run" / "station.json") or {}).get("ui")
 
     def _summary(self) -> dict[str, Any]:
         return fetch(f"{self.url}/api/v1/summary", self.token) or {"findings": [], "tickets": []}
@@ -190,12 +191,6 @@ def _read(path: Path) -> dict[str, Any] | None:
         return dict(json.loads(path.read_text()))
     except (OSError, ValueError):
         return None
-
-
-def _lines(text: Any) -> list[str]:
-    if isinstance(text, str):
-        return text.splitlines()
-    return [str(line) for line in text or []]
 
 
 def main() -> int:

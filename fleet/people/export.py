@@ -48,7 +48,12 @@ def ticket_labels(session: Session, ticket: Ticket) -> Labels:
     wanted = {review.image for review in reviews if review.image}
     kinds = _kinds(session, wanted)
     parts, skipped = labelled(reviews, label_names(session, ticket.bundle), _machine(session, reviews), kinds)
-    return Labels(parts, kinds, skipped)
+    return Labels(one_per_picture(parts), kinds, skipped)
+
+
+def one_per_picture(parts: Iterable[LabelledPart]) -> list[LabelledPart]:
+    """Return the last labelled part of each picture: the same bytes twice are one observation, never split."""
+    return list({part.image: part for part in parts}.values())
 
 
 def label_names(session: Session, bundle: str) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.verdict import Verdict
 from fleet.people import images
-from fleet.people.export import ticket_labels
+from fleet.people.export import one_per_picture, ticket_labels
 from fleet.people.images import MAX_IMAGE_BYTES, Pictures, note
-from fleet.people.reviews import PartKey, Review, Unusable, labelled, split_hint
+from fleet.people.reviews import LabelledPart, PartKey, Review, Unusable, labelled, split_hint
 from fleet.store.monitoring_tables import Image, Ticket
 from fleet.store.tables import Event
 from tests.simulators.production import Production, baseline
@@ -171,3 +171,14 @@ def test_labels_of_a_ticket_are_those_of_its_sites_since_it_began(fleet):
     ]
     assert {row["image"] for row in rows} == {f"images/{SHA}.png"}
     assert made.skipped == {Unusable.NO_PICTURE: 1}
+
+
+def test_the_same_picture_twice_is_one_row_with_the_last_label():
+    first, second, other = (
+        LabelledPart(PartKey("station", "boot", seq), image, label, "train")
+        for seq, image, label in ((1, "a" * 64, "ok"), (2, "a" * 64, "pit"), (3, "b" * 64, "ok"))
+    )
+    assert [(part.image[0], part.label) for part in one_per_picture([first, second, other])] == [
+        ("a", "pit"),
+        ("b", "ok"),
+    ]
