@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
+from edge_agent.contracts.recipe import Recipe
+from trainer.vision.data import Pictures
+
 Arrays = list[npt.NDArray[Any]]
 NAME = "training.npz"
 
@@ -66,3 +70,21 @@ def load(folder: Path, key: str) -> State | None:
             )
     except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile):
         return None
+
+
+def key_of(
+    pictures: Pictures, eval_pictures: Pictures | None, recipe: Recipe, seed: int, warm_start: Path | None
+) -> str:
+    """Name the training by everything that it depends on, so that no other one's checkpoint is continued."""
+    sets = [pictures] if eval_pictures is None else [pictures, eval_pictures]
+    named = {
+        "sets": [
+            [digest_bytes(np.ascontiguousarray(array).tobytes()) for array in (s.images, s.labels, s.masks, s.masked)]
+            + [list(s.parts)]
+            for s in sets
+        ],
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": seed,
+        "warm_start": digest_file(warm_start) if warm_start is not None else "",
+    }
+    return digest_bytes(canonical_json(named))

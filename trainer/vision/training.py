@@ -14,21 +14,20 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from converter.confidence import join_parts
-from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.vision import checkpoint, evaluate
 from trainer.vision.augment import augment
-from trainer.vision.checkpoint import Arrays, State
+from trainer.vision.checkpoint import Arrays, State, key_of
 from trainer.vision.data import Batch, Pictures, batches
 from trainer.vision.invent import invented_batch
 from trainer.vision.loss import class_weights, losses
 from trainer.vision.network import Network, build
 from trainer.vision.predict import predict
+from trainer.vision.schedule import order_of, rate_at
 
 _WEIGHT_DECAY = 1e-3
-_WARM_UP = 0.08
 _AVERAGING = 0.97
 _WARM_START_RATE = 0.5
 _FEWEST_STEPS = 4
@@ -126,7 +125,7 @@ class _Run:
 
     def prepare(self, warm_start: Path | None) -> int:
         """Load the checkpoint or the former model; return how many epochs are already done."""
-        self._key = _key(self._pictures, self._eval, self._recipe, self._seed, warm_start)
+        self._key = key_of(self._pictures, self._eval, self._recipe, self._seed, warm_start)
         state = checkpoint.load(self._folder, self._key)
         if state is not None:
             self._restore(state)
@@ -146,7 +145,7 @@ class _Run:
 
     def epoch(self, epoch: int) -> Epoch:
         """Train one epoch, measure it, remember the best, write the checkpoint."""
-        order = _order(len(self._pictures), self._steps * self._batch, self._seed, epoch)
+        order = order_of(len(self._pictures), self._steps * self._batch, self._seed, epoch)
         sums = np.zeros(3)
         for number, batch in enumerate(self._batches(order, epoch)):
             step = epoch * self._steps + number
@@ -215,22 +214,6 @@ def _weights(model: keras.Model) -> Arrays:
     return [np.array(weight.numpy()) for weight in model.weights]
 
 
-def _order(count: int, wanted: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Return `wanted` places 0..count-1 in random order, each as often as any other, the same for the same epoch."""
-    rng = np.random.default_rng([seed, epoch])
-    rounds = -(-wanted // count)
-    return np.asarray(np.concatenate([rng.permutation(count) for _ in range(rounds)])[:wanted], np.int64)
-
-
-def rate_at(step: int, steps: int, highest: float) -> float:
-    """Return the learning rate: a linear rise over the first steps, then a cosine down to nearly nothing."""
-    rise = max(int(steps * _WARM_UP), 1)
-    if step < rise:
-        return highest * (step + 1) / rise
-    done = (step - rise) / max(steps - rise, 1)
-    return highest * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
 def _compiled_step(model: keras.Model, optimiser: Any, weights: Any) -> Callable[[dict[str, Any], Any], Any]:
     """Return the training step: a batch and a seed in, the losses (total, classes, place) out."""
 
@@ -269,19 +252,3 @@ def load_weights(network: Network, path: Path) -> None:
         raise Rejected(
             f"{path}: not the weights of a model with this recipe's size, labels and backbone; train from scratch"
         ) from error
-
-
-def _key(pictures: Pictures, eval_pictures: Pictures | None, recipe: Recipe, seed: int, warm_start: Path | None) -> str:
-    """Name the training by everything that it depends on, so that no other one's checkpoint is continued."""
-    sets = [pictures] if eval_pictures is None else [pictures, eval_pictures]
-    named = {
-        "sets": [
-            [digest_bytes(np.ascontiguousarray(array).tobytes()) for array in (s.images, s.labels, s.masks, s.masked)]
-            + [list(s.parts)]
-            for s in sets
-        ],
-        "recipe": recipe.model_dump(mode="json"),
-        "seed": seed,
-        "warm_start": digest_file(warm_start) if warm_start is not None else "",
-    }
-    return digest_bytes(canonical_json(named))

@@ -16,7 +16,7 @@ from trainer.vision.data import join, load_folder, mask_input, read_records, wri
 from trainer.vision.evaluate import auroc, heatmap_hit_rate
 from trainer.vision.invent import _PAINTERS, UNKNOWN_DEFECT, invented_batch
 from trainer.vision.loss import class_weights
-from trainer.vision.training import rate_at
+from trainer.vision.schedule import rate_at
 
 
 def recipe_of(size=48, epochs=2, **network):
