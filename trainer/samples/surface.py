@@ -18,7 +18,7 @@ CANVAS = SIZE + 2 * MARGIN
 _FULL_WELL = 20000.0
 _READ_NOISE = 0.8
 _GREY_LEVEL = 132.0
-_UNEVEN_WHEN_DARK = 0.22
+_UNEVEN_WHEN_DARK = 0.32
 
 
 def _coordinates() -> tuple[Image, Image]:

@@ -22,6 +22,7 @@ BOOT = "0d7c2f5e-5a4f-4d0e-9a56-0b8a3c0f1d11"
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 SHA = digest_bytes(PNG)
 KEY = PartKey("d1", BOOT, 7)
+OTHER_SHAS = ("1" * 64, "2" * 64)
 
 
 def review(order=1, verdict="reject", label="scratch", key=KEY, **more):
@@ -147,13 +148,15 @@ def test_labels_of_a_ticket_are_those_of_its_sites_since_it_began(fleet):
     with fleet.database.begin() as session:
         note(session, SHA, "d1", "png", len(PNG), 1)
         note(session, SHA, "d2", "png", len(PNG), 2)
+        for other in OTHER_SHAS:
+            note(session, other, "d1", "png", len(PNG), 1)
         session.add_all(
             [
                 ticket,
                 event("d1", 1, "decided", part=2, verdict="review", final="reject", reason="operator", label="scratch"),
                 reviewed("d1", 2, 1),
-                reviewed("d1", 3, 2, label=""),
-                reviewed("d1", 4, 3, verdict="accept", label=""),
+                reviewed("d1", 3, 2, label="", image=OTHER_SHAS[0]),
+                reviewed("d1", 4, 3, verdict="accept", label="", image=OTHER_SHAS[1]),
                 reviewed("d1", 5, 4, received=1000),
                 reviewed("d2", 1, 5),
                 reviewed("d1", 6, 6, image="f" * 64),
@@ -161,7 +164,7 @@ def test_labels_of_a_ticket_are_those_of_its_sites_since_it_began(fleet):
         )
     with fleet.database.read() as session:
         made = ticket_labels(session, session.get(Ticket, "t-0001"))
-        assert len(list(session.scalars(select(Image)))) == 1
+        assert len(list(session.scalars(select(Image)))) == 1 + len(OTHER_SHAS)
     rows = list(csv.DictReader(io.StringIO(made.csv())))
     assert list(rows[0]) == ["image", "mask", "part", "exposure", "label", "split_hint"]
     assert [(row["part"], row["label"]) for row in rows] == [
@@ -169,13 +172,13 @@ def test_labels_of_a_ticket_are_those_of_its_sites_since_it_began(fleet):
         ("d1-0d7c2f5e-2", "scratch"),
         ("d1-0d7c2f5e-3", "good"),
     ]
-    assert {row["image"] for row in rows} == {f"images/{SHA}.png"}
+    assert [row["image"] for row in rows] == [f"images/{sha}.png" for sha in (SHA, *OTHER_SHAS)]
     assert made.skipped == {Unusable.NO_PICTURE: 1}
 
 
 def test_the_same_picture_twice_is_one_row_with_the_last_label():
     first, second, other = (
-        LabelledPart(PartKey("station", "boot", seq), image, label, "train")
+        LabelledPart(PartKey("station", "boot", seq), label, image, "train")
         for seq, image, label in ((1, "a" * 64, "ok"), (2, "a" * 64, "pit"), (3, "b" * 64, "ok"))
     )
     assert [(part.image[0], part.label) for part in one_per_picture([first, second, other])] == [
