@@ -5,7 +5,6 @@ Rules on values only. Each finding has a code, and says what was found and what 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from converter.pictures import Item
 
 MIN_PICTURES = 100
-MAX_PICTURES = 128
+MAX_PICTURES = 100
 _SMALLEST_MAXIMUM = 1.0
 _PIECE = 64
 
@@ -91,14 +90,13 @@ def leakage(calibration: Sequence[Item], test: Sequence[Item]) -> Finding | None
 
 
 def representative(items: Sequence[Item], most: int = MAX_PICTURES) -> list[int]:
-    """Return the places of at most `most` pictures in which every label has its share, at least one, evenly spread."""
+    """Return the places of exactly `most` pictures (all, if there are no more): one of each label, the rest evenly."""
     if len(items) <= most:
         return list(range(len(items)))
-    groups: dict[str, list[int]] = {}
+    firsts: dict[str | None, int] = {}
     for place, item in enumerate(items):
-        groups.setdefault(item.label or "", []).append(place)
-    counts = Counter({label: max(1, most * len(places) // len(items)) for label, places in groups.items()})
-    chosen = [
-        places[len(places) * k // counts[label]] for label, places in groups.items() for k in range(counts[label])
-    ]
-    return sorted(chosen)[:most]
+        firsts.setdefault(item.label, place)
+    chosen = set(list(firsts.values())[:most])
+    rest = [place for place in range(len(items)) if place not in chosen]
+    room = most - len(chosen)
+    return sorted(chosen | {rest[len(rest) * k // room] for k in range(room)})

@@ -32,10 +32,12 @@ def load(job: dict[str, Any]) -> dict[str, Any]:
     path = Path(job["model"])
     source = _keras(path) if path.is_file() else _saved_model(path)
     check_weights(source.weights)
-    shapes = _export(source, tuple(job["shape"]), Path(job["export"]))
+    check_input(source, tuple(job["shape"]))
+    answers = predict(source, np.load(job["inputs"], mmap_mode="r", allow_pickle=False))
+    shapes = {name: [1, *answer.shape[1:]] for name, answer in answers.items()}
     check_outputs(shapes, list(job["labels"]))
-    pictures = np.load(job["inputs"], mmap_mode="r", allow_pickle=False)
-    np.savez(job["outputs"], **predict(source, pictures))
+    np.savez(job["outputs"], **answers)
+    _export(source, tuple(job["shape"]), Path(job["export"]))
     return {"shapes": shapes, "rescaling": source.rescaling}
 
 
@@ -146,10 +148,8 @@ def check_outputs(shapes: dict[str, list[int]], labels: list[str]) -> None:
         )
 
 
-def _export(source: Source, shape: tuple[int, ...], folder: Path) -> dict[str, list[int]]:
-    """Write the SavedModel with batch 1; return the shape of each output."""
-    import tensorflow as tf
-
+def check_input(source: Source, shape: tuple[int, ...]) -> None:
+    """Raise Rejected where the model takes other pictures than the recipe's (height, width, channels)."""
     found = source.input_shape
     if len(found) != 4 or any(f not in (None, s) for f, s in zip(found[1:], shape, strict=True)):
         raise Rejected(
@@ -157,14 +157,16 @@ def _export(source: Source, shape: tuple[int, ...], folder: Path) -> dict[str, l
         )
     if found[0] not in (None, 1):
         raise Rejected(f"the model takes batches of {found[0]}; export it with batch 1 or any")
-    spec = tf.TensorSpec((1, *shape), tf.float32, name="image")
+
+
+def _export(source: Source, shape: tuple[int, ...], folder: Path) -> None:
+    """Write the SavedModel with batch 1."""
+    import tensorflow as tf
 
     def serve(image: Any) -> dict[str, Any]:
         return {name: _flat(tf, value) for name, value in source.call(image).items()}
 
-    source.write(tf, serve, spec, folder)
-    outputs = tf.function(serve).get_concrete_function(spec).structured_outputs
-    return {name: list(value.shape) for name, value in outputs.items()}
+    source.write(tf, serve, tf.TensorSpec((1, *shape), tf.float32, name="image"), folder)
 
 
 def _write_keras(model: Any) -> Write:

@@ -90,6 +90,7 @@ def make(
     """
     refused = {v: _refusal(findings) for v in variants if v in INTEGER and findings}
     jobs = [_tflite_job(place, v) for v in variants if v not in refused] + [_other_job(place, o) for o in others]
+    jobs.sort(key=lambda job: job.id not in INTEGER)  # the longest first, so that none is left alone at the end
     return refused | workshop.run(jobs, lambda job, answer: done(job.id))
 
 

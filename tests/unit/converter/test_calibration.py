@@ -2,7 +2,16 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.calibration import Finding, leakage, lint, missing_labels, range_mismatch, representative
+from converter.calibration import (
+    MAX_PICTURES,
+    MIN_PICTURES,
+    Finding,
+    leakage,
+    lint,
+    missing_labels,
+    range_mismatch,
+    representative,
+)
 from converter.pictures import Item
 
 
@@ -53,7 +62,7 @@ def test_unlabelled_pictures_lack_every_class():
 def test_the_subset_keeps_every_label_and_is_spread_evenly():
     labels = ["ok"] * 900 + ["pit"] * 90 + ["dent"] * 2
     chosen = representative(items(labels), most=100)
-    assert len(chosen) <= 100
+    assert len(chosen) == 100 == MAX_PICTURES == MIN_PICTURES
     assert chosen == sorted(set(chosen))
     assert {labels[place] for place in chosen} == {"ok", "pit", "dent"}
     assert chosen[-10] > 850
