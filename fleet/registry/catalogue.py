@@ -58,16 +58,17 @@ class Catalogue:
     def find(self, wanted: str | None) -> ModelRef:
         """Return the release meant by `MODEL[@VERSION]`: the latest blessed one where no version is named.
 
-        Without any name there must be only one model. Raises Rejected where nothing fits.
+        A named version may be an earlier one; then its highest release is meant, which is the way back that devices
+        accept. Without any name there must be only one model. Raises Rejected where nothing fits.
         """
         name, _, version = (wanted or "").partition("@")
-        rows = [row for row in self.all() if not row.revert and name in ("", row.name)]
+        rows = [row for row in self.all() if name in ("", row.name)]
         if not rows:
             raise Rejected(f"no model '{wanted}' in the registry; 'fleet models' lists what is" if wanted else _NOTHING)
         names = sorted({row.name for row in rows})
         if len(names) > 1:
             raise Rejected(f"there are {len(names)} models ({', '.join(names)}); say which one")
-        fitting = [row for row in rows if (row.version == version if version else row.blessed)]
+        fitting = [row for row in rows if (row.version == version if version else row.blessed and not row.revert)]
         if not fitting:
             raise Rejected(f"{names[0]}: no version '{version}'" if version else f"{names[0]}: no version is blessed")
         return ref_of(fitting[0])
