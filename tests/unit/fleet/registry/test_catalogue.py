@@ -30,7 +30,7 @@ def catalogue(tmp_path: Path):
     database.migrate()
     with database.begin() as session:
         session.add_all([row(1, "a"), row(2, "b"), row(3, "a", revert=True), row(4, "c", blessed=False)])
-    yield Catalogue(database, Repository(tmp_path), lambda: 0)
+    yield Catalogue(database, Repository(tmp_path, tmp_path), lambda: 0)
     database.close()
 
 
