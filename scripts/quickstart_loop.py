@@ -99,7 +99,20 @@ class Loop:
         before = self.stage.seconds
         model = f"{published['model']}@{published['version']}"
         result = self.stage.run(
-            "fleet", "rollout", model, "--canary", "5%", "--soak", "3s", "--wait", "--home", str(self.home)
+            "fleet",
+            "rollout",
+            model,
+            "--canary",
+            "5%",
+            "--soak",
+            "3s",
+            "--probation",
+            "8s",
+            "--probation-parts",
+            "6",
+            "--wait",
+            "--home",
+            str(self.home),
         )
         self.stage.wait("every device commits", lambda: self._committed(published) >= self.options.devices, 90)
         self.summary["rollouts"].append({"rollout": result["rollout"], "model": model, "stages": result["stages"]})
@@ -120,18 +133,20 @@ class Loop:
     def darken(self) -> dict[str, Any]:
         self.lamp.write_text(str(DARK))
         self.stage.say(f"lighting    the lamp is turned down to {DARK:.0%}")
-        findings = self.stage.wait("a drift finding", lambda: self._summary()["findings"], 150)
-        for finding in findings:
-            self.stage.say(f"drift       site {finding['site']}: {finding['cause']}")
+        first = self.stage.wait("a drift finding", lambda: self._summary()["findings"], 150)[0]
+        self.stage.say(f"drift       site {first['site']}: {first['cause']}")
         ticket: dict[str, Any] = self.stage.wait("a retrain ticket", lambda: self._summary()["tickets"], 30)[0]
         self.stage.say(f"ticket      {ticket['id']}: {ticket['cause']}, {ticket['state']}")
-        self.summary |= {"drift": [{"site": f["site"], "cause": f["cause"]} for f in findings], "ticket": ticket["id"]}
+        self.summary["ticket"] = ticket["id"]
         return ticket
 
     def retrain(self, ticket: dict[str, Any]) -> dict[str, Any]:
         assert self.operator is not None
         want = self.operator.answered + 6
         self.stage.wait("six parts reviewed in the new light", lambda: self.operator.answered >= want, 90)
+        findings = self._summary()["findings"]
+        self.summary["drift"] = [{"site": finding["site"], "cause": finding["cause"]} for finding in findings]
+        self.stage.say(f"drift       found at {', '.join(sorted({f['site'] for f in findings}))}")
         self.stage.run("fleet", "tickets", "approve", str(ticket["id"]), "--home", str(self.home))
         self.stage.say("approved    a person says: the new light stays, learn it")
         return self.train("2.0.0", "--ticket", str(ticket["id"]), "--fleet-home", str(self.home))

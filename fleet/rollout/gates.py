@@ -69,7 +69,7 @@ def health_gate(failures: float | None, n: float | None, planned: int, limit: fl
     Passes only with the planned number of parts and a share within `limit`; fails only on evidence that stays valid
     under repeated looks; holds in between, and on whatever is missing or not a number.
     """
-    if failures is None or n is None or not (math.isfinite(failures) and math.isfinite(n)):
+    if failures is None or n is None or not (math.isfinite(failures) and math.isfinite(n)) or min(failures, n) < 0:
         return Gate("health", Verdict.HOLD, "no figures yet", None, limit)
     parts, bad = int(n), int(failures)
     value = bad / parts if parts else None

@@ -37,7 +37,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _measure(source: Path, folder: Path) -> Iterator[Figure]:
-    rows = list(csv.DictReader((source / "labels.csv").open(newline="")))
+    rows = _read(source / "labels.csv")
     held = held_out_parts(rows, seed=7)
     base = _train_and_replay(source, folder / "q1", rows, held, lambda row: True, lambda row: True)
     image, part = base["image"], base["part"]
@@ -56,6 +56,11 @@ def _measure(source: Path, folder: Path) -> Iterator[Figure]:
     yield Figure(
         "Q2", "AUROC per part lost on exposures 5, 6 after training on 1 to 4", 100 * (part - dark["part"]), "pp", 2
     )
+
+
+def _read(path: Path) -> list[Row]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def held_out_parts(rows: list[Row], seed: int) -> set[str]:
@@ -94,7 +99,7 @@ def _train_and_replay(
     bundle = run["bundle"] or run["candidate"]
     results = folder / "results.csv"
     _command("edge-agent", "replay", "--bundle", bundle, "--source", str(folder / "test"), "--out", str(results))
-    return judged(test_rows, list(csv.DictReader(results.open(newline=""))), source) | {"seconds": seconds}
+    return judged(test_rows, _read(results), source) | {"seconds": seconds}
 
 
 def judged(rows: list[Row], results: list[Row], source: Path) -> dict[str, Any]:

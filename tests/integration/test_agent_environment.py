@@ -40,7 +40,8 @@ def test_the_agent_alone_is_small_and_judges_parts(agent: Path, tmp_path: Path):
     command += ["--source", str(FIXTURES / "parts"), "--out", str(results), "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
     answer = json.loads(done.stdout.splitlines()[-1])
-    rows = list(csv.DictReader(results.open(newline="")))
+    with results.open(newline="") as file:
+        rows = list(csv.DictReader(file))
     assert answer["images"] == len(rows) > 0
     assert list(rows[0]) == ["image", "verdict", "label", "score", "peak_x", "peak_y", "latency_ms"]
 

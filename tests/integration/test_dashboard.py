@@ -144,7 +144,8 @@ def test_operator_pauses_and_resumes_a_rollout(visit, board):
 def test_operator_approves_a_ticket_and_the_trainer_serves_it(visit, board):
     page = visit("operator", "/tickets/t-0001")
     expect(page.locator("#labels img")).to_have_count(6)
-    page.wait_for_function("[...document.images].every(i => i.naturalWidth > 0)")
+    for picture in page.locator("#labels img").all():
+        expect(picture).not_to_have_js_property("naturalWidth", 0)
     with client(board) as trainer:
         refused = trainer.post("/api/v1/tickets/t-0001/claim")
         assert (refused.status_code, "approve" in refused.json()["error"]) == (422, True)
