@@ -23,7 +23,8 @@ environment() {
     python=$(python_311) || return 5
     echo "Setting up $folder from $lock (once; about a minute with a fast connection)" >&2
     [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" || return 5
-    "$folder/bin/python" -m pip install -q --disable-pip-version-check 'uv>=0.5' 2>&1 | grep -v '^WARNING' >&2
+    "$folder/bin/python" -m pip install -q --disable-pip-version-check 'uv>=0.5' || true
+    # uv is fast; where it cannot be had, pip does the same.
     if [ -x "$folder/bin/uv" ]; then
         "$folder/bin/uv" pip install -q -p "$folder" --require-hashes -r "$lock" &&
             "$folder/bin/uv" pip install -q -p "$folder" --no-deps -e . || return 4
