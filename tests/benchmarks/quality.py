@@ -27,6 +27,8 @@ Row = dict[str, str]
 BIN = Path(sys.executable).parent
 HELD_OUT = 0.3
 WIDEN = 0.05
+JUDGED_HERE = ("--set", "blessing.auroc_min=0", "--set", "blessing.recall_min=0")
+"""What is measured here is not to be held back by the recipe's own limits."""
 
 
 def figures() -> Iterator[Figure]:
@@ -93,10 +95,10 @@ def _train_and_replay(
     started = time.monotonic()
     run = _command(
         "trainer", "pipeline", "run", "--recipe", "magnetic-tile", "--data", str(folder / "train"),
-        "--root", str(folder / "root"),
+        "--root", str(folder / "root"), *JUDGED_HERE,
     )  # fmt: skip
     seconds = time.monotonic() - started
-    bundle = run["bundle"] or run["candidate"]
+    bundle = run["bundle"]
     results = folder / "results.csv"
     _command("edge-agent", "replay", "--bundle", bundle, "--source", str(folder / "test"), "--out", str(results))
     return judged(test_rows, _read(results), source) | {"seconds": seconds}
