@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,13 +38,6 @@ def program(*names: str) -> str:
     raise AssertionError
 
 
-def free_port() -> int:
-    """Return a TCP port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Poll until `condition` holds. Fails the test when it does not in time."""
     end = time.monotonic() + seconds
@@ -57,13 +46,6 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
             return
         time.sleep(0.02)
     pytest.fail(f"{what} did not happen within {seconds} s")
-
-
-def port_open(port: int) -> bool:
-    """Say whether something listens on loopback."""
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")
@@ -79,42 +61,3 @@ def data_dir() -> Path:
 def chromium() -> str:
     """Path of a Chromium that can run headless."""
     return program("chromium", "chromium-browser", "google-chrome")
-
-
-@dataclass
-class Mosquitto:
-    """A real broker that a test may kill and start again; without persistence it forgets everything then."""
-
-    port: int
-    folder: Path
-    process: subprocess.Popen[bytes] | None = None
-    extra: str = "allow_anonymous true\n"
-
-    @property
-    def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        config = self.folder / "mosquitto.conf"
-        config.write_text(f"listener {self.port} 127.0.0.1\npersistence false\n{self.extra}")
-        self.process = subprocess.Popen(
-            [program("mosquitto"), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_for(lambda: port_open(self.port), 10, "mosquitto's start")
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A running Mosquitto on a free port of loopback."""
-    folder = tmp_path / "mosquitto"
-    folder.mkdir()
-    broker = Mosquitto(free_port(), folder)
-    broker.start()
-    yield broker
-    broker.kill()

@@ -17,7 +17,7 @@ from edge_agent.journal import outbox, reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal
 from edge_agent.journal.reviews import Outcome
-from tests.conftest import free_port, wait_for
+from tests.conftest import wait_for
 from tests.simulators.clock import HandClock
 from tests.simulators.line import (
     GOOD,
@@ -30,6 +30,7 @@ from tests.simulators.line import (
     nan_graph,
     picture,
 )
+from tests.simulators.mosquitto import free_port
 from tests.simulators.network_camera import NetworkCamera
 
 

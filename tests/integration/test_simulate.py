@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port, wait_for
+from tests.conftest import wait_for
 from tests.fixtures.make_bundles import write_parts
+from tests.simulators.mosquitto import free_port
 
 pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent

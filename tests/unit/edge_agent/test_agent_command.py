@@ -22,8 +22,8 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.home import Home, replace_json
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
-from tests.conftest import free_port
 from tests.simulators.line import PARTS, TINY, altered_bundle, install, nan_graph, picture
+from tests.simulators.mosquitto import free_port
 
 
 def home_on_a_free_port(folder: Path) -> Path:
