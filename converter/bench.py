@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected, Unavailable
+from edge_agent.contracts.program import python_program
 
 CHILD = "edge_agent.inference.child"
 REPEAT = 100
@@ -53,7 +54,7 @@ def run_on_edge(
 
 
 def _ask(request: dict[str, Any], python: str) -> dict[str, Any]:
-    command, text = [python, "-m", CHILD], json.dumps(request)
+    command, text = python_program(CHILD, python=python), json.dumps(request)
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:

@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.program import python_program
 
 JOB_LIMIT_S = 900.0
 _PIECE = 1 << 16
@@ -60,7 +60,7 @@ class Workshop:
 
     def __enter__(self) -> Workshop:
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "converter.child", str(self.folder)]
+        command = python_program("converter.child", str(self.folder))
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
         return self
 

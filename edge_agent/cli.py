@@ -89,15 +89,14 @@ def _ready_to_run(home: Path, source: str | None, bundle: Path | None) -> None:
     Looked at in a process of its own, so that the supervisor, which lives for months, stays small.
     """
     import subprocess
-    import sys
 
     from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+    from edge_agent.contracts.program import python_program
 
     options = ["--home", str(home)]
     options += ["--source", source] if source is not None else []
     options += ["--bundle", str(bundle.absolute())] if bundle is not None else []
-    command = [sys.executable, "-m", "edge_agent.setup", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(python_program("edge_agent.setup", *options), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
     kinds: tuple[type[LinesideError], ...] = (Rejected, Unavailable, ConfigError)

@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 
 from edge_agent.channel import Message
 from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.program import python_program
 from edge_agent.home import Home, replace_json
 from edge_agent.journal.rescue import DAMAGED_EXIT, damage, rescue
 from edge_agent.piped import Child
@@ -51,8 +52,7 @@ class Supervisor:
         self._stopping = False
         self.damaged = False
         common = ["--home", str(home.root), "--boot", str(self.boot), *options]
-        entry = [sys.executable, "-m", "edge_agent.processes"]
-        self.children = {name: Child(name, [*entry, name, *common]) for name in names}
+        self.children = {name: Child(name, python_program("edge_agent.processes", name, *common)) for name in names}
 
     def run(self) -> None:
         """Start all, serve until `stop`, end all. Raises Unavailable when the station already runs."""

@@ -17,6 +17,7 @@ from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
+from edge_agent.contracts.program import python_program
 from edge_agent.home import Home
 from edge_agent.install.slots import read_slots, write_slots
 from edge_agent.processes import lock_station
@@ -86,7 +87,7 @@ def _copy(home: Home, bundle: Path, device_class: str) -> str:
 
 def _selftest(folder: Path) -> None:
     """Run the golden cases in a process of their own: a graph that crashes the runtime crashes nobody else."""
-    command = [sys.executable, "-m", "edge_agent.install.selftest", "--bundle", str(folder)]
+    command = python_program("edge_agent.install.selftest", "--bundle", str(folder))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SELFTEST_S, check=False)
     except subprocess.TimeoutExpired as error:

@@ -18,6 +18,7 @@ from typing import Any
 
 from edge_agent.contracts.bundle import BundleFolder, GoldenCase, Manifest, Variant
 from edge_agent.contracts.errors import LinesideError, Rejected
+from edge_agent.contracts.program import python_program
 
 FAILED = 3
 TIMEOUT_S = 120.0
@@ -49,11 +50,9 @@ def run_selftest(
     """Run the golden cases of the variant for `device_class` in a child process. Never raises for a bad model."""
     try:
         variant = bundle.open().variant_for(device_class).id
-        folder = bundle.folder.absolute()
-        command = [sys.executable, "-m", "edge_agent.install.selftest", "--bundle", str(folder)]
-        command += ["--variant", variant, "--threads", str(threads)]
-        # -m looks for modules where it runs: in the bundle's folder there are none.
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False, cwd=folder)
+        options = ["--bundle", str(bundle.folder.absolute()), "--variant", variant, "--threads", str(threads)]
+        command = python_program("edge_agent.install.selftest", *options)
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
         return SelfTestResult(False, f"the self-test did not end within {timeout_s:g} s")
     except (Rejected, OSError) as error:

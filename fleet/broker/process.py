@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
+from edge_agent.contracts.program import python_program
 from fleet.broker.files import CONFIG, PASSWORDS
 
 _PLACES = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
@@ -71,7 +72,7 @@ def start_embedded(folder: Path, host: str, port: int) -> BrokerProcess:
     """Start amqtt with the password file in `folder` and return once it listens."""
     arguments = ["--host", host, "--port", str(port), "--passwords", str(folder / PASSWORDS)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "fleet.broker.embedded", *arguments],
+        python_program("fleet.broker.embedded", *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts.bundle import BundleFolder, Manifest, Variant
+from edge_agent.contracts.program import python_program
 from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.components.examples import pictures
 from trainer.pipeline.step import Context
@@ -85,7 +84,7 @@ def _try(
     folder: BundleFolder, manifest: Manifest, variant: Variant, model: Path, examples: Path, threads: int, scratch: Path
 ) -> Found | str:
     """Return what was found, or why the runtime gave no answer at all."""
-    tested = _program(["edge_agent.install.selftest", "--bundle", str(folder.folder), "--variant", variant.id])
+    tested = _program("edge_agent.install.selftest", "--bundle", str(folder.folder), "--variant", variant.id)
     _, height, width, channels = manifest.input.shape
     images = pictures(examples, "test", (height, width, channels)).images[:_PICTURES]
     selftest = "" if tested.get("ok") else str(tested.get("reason", "no reason given"))
@@ -99,7 +98,7 @@ def _try(
         "threads": threads,
         "repeat": _REPEAT,
     }
-    answer = _program(["edge_agent.inference.child"], json.dumps(request) + "\n")
+    answer = _program("edge_agent.inference.child", text=json.dumps(request) + "\n")
     if not answer.get("ok"):
         return f"the edge runtime does not run {variant.id}: {answer.get('reason', 'no reason given')}"
     with np.load(scratch / "outputs.npz", allow_pickle=False) as outputs:
@@ -119,9 +118,9 @@ def _source_logits(model: Path, images: npt.NDArray[np.uint8]) -> npt.NDArray[np
     return np.concatenate(answers)
 
 
-def _program(arguments: Sequence[str], text: str = "") -> dict[str, Any]:
-    """Run `python -m` with the device's program; its last line is one JSON object. A crash is an answer, too."""
-    command = [sys.executable, "-m", *arguments]
+def _program(module: str, *arguments: str, text: str = "") -> dict[str, Any]:
+    """Run the device's program; its last line is one JSON object. A crash is an answer, too."""
+    command = python_program(module, *arguments)
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
         answer = json.loads(done.stdout.strip().splitlines()[-1])

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.program import python_program
 from trainer.pipeline.step import Properties, Step
 from trainer.pipeline.worker import raise_error
 
@@ -34,7 +34,7 @@ class Executor:
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "trainer.pipeline.worker"],
+                python_program("trainer.pipeline.worker"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
