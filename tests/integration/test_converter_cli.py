@@ -15,11 +15,13 @@ from click.testing import CliRunner
 
 from converter.cli import main
 from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.preprocess import decode, model_input
 from edge_agent.contracts.scores import probabilities
 from edge_agent.contracts.window import Baseline
 from edge_agent.inference.interpreter import Interpreter
 from edge_agent.install.selftest import run_selftest
 from tests.fixtures.make_bundles import HERE, RECIPE, write_parts
+from tests.simulators.tfjs_page import TfjsPage
 
 MODEL = HERE / "models/tiny.keras"
 BUNDLES = HERE / "bundles"
@@ -116,6 +118,24 @@ def test_onnx_and_tfjs_are_whole(converted):
         shards = {name for group in model["weightsManifest"] for name in group["paths"]}
         assert model["format"] == "graph-model"
         assert shards | {"model.json"} == set(archive.namelist())
+
+
+@pytest.mark.slow
+def test_a_browser_computes_what_the_device_computes(converted, browser):
+    bundle = BundleFolder(Path(converted["bundle"]))
+    manifest = bundle.open()
+    blobs = {variant.id: variant.blob for variant in manifest.variants}
+    edge = Interpreter(bundle.path(blobs["float32"]), threads=1)
+    page = browser.new_page()
+    in_browser = TfjsPage(page, bundle.read(blobs["tfjs"]))
+    for case in manifest.golden.cases:
+        picture = model_input(decode(bundle.read(case.picture), manifest.recipe.camera.colour), manifest.recipe)
+        found, expected = in_browser.run(picture), edge.run(picture)
+        assert set(found) == {"logits", "heatmap", "embedding"}
+        assert found["logits"] == pytest.approx(expected.logits, abs=1e-3)
+        assert found["heatmap"] == pytest.approx(expected.heatmap.reshape(-1), abs=1e-3)
+        assert found["embedding"] == pytest.approx(expected.embedding.reshape(-1), abs=1e-3)
+    page.close()
 
 
 @pytest.mark.slow
