@@ -1,4 +1,4 @@
-"""Screens at a real station, in a real headless Chromium."""
+"""Screens at a real station, in a real headless Chromium; and one trained model that several tests look at."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edge_agent.station.pinbook import PinBook, Role
 from tests.conftest import CHROMIUM_FLAGS
 from tests.simulators.screens import LARGE, log_in
 from tests.simulators.station import PIN, StationHome, serving
+from tests.simulators.tiny_pipeline import result, run
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,23 @@ def browser(chromium):
         started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """A folder of 40 sample parts."""
+    from trainer.samples.generate import generate_samples
+
+    folder = tmp_path_factory.mktemp("data") / "parts"
+    generate_samples(folder, 40, 3, frames=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_data, tmp_path_factory):
+    """The root of a pipeline that has run once on `tiny_data`, and the answer of that run."""
+    root = tmp_path_factory.mktemp("root")
+    return root, result(run(tiny_data, root))
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,10 @@ import pytest
 
 from edge_agent.contracts.bundle import BundleFolder
 from tests.simulators.ticket_fleet import TicketFleet
+from tests.simulators.tiny_pipeline import result, run, trainer
 from trainer.pipeline.runner import Driver
 from trainer.samples.generate import generate_samples
 
-TINY = [
-    "epochs=3",
-    "network.height=64",
-    "network.width=64",
-    "network.backbone=tiny",
-    "blessing.auroc_min=0.1",
-    "blessing.recall_min=0",
-    "variants=float32",
-    "infra_validator.p50_ms=5000",
-]
 STEPS = [
     "ExampleGen",
     "StatisticsGen",
@@ -40,42 +31,12 @@ STEPS = [
 pytestmark = pytest.mark.slow
 
 
-def trainer(*arguments):
-    command = [str(Path(sys.executable).with_name("trainer")), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=550, check=False)
-
-
-def run(data, root, *more, tiny=TINY):
-    settings = [text for assignment in tiny for text in ("--set", assignment)]
-    return trainer(
-        "pipeline", "run", "--recipe", "machined-surface", "--data", data, "--root", root, *settings, *more, "--json"
-    )
-
-
-def result(done):
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
 def statuses(found):
     return {step["name"]: step["status"] for step in found["steps"]}
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data") / "parts"
-    generate_samples(folder, 40, 3, frames=2)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def first(data, tmp_path_factory):
-    root = tmp_path_factory.mktemp("root")
-    return root, result(run(data, root))
-
-
-def test_a_cold_run_makes_a_bundle_that_verifies(first):
-    root, found = first
+def test_a_cold_run_makes_a_bundle_that_verifies(tiny_run):
+    root, found = tiny_run
     assert list(found) == sorted(["run", "blessed", "reasons", "bundle", "metrics", "steps"])
     assert [step["name"] for step in found["steps"]] == STEPS
     assert set(statuses(found).values()) == {"done"}
@@ -89,8 +50,8 @@ def test_a_cold_run_makes_a_bundle_that_verifies(first):
     assert latest["data"] == manifest.sources.data
 
 
-def test_the_report_is_one_file_that_needs_no_network(first):
-    root, found = first
+def test_the_report_is_one_file_that_needs_no_network(tiny_run):
+    root, found = tiny_run
     page = (root / "runs" / found["run"] / "report.html").read_text()
     for title in ("Data", "Validation", "Training loss", "Confusion", "Variants", "Lineage", "most wrong"):
         assert title in page
@@ -99,9 +60,9 @@ def test_the_report_is_one_file_that_needs_no_network(first):
     assert "data:image/png;base64," in page
 
 
-def test_the_second_run_is_cached_and_elsewhere_too(first, data, tmp_path):
-    root, found = first
-    shutil.copytree(data, tmp_path / "moved")
+def test_the_second_run_is_cached_and_elsewhere_too(tiny_run, tiny_data, tmp_path):
+    root, found = tiny_run
+    shutil.copytree(tiny_data, tmp_path / "moved")
     started = time.monotonic()
     again = result(run(tmp_path / "moved", root))
     assert time.monotonic() - started < 30
@@ -110,8 +71,8 @@ def test_the_second_run_is_cached_and_elsewhere_too(first, data, tmp_path):
     assert (root / "runs" / again["run"] / "report.html").is_file()
 
 
-def test_status_why_and_lineage_tell_what_was(first):
-    root, _ = first
+def test_status_why_and_lineage_tell_what_was(tiny_run):
+    root, _ = tiny_run
     status = result(trainer("pipeline", "status", "--root", root, "--json"))
     assert [step["name"] for step in status["latest"]["steps"]] == STEPS
     why = result(trainer("pipeline", "why", "Trainer", "--root", root, "--json"))
@@ -125,9 +86,9 @@ def test_status_why_and_lineage_tell_what_was(first):
     assert "knows no artifact 'nothing@v9'" in unknown.stderr
 
 
-def test_a_changed_setting_runs_only_what_it_concerns_and_is_compared_with_the_former_model(first, data):
-    root, _ = first
-    again = result(run(data, root, "--set", "network.seed=5", "--version", "second"))
+def test_a_changed_setting_runs_only_what_it_concerns_and_is_compared_with_the_former_model(tiny_run, tiny_data):
+    root, _ = tiny_run
+    again = result(run(tiny_data, root, "--set", "network.seed=5", "--version", "second"))
     changed = statuses(again)
     assert {name for name, status in changed.items() if status == "cached"} == set(STEPS[:5])
     assert any("machined-surface v1" in reason for reason in again["reasons"])
@@ -135,13 +96,13 @@ def test_a_changed_setting_runs_only_what_it_concerns_and_is_compared_with_the_f
     assert (manifest.version, manifest.release) == ("second", 2)
     why = result(trainer("pipeline", "why", "Trainer", "--root", root, "--json"))
     assert why["would_run"] is False
-    assert set(statuses(result(run(data, root))).values()) == {"cached"}
+    assert set(statuses(result(run(tiny_data, root))).values()) == {"cached"}
 
 
-def test_a_model_below_the_recipes_values_is_not_pushed_and_says_why(first, data):
-    root, _ = first
+def test_a_model_below_the_recipes_values_is_not_pushed_and_says_why(tiny_run, tiny_data):
+    root, _ = tiny_run
     before = (root / "latest-blessed.json").read_bytes()
-    found = result(run(data, root, "--set", "blessing.auroc_min=1.0", "--set", "blessing.recall_min=1.0"))
+    found = result(run(tiny_data, root, "--set", "blessing.auroc_min=1.0", "--set", "blessing.recall_min=1.0"))
     assert found["blessed"] is False
     assert found["bundle"] is None
     assert found["reasons"]
@@ -149,8 +110,8 @@ def test_a_model_below_the_recipes_values_is_not_pushed_and_says_why(first, data
     assert (root / "latest-blessed.json").read_bytes() == before
 
 
-def test_a_ticket_trains_on_old_and_reviewed_parts_and_is_served(first, data, tmp_path):
-    root, _ = first
+def test_a_ticket_trains_on_old_and_reviewed_parts_and_is_served(tiny_run, tiny_data, tmp_path):
+    root, _ = tiny_run
     generate_samples(tmp_path / "dark", 6, 9, brightness=0.6, frames=1)
     fleet = TicketFleet()
     fleet.open_ticket("t-0001")
@@ -159,7 +120,7 @@ def test_a_ticket_trains_on_old_and_reviewed_parts_and_is_served(first, data, tm
             fleet.label((tmp_path / "dark" / row["image"]).read_bytes(), f"dark-{row['part']}", row["label"])
     stop = fleet.serve(tmp_path / "home")
     try:
-        served = result(run(data, root, "--ticket", "t-0001", "--fleet-home", tmp_path / "home"))
+        served = result(run(tiny_data, root, "--ticket", "t-0001", "--fleet-home", tmp_path / "home"))
     finally:
         stop()
     latest = json.loads((root / "latest-blessed.json").read_text())
@@ -180,9 +141,9 @@ def test_a_ticket_trains_on_old_and_reviewed_parts_and_is_served(first, data, tm
 
 
 @pytest.mark.fault("T07")
-def test_an_unknown_label_blocks_with_count_and_examples(data, tmp_path):
+def test_an_unknown_label_blocks_with_count_and_examples(tiny_data, tmp_path):
     copy = tmp_path / "data"
-    shutil.copytree(data, copy)
+    shutil.copytree(tiny_data, copy)
     with (copy / "labels.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     for row in rows[1:3]:
@@ -219,13 +180,13 @@ def _table(folder, text):
     (folder / "labels.csv").write_text(text)
 
 
-def test_unknown_keys_are_one_line(data, tmp_path):
-    done = run(data, tmp_path / "root", "--set", "epoch=1")
+def test_unknown_keys_are_one_line(tiny_data, tmp_path):
+    done = run(tiny_data, tmp_path / "root", "--set", "epoch=1")
     assert (done.returncode, done.stderr.count("\n")) == (5, 1)
     assert "did you mean 'epochs'" in done.stderr
     recipe = tmp_path / "r.yaml"
     recipe.write_text("name: x\nlabels: {good: ok, defects: [pit]}\nviws: {}\n")
-    done = trainer("pipeline", "run", "--recipe", recipe, "--data", data, "--root", tmp_path / "root")
+    done = trainer("pipeline", "run", "--recipe", recipe, "--data", tiny_data, "--root", tmp_path / "root")
     assert (done.returncode, done.stderr.count("\n")) == (5, 1)
     assert "unknown key 'viws'; did you mean 'views'" in done.stderr
 

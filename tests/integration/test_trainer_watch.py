@@ -1,0 +1,162 @@
+"""`trainer watch --mode automatic` at a real fleet: a ticket comes in, the next version goes out to a device."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from edge_agent.contracts.credentials import load_credentials
+from edge_agent.contracts.encoding import digest_bytes
+from edge_agent.contracts.messages import Event, EventBatch, ModelRef, Reviewed
+from edge_agent.contracts.states import UpdateState
+from edge_agent.contracts.verdict import Verdict
+from fleet.client import Client
+from fleet.home import Home
+from fleet.monitoring import tickets
+from fleet.monitoring.lifecycle import TicketPolicy
+from fleet.store.database import Database
+from fleet.store.monitoring_tables import Finding
+from tests.simulators.fleet_server import Station, eventually
+from tests.simulators.tiny_pipeline import RECIPE, SET_TINY
+from trainer.samples.generate import generate_samples
+
+BIN = Path(sys.executable).parent
+pytestmark = pytest.mark.slow
+
+
+def command(*words):
+    call = [str(BIN / words[0]), *map(str, words[1:]), "--json"]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A fleet on SQLite with the embedded broker, served by its command."""
+    folder = tmp_path / "home"
+    command("fleet", "init", folder)
+    words = [BIN / "fleet", "serve", "--home", folder, "--port", "0", "--mqtt-port", "0", "--json"]
+    server = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, text=True)
+    assert json.loads(server.stdout.readline())["pid"] == server.pid
+    yield folder
+    server.send_signal(signal.SIGINT)
+    assert server.wait(30) == 0
+    server.stdout.close()
+
+
+@pytest.fixture
+def station(home, tmp_path):
+    """A device that answers as it is told to; broker and messages are real."""
+    command("fleet", "enrol", "cam1", "--site", "hall", "--line", "l1", "--out", tmp_path / "cam1.json", "--home", home)
+    made = Station(load_credentials(tmp_path / "cam1.json"))
+    made.connect()
+    assert made.link.wait_connected(30)
+    yield made
+    made.disconnect()
+
+
+def upload(station, picture):
+    """Send a picture as the agent does; return its hash."""
+    broker, sha = station.credentials.broker, digest_bytes(picture)
+    address = f"{station.credentials.upload_url}/images/{sha}"
+    httpx.put(address, content=picture, auth=(broker.username, broker.password)).raise_for_status()
+    return sha
+
+
+def review(station, folder, bundle):
+    """Let a person say of each part of the folder what it is, and the facts and pictures arrive at the fleet."""
+    events = []
+    with (folder / "labels.csv").open(newline="") as file:
+        rows = {row["part"]: row for row in csv.DictReader(file)}
+    for number, row in enumerate(rows.values(), 1):
+        verdict = Verdict.ACCEPT if row["label"] == "ok" else Verdict.REJECT
+        data = Reviewed(
+            part=number,
+            part_boot=station.boot,
+            operator="anna",
+            verdict=verdict,
+            label=row["label"],
+            machine=verdict,
+            bundle=bundle,
+            image=upload(station, (folder / row["image"]).read_bytes()),
+        )
+        events.append(Event(seq=number, at_ms=1, data=data))
+    station.send(EventBatch(boot=station.boot, events=tuple(events)))
+    assert station.wait_acked(len(events))
+    return len(events)
+
+
+def open_ticket(home, model):
+    """What monitoring does once it has found that the parts at one site have changed."""
+    database, now = Database(Home(home).database_url), time.time_ns() // 1_000_000
+    with database.begin() as session:
+        finding = Finding(
+            site="hall",
+            bundle=model["bundle"],
+            model=RECIPE,
+            version=model["version"],
+            state="open",
+            cause="data",
+            text="the parts have changed",
+            devices=["cam1"],
+            features=[],
+            charts=[],
+            windows=4,
+            parts=200,
+            threshold=100.0,
+            first_ms=now - 60_000,
+            last_ms=now,
+        )
+        session.add(finding)
+        session.flush()
+        name = tickets.follow(session, finding, TicketPolicy(), now).id
+    database.close()
+    return name
+
+
+@pytest.fixture
+def client(home):
+    made = Client.of(Home(home))
+    yield made
+    made.close()
+
+
+def begin(home, station, client, root, new):
+    """Publish the latest model of the root, let the station run it, and open a ticket about reviewed parts."""
+    latest = json.loads((root / "latest-blessed.json").read_text())
+    command("fleet", "publish", root / "pushed" / RECIPE / latest["version"], "--home", home)
+    model = next(one for one in client.get("/api/v1/models")["models"] if one["version"] == latest["version"])
+    station.running = ModelRef(**{key: model[key] for key in ("name", "version", "release", "bundle")})
+    station.report(UpdateState.COMMITTED)
+    generate_samples(new, 6, 19, brightness=0.8, frames=1)
+    return review(station, new, model["bundle"]), open_ticket(home, model)
+
+
+def test_a_ticket_is_trained_published_and_rolled_out(home, station, client, tiny_run, tiny_data, tmp_path):
+    root, _ = tiny_run
+    reviewed, ticket = begin(home, station, client, root, tmp_path / "new")
+    before = station.running
+    watch = ["trainer", "watch", "--fleet-home", home, "--recipe", RECIPE, "--data", tiny_data, "--root", root]
+    watch += [*SET_TINY, "--mode", "automatic", "--once"]
+    found, told = command(*watch)
+    (outcome,) = found["tickets"]
+    assert (outcome["ticket"], outcome["decision"], outcome["result"]["blessed"]) == (ticket, "train", True)
+
+    served = client.get(f"/api/v1/tickets/{ticket}")
+    version = served["result"]["version"]
+    assert (served["state"], served["result"]["run"]) == ("served", outcome["result"]["run"])
+    assert f"ticket {ticket}: {RECIPE} {version} is published, rollout {outcome['rollout']} started" in told
+    assert len((root / "tickets" / ticket / "data" / "labels.csv").read_text().splitlines()) == reviewed + 1
+    assert eventually(lambda: station.running.version == version, 20)
+    assert station.running.release > before.release
+    assert client.get(f"/api/v1/rollouts/{outcome['rollout']}")["version"] == version
+    assert command(*watch)[0]["tickets"] == []
