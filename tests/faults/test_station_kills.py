@@ -2,87 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import multiprocessing
 import random
 import signal
-import time
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from edge_agent.contracts.messages import Stream
-from edge_agent.home import Home
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
-from edge_agent.journal.journal import Journal, PartRow
-from tests.simulators import doomed
-from tests.simulators.line import altered_bundle, install
+from edge_agent.journal.journal import PartRow
+from tests.simulators.killed import KilledStation, Ledger, ledger, nursery
 
 KILLS = 40
 SEED = 20
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Any:
+def births() -> Any:
     """Where processes are born with everything imported."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.simulators.doomed"])
-    return context
-
-
-class Station:
-    """A home whose hot process lives and dies."""
-
-    def __init__(self, folder: Path, nursery: Any) -> None:
-        self.home = Home(folder)
-        install(self.home, altered_bundle(folder / "bundle"))
-        self.boot = str(uuid4())
-        self._nursery = nursery
-
-    def start(self, point: str = "", parts: int = 10**9) -> tuple[Any, Any]:
-        """Start the process; return it and the event that it is up."""
-        started = self._nursery.Event()
-        arguments = (self.home.root, self.boot, point, parts, started)
-        process = self._nursery.Process(target=doomed.live, args=arguments, daemon=True)
-        process.start()
-        return process, started
-
-    def live(self, point: str = "", parts: int = 10**9) -> int:
-        """Run the process to its end; return its exit code."""
-        process, _ = self.start(point, parts)
-        process.join(60)
-        return int(process.exitcode)
-
-    def gate(self) -> list[dict[str, Any]]:
-        """What the gate was told, in order."""
-        path = self.home.root / "gate.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-    def parts(self) -> list[PartRow]:
-        """The journal's parts, oldest first."""
-        database = Database(self.home.journal)
-        rows = Journal(database, uuid4()).recent(10**6)
-        database.close()
-        return list(reversed(rows))
-
-    def tallies(self) -> dict[str, int]:
-        """The journal's counts."""
-        database = Database(self.home.journal)
-        counts = Journal(database, uuid4()).tallies()
-        database.close()
-        return counts
+    return nursery()
 
 
 @pytest.fixture
-def station(tmp_path: Path, nursery: Any) -> Station:
+def station(tmp_path: Path, births: Any) -> KilledStation:
     """A station that never ran."""
-    return Station(tmp_path, nursery)
+    return KilledStation(tmp_path, births)
 
 
-def check(station: Station, lost: int) -> list[PartRow]:
+def check(station: KilledStation, lost: int) -> list[PartRow]:
     """What holds after every restart: each part once, the gate only where the journal says so."""
     parts = station.parts()
     keys = [(part.boot, part.seq) for part in parts]
@@ -104,7 +53,7 @@ def check(station: Station, lost: int) -> list[PartRow]:
 
 
 @pytest.mark.fault("A01")
-def test_killed_between_trigger_and_decision_is_one_reject(station: Station) -> None:
+def test_killed_between_trigger_and_decision_is_one_reject(station: KilledStation) -> None:
     assert station.live("trigger") == -signal.SIGKILL
     before = Database(station.home.journal)
     assert before.row("read_counter", name="nothing") is None
@@ -118,7 +67,7 @@ def test_killed_between_trigger_and_decision_is_one_reject(station: Station) -> 
 
 
 @pytest.mark.fault("A02")
-def test_killed_between_decision_and_output_is_never_driven_again(station: Station) -> None:
+def test_killed_between_decision_and_output_is_never_driven_again(station: KilledStation) -> None:
     assert station.live("decided") == -signal.SIGKILL
     assert station.live(parts=2) == 0
     parts = check(station, lost=1)
@@ -127,7 +76,7 @@ def test_killed_between_decision_and_output_is_never_driven_again(station: Stati
 
 
 @pytest.mark.fault("A03")
-def test_killed_between_output_and_its_note_makes_no_second_pulse(station: Station) -> None:
+def test_killed_between_output_and_its_note_makes_no_second_pulse(station: KilledStation) -> None:
     assert station.live("driven") == -signal.SIGKILL
     assert station.live(parts=2) == 0
     parts = check(station, lost=1)
@@ -137,17 +86,11 @@ def test_killed_between_output_and_its_note_makes_no_second_pulse(station: Stati
 
 @pytest.mark.slow
 @pytest.mark.fault("A04")
-def test_killed_at_random_nothing_is_lost_and_nothing_counted_twice(station: Station) -> None:
-    draw = random.Random(SEED)
-    for _ in range(KILLS):
-        process, started = station.start()
-        assert started.wait(30)
-        time.sleep(draw.uniform(0.0, 0.05))
-        process.kill()
-        process.join(10)
-    assert station.live(parts=3) == 0
+def test_killed_at_random_nothing_is_lost_and_nothing_counted_twice(station: KilledStation) -> None:
+    station.kill_at_random(KILLS, random.Random(SEED))
     parts = check(station, lost=KILLS)
     assert len(parts) > KILLS
+    assert ledger(station) == Ledger(len(parts), lost=0, twice=0)
     told = {line["seq"] for line in station.gate()}
     missing = [part for part in parts if part.seq not in told]
     assert all(part.output == "unknown" for part in missing), "what the gate was not told is listed"
