@@ -23,6 +23,7 @@ from edge_agent.install.activation import Activation
 from edge_agent.install.arrival import Arrival, SelfTest
 from edge_agent.install.clock_guard import ClockGuard
 from edge_agent.install.download import Download
+from edge_agent.install.proofs import Proofs, software
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.registry import Registry
 from edge_agent.install.selftest import run_selftest
@@ -167,7 +168,9 @@ def _updater(
     download = Download(home, registry, around.siblings, cancelled=cancelled)
     selftest = _selftest(config, around)
     trust = Trust(home.trust, registry, credentials.registry.root)
-    arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest)
+    around_model = software(credentials.device_class, config.runtime.threads)
+    proofs = Proofs(database, around_model, lambda bundle: home.bundle(bundle).is_dir())
+    arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest, proofs)
     activation = Activation(home, journal, around.clock, send, config.probation.crashes_max)
     updater = Updater(journal, arrival, activation, around.clock, lambda: guard.suspect, observer)
     cancelled.ask = updater.interrupted

@@ -26,6 +26,7 @@ from edge_agent.install.activation import Activation
 from edge_agent.install.arrival import Arrival, SelfTest
 from edge_agent.install.clock_guard import ClockGuard
 from edge_agent.install.download import Download
+from edge_agent.install.proofs import Proofs
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.registry import Registry
 from edge_agent.install.selftest import SelfTestResult
@@ -89,6 +90,7 @@ class Installer:
         siblings: tuple[Path, ...] = (),
         issued_ms: int | None = None,
         device_class: str = "generic",
+        software: str = "made-up 1",
     ) -> None:
         self.home = Home(root)
         root.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,8 @@ class Installer:
         self.trust = Trust(self.home.trust, registry, trusted_root)
         self.hot = PlayedHot(self.home, read_slots(self.home.root).active)
         self.activation = Activation(self.home, self.journal, clock, self.hot)
-        self.arrival = Arrival(self.journal, self.trust, self.download, self.guard, device_class, selftest)
+        proofs = Proofs(self.database, software, lambda bundle: self.home.bundle(bundle).is_dir())
+        self.arrival = Arrival(self.journal, self.trust, self.download, self.guard, device_class, selftest, proofs)
         self.states: list[UpdateState] = []
         self.updater = Updater(
             self.journal, self.arrival, self.activation, clock, lambda: self.guard.suspect, self._moved
