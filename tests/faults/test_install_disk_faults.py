@@ -10,7 +10,6 @@ import pytest
 
 from edge_agent.contracts.messages import encode
 from edge_agent.contracts.states import UpdateState
-from tests.simulators.registry import RegistrySimulator
 from tests.simulators.update_cases import (
     ROOT,
     biggest,
@@ -19,21 +18,9 @@ from tests.simulators.update_cases import (
     state,
     station,
     wish,
-    with_champion,
 )
 
 S = UpdateState
-
-
-@pytest.fixture
-def registry():
-    with RegistrySimulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def champion(registry, tmp_path):
-    return with_champion(registry, tmp_path)
 
 
 @pytest.mark.fault("A24")

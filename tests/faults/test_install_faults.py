@@ -11,7 +11,6 @@ from edge_agent.contracts.states import UpdateState
 from edge_agent.install.slots import read_slots
 from edge_agent.journal import outbox
 from tests.simulators.clock import HandClock
-from tests.simulators.registry import RegistrySimulator
 from tests.simulators.update_cases import (
     biggest,
     check_whole,
@@ -20,21 +19,9 @@ from tests.simulators.update_cases import (
     state,
     station,
     wish,
-    with_champion,
 )
 
 S = UpdateState
-
-
-@pytest.fixture
-def registry():
-    with RegistrySimulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def champion(registry, tmp_path):
-    return with_champion(registry, tmp_path)
 
 
 @pytest.mark.slow

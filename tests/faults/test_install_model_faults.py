@@ -9,26 +9,13 @@ from edge_agent.contracts.states import UpdateState
 from edge_agent.install.arrival import unsuitable
 from edge_agent.install.selftest import run_selftest
 from tests.simulators.made_up import made_up_bundle
-from tests.simulators.registry import RegistrySimulator
 from tests.simulators.update_cases import (
     BUNDLES,
     station,
-    with_champion,
     with_other_resize,
 )
 
 S = UpdateState
-
-
-@pytest.fixture
-def registry():
-    with RegistrySimulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def champion(registry, tmp_path):
-    return with_champion(registry, tmp_path)
 
 
 @pytest.mark.fault("A24")

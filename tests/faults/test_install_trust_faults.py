@@ -10,27 +10,14 @@ from edge_agent.contracts.messages import Probation
 from edge_agent.contracts.states import UpdateState
 from tests.simulators.clock import HandClock
 from tests.simulators.made_up import made_up_bundle
-from tests.simulators.registry import RegistrySimulator
 from tests.simulators.update_cases import (
     YEARS_10_S,
     alarms,
     events,
     station,
-    with_champion,
 )
 
 S = UpdateState
-
-
-@pytest.fixture
-def registry():
-    with RegistrySimulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def champion(registry, tmp_path):
-    return with_champion(registry, tmp_path)
 
 
 @pytest.mark.fault("A24")
