@@ -93,11 +93,12 @@ def devices(device: str | None, site: str | None, home: Path, as_json: bool) -> 
                 d["state"],
                 (d["running"] or "")[:12] or None,
                 d["running_release"] or None,
+                d["refused"] or None,
                 _ago(now, d["last_seen_ms"]),
             )
             for d in listed
         ]
-        headings = ("device", "site", "line", "class", "status", "state", "bundle", "release", "seen")
+        headings = ("device", "site", "line", "class", "status", "state", "bundle", "release", "refused", "seen")
         table(headings, rows, "No device yet; 'fleet enrol DEVICE'.")
 
     report(as_json, {"devices": listed}, human)

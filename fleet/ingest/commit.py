@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.messages import Health, Position, Presence, Reported, Stream
-from edge_agent.contracts.topics import Address
+from edge_agent.contracts.topics import Address, parse
 from fleet.devices.presence import Seen, after
 from fleet.ingest import counting
 from fleet.ingest.facts import Fact, Incoming, Streamed, transition_of, understand
@@ -74,7 +74,7 @@ class Batch:
         try:
             return understand(message)
         except Rejected as error:
-            self._quarantine(message, None, str(error))
+            self._quarantine(message, _sender(message.topic), str(error))
             return None
 
     def _load(self, names: set[str]) -> dict[str, Device]:
@@ -162,6 +162,14 @@ class Batch:
         again = {"times": Quarantine.times + 1, "reason": statement.excluded.reason}
         self._session.execute(statement.on_conflict_do_update(index_elements=["topic", "digest"], set_=again))
         raise_alert(self._session, "quarantine", device or message.topic[:200], reason, self._now_ms)
+
+
+def _sender(topic: str) -> str | None:
+    """Return the device whose topic it is; None for a topic that no device may have."""
+    try:
+        return parse(topic)[0].device
+    except Rejected:
+        return None
 
 
 def _apply_reported(device: Device, reported: Reported) -> None:

@@ -25,6 +25,7 @@ from edge_agent.contracts.messages import (
 )
 from edge_agent.contracts.topics import Address, Channel, parse
 from edge_agent.contracts.window import decode_window
+from fleet.ingest.torn import window_place
 
 TORN = "quarantined"
 """Kind of an event that could not be read: its place in the stream is taken, so that those after it are not held up."""
@@ -80,7 +81,7 @@ def understand(message: Incoming) -> Fact:
     reader = _READERS.get(channel)
     if reader is None:
         raise Rejected(f"channel '{channel.value}' is not for the fleet")
-    if message.distrust and channel is not Channel.EVENT:
+    if message.distrust and channel not in (Channel.EVENT, Channel.WINDOW):
         raise Rejected(REFUSED)
     return Fact(address, reader(message), message)
 
@@ -135,7 +136,12 @@ def _whole_or_torn(row: Any, distrust: bool) -> tuple[int, Item] | None:
 
 
 def _window(message: Incoming) -> Streamed:
-    head, _ = decode_window(message.payload, None)
+    try:
+        if message.distrust:
+            raise Rejected(REFUSED)
+        head, _ = decode_window(message.payload, None)
+    except Rejected as error:
+        return _torn_window(message, str(error))
     digest = digest_bytes(message.payload)
     row = {
         "seq": head.seq,
@@ -149,6 +155,19 @@ def _window(message: Incoming) -> Streamed:
         "payload": message.payload,
     }
     return Streamed(Stream.WINDOW, str(head.boot), {head.seq: Item(digest, row)})
+
+
+def _torn_window(message: Incoming, problem: str) -> Streamed:
+    """Keep the place of a window that cannot be read; its bytes lie in quarantine. Raises Rejected without a place."""
+    place = window_place(message.payload)
+    if place is None:
+        raise Rejected(f"{problem}; its number cannot be read either, so its device will send it again")
+    boot, seq = place
+    digest = digest_bytes(message.payload)
+    nothing = {"schema_id": "", "bundle": "", "started_ms": 0, "ended_ms": 0, "parts": 0, "clock_suspect": True}
+    return Streamed(
+        Stream.WINDOW, boot, {seq: Item(digest, {"seq": seq, **nothing, "digest": digest, "payload": b""})}, problem
+    )
 
 
 _READERS: dict[Channel, Callable[[Incoming], Content]] = {

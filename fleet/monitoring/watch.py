@@ -88,6 +88,8 @@ class Watch:
         site = sites.get(window.device)
         if site is None:
             return Outcome.REFUSED, f"device '{window.device}' is not enrolled"
+        if not window.payload:
+            return Outcome.REFUSED, "it could not be read when it came; see the device's refusals"
         try:
             reference = self._baselines.reference(session, window.bundle)
             _, statistics = decode_window(window.payload, reference.baseline)

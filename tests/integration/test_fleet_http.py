@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from tuf.ngclient import Updater
 
 from edge_agent.contracts.bundle import parse_manifest
+from edge_agent.contracts.topics import Channel
 from edge_agent.install.registry import Registry
 from fleet.devices.enrolment import NewDevice
 from fleet.web.auth import add_token
@@ -123,6 +125,24 @@ def test_a_blob_that_lies_about_its_hash_is_refused(server):
         httpx.put(f"{server.service.url}/api/v1/blobs/{'0' * 64}", headers=_as("viewer"), content=b"").status_code
         == 403
     )
+
+
+def test_a_window_that_cannot_be_read_is_acknowledged_counted_and_told(server):
+    station = server.station("torn")
+    head = {"boot": str(station.boot), "seq": 1, "schema_version": 2}
+    payload = zlib.compress(json.dumps({"head": head, "rows": [], "counters": {}}).encode())
+    for times in (1, 2):
+        station.link.publish(station.credentials.address.topic(Channel.WINDOW), payload, 1, False)
+        assert station.wait_acked(1)
+        assert eventually(lambda times=times: [r["times"] for r in shown(server)["refusals"]] == [times], 20)
+    assert "schema_version" in shown(server)["refusals"][0]["reason"]
+    listed = {device["id"]: device["refused"] for device in server.client.get("/api/v1/devices")["devices"]}
+    assert (listed["torn"], listed["reader"]) == (1, 0)
+    assert eventually(lambda: server.client.get("/api/v1/drift")["windows"].get("refused") == 1, 20)
+
+
+def shown(server):
+    return server.client.get("/api/v1/devices/torn")
 
 
 def test_late_joiners_get_the_version_of_the_others(server):

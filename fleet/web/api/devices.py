@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from fleet.devices.enrolment import NewDevice
 from fleet.devices.presence import Seen, status
-from fleet.store.tables import Counter, Device
+from fleet.store.tables import Counter, Device, Quarantine
 from fleet.web.auth import Admin, NotFound, Server, Viewer, audit
 
 router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
 
 
-def as_json(device: Device, now_ms: int) -> dict[str, Any]:
-    """Return what a list of devices shows."""
+_LATEST = 10
+
+
+def as_json(device: Device, now_ms: int, refused: int) -> dict[str, Any]:
+    """Return what a list of devices shows; `refused` counts its messages that could not be taken in."""
     seen = Seen(device.online, device.presence_boot, device.presence_session)
     desired = device.desired or {}
     return {
@@ -35,7 +39,22 @@ def as_json(device: Device, now_ms: int) -> dict[str, Any]:
         "last_seen_ms": device.last_seen_ms,
         "enrolled_ms": device.enrolled_ms,
         "ready": bool((device.reported or {}).get("ready")),
+        "refused": refused,
     }
+
+
+def _refused(session: Session) -> dict[str, int]:
+    query = select(Quarantine.device, func.count()).where(Quarantine.device.is_not(None)).group_by(Quarantine.device)
+    return {str(device): count for device, count in session.execute(query)}
+
+
+def _refusals(session: Session, device: str) -> list[dict[str, Any]]:
+    """Return the latest messages of a device that could not be taken in, and why."""
+    query = select(Quarantine).where(Quarantine.device == device).order_by(Quarantine.id.desc()).limit(_LATEST)
+    return [
+        {"channel": row.topic.rsplit("/", 1)[-1], "reason": row.reason, "times": row.times, "first_ms": row.received_ms}
+        for row in session.scalars(query)
+    ]
 
 
 @router.get("")
@@ -44,7 +63,8 @@ def list_devices(context: Server, person: Viewer, site: str | None = None) -> di
     with context.database.read() as session:
         query = select(Device).order_by(Device.site, Device.line, Device.id)
         rows = session.scalars(query if site is None else query.where(Device.site == site))
-        return {"devices": [as_json(row, context.now_ms()) for row in rows]}
+        refused, now_ms = _refused(session), context.now_ms()
+        return {"devices": [as_json(row, now_ms, refused.get(row.id, 0)) for row in rows]}
 
 
 @router.get("/{device_id}")
@@ -58,7 +78,9 @@ def show_device(device_id: str, context: Server, person: Viewer) -> dict[str, An
         for name, value in session.execute(select(Counter.name, Counter.value).where(Counter.device == device_id)):
             counters[name] = counters.get(name, 0) + int(value)
         detail = {"reported": device.reported, "health": device.health, "counters": counters}
-        return {**as_json(device, context.now_ms()), **detail}
+        refusals = _refusals(session, device_id)
+        known = as_json(device, context.now_ms(), _refused(session).get(device_id, 0))
+        return {**known, **detail, "refusals": refusals}
 
 
 @router.post("", status_code=201)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sqlalchemy import func, select
 from edge_agent.contracts.messages import Ack, Stream, decode
 from edge_agent.contracts.topics import Channel
 from edge_agent.contracts.verdict import Reason, Verdict
-from edge_agent.contracts.window import Baseline, Feature
+from edge_agent.contracts.window import MAX_WINDOW_BYTES, Baseline, Feature
 from fleet.ingest.consume import Consumer
 from fleet.store.database import Database
 from fleet.store.tables import Alert, Counter, Device, Event, Position, Quarantine, Window
@@ -160,6 +161,51 @@ def test_windows_are_kept_as_they_came(desk):
     rows = desk.rows(Window)
     assert {row.seq: row.payload for row in rows} == {1: first.payload, 2: second.payload}
     assert {row.schema_id for row in rows} == {BASELINE.schema_id}
+
+
+def torn(window):
+    """Windows that cannot be read, but whose number can be made out."""
+    body = json.loads(zlib.decompress(window.payload))
+    newer = {**body, "head": {**body["head"], "schema_version": 2}}
+    large = {**body, "tail": "x" * MAX_WINDOW_BYTES}
+    timeless = {**body, "head": {**body["head"], "ended_ms": -1}}
+    yield from (zlib.compress(json.dumps(one).encode()) for one in (newer, large, timeless))
+    yield from (window.payload[:-8], json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_a_window_that_cannot_be_read_keeps_its_place_and_holds_nobody_up(desk, kind):
+    cam = Station("cam1")
+    bad = cam.message(Channel.WINDOW, list(torn(cam.window(BASELINE, 2)))[kind])
+    desk.take(cam.window(BASELINE, 1))
+    desk.take(bad, cam.window(BASELINE, 3))
+    assert desk.acked(Stream.WINDOW) == 3
+    desk.take(bad)
+    assert desk.acked(Stream.WINDOW) == 3
+    [quarantined] = desk.rows(Quarantine)
+    assert (quarantined.device, quarantined.times, quarantined.payload) == ("cam1", 2, bad.payload)
+    assert quarantined.reason.startswith("window: ")
+    assert [(row.seq, row.bundle) for row in desk.rows(Window)] == [(1, BUNDLE), (2, ""), (3, BUNDLE)]
+
+
+def test_a_window_that_the_database_refuses_keeps_its_place(desk):
+    cam = Station("cam1")
+    body = json.loads(zlib.decompress(cam.window(BASELINE, 1).payload))
+    body["head"]["ended_ms"] = 10**30
+    desk.take(cam.message(Channel.WINDOW, zlib.compress(json.dumps(body).encode())), cam.window(BASELINE, 2))
+    assert desk.acked(Stream.WINDOW) == 2
+    assert [row.reason for row in desk.rows(Quarantine)] == ["the database refuses its content"]
+
+
+@pytest.mark.parametrize("seq", [0, -1, 1.5, 2**70, None])
+def test_a_window_without_a_number_is_quarantined_alone(desk, seq):
+    cam = Station("cam1")
+    body = json.loads(zlib.decompress(cam.window(BASELINE, 1).payload))
+    body["head"]["seq"] = seq
+    desk.take(cam.message(Channel.WINDOW, zlib.compress(json.dumps(body).encode())))
+    assert (desk.rows(Window), desk.sent) == ([], [])
+    [row] = desk.rows(Quarantine)
+    assert "its number cannot be read either" in row.reason
 
 
 def test_a_retained_message_does_not_make_a_device_seen(desk):
