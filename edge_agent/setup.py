@@ -46,6 +46,18 @@ def enrol(file: Path, home: Home, source: str, force: bool) -> Credentials:
     return credentials
 
 
+def enrol_folder(files: Path, stations: Path, source: str) -> int:
+    """Make a station below `stations` of each credentials file, named by its device; return how many were made.
+
+    A file is removed once its station has it. Raises ConfigError as `enrol`.
+    """
+    found = sorted(files.glob("*.json"))
+    for file in found:
+        enrol(file, Home(stations / load_credentials(file).device), source, force=False)
+        file.unlink()
+    return len(found)
+
+
 def prepare(home: Home, source: str) -> None:
     """Make the folders and, where there are none, settings with defaults. Raises ConfigError without the right to."""
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from edge_agent.contracts.credentials import BrokerAccess, Credentials, RegistryAccess
 from edge_agent.contracts.encoding import Identifier
@@ -58,12 +59,22 @@ class Enrolment:
 
     def enrol(self, new: NewDevice) -> Credentials:
         """Return the credentials of a device; they are shown this once. Raises Rejected for a name in use."""
-        Address(new.site, new.device)
-        if new.device == FLEET:
-            raise Rejected(f"'{FLEET}' is the server's own name at the broker; give the device another one")
-        password = new_password()
-        self._store(new, hash_password(password))
+        return self.enrol_all([new])[0]
+
+    def enrol_all(self, devices: Sequence[NewDevice]) -> list[Credentials]:
+        """Enrol all of them or, where one is Rejected, none; the broker is told once."""
+        for new in devices:
+            Address(new.site, new.device)
+            if new.device == FLEET:
+                raise Rejected(f"'{FLEET}' is the server's own name at the broker; give the device another one")
+        passwords = [new_password() for _ in devices]
+        with self._database.begin() as session:
+            for new, password in zip(devices, passwords, strict=True):
+                self._store(session, new, hash_password(password))
         self.publish_accounts()
+        return [self._credentials(new, password) for new, password in zip(devices, passwords, strict=True)]
+
+    def _credentials(self, new: NewDevice, password: str) -> Credentials:
         return Credentials(
             device=new.device,
             site=new.site,
@@ -81,18 +92,18 @@ class Enrolment:
         root: dict[str, Any] = json.loads(self._root())
         return root
 
-    def _store(self, new: NewDevice, credential: str) -> None:
-        with self._database.begin() as session:
-            device = session.get(Device, new.device)
-            if device is not None and not new.renew:
-                raise Rejected(f"device '{new.device}' is enrolled already; say --renew to replace its password")
-            if device is not None and device.site != new.site:
-                raise Rejected(f"device '{new.device}' is at site '{device.site}'; enrol it there or rename it")
-            if device is None:
-                device = Device(id=new.device, site=new.site, enrolled_ms=self._now_ms(), tags=dict(new.tags))
-                session.add(device)
-            device.line, device.device_class, device.credential = new.line, new.device_class, credential
-            device.revoked_ms = None
+    def _store(self, session: Session, new: NewDevice, credential: str) -> None:
+        device = session.get(Device, new.device)
+        if device is not None and not new.renew:
+            raise Rejected(f"device '{new.device}' is enrolled already; say --renew to replace its password")
+        if device is not None and device.site != new.site:
+            raise Rejected(f"device '{new.device}' is at site '{device.site}'; enrol it there or rename it")
+        if device is None:
+            device = Device(id=new.device, site=new.site, enrolled_ms=self._now_ms(), tags=dict(new.tags))
+            session.add(device)
+        device.line, device.device_class, device.credential = new.line, new.device_class, credential
+        device.revoked_ms = None
+        session.flush()
 
     def revoke(self, device_id: str) -> None:
         """Shut a device out of broker and registry. Raises Rejected for an unknown one."""

@@ -1,4 +1,7 @@
-"""Stations on disk and the agent processes that run them."""
+"""Stations on disk and the agent processes that run them.
+
+The fleet hands out credentials; the agents' own command makes stations of them before it runs them.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
 from fleet.client import Client
 from fleet.home import write_private_json
 from fleet.simulate.plan import Planned, by_source
 
-_AT_ONCE = 4
+_AT_ONCE = 200
 _STOP_S = 15.0
 
 
@@ -35,38 +36,41 @@ def enrol(client: Client, planned: Sequence[Planned], folder: Path) -> dict[str,
 
     Station folders are kept from one simulation to the next: journals and models stay.
     """
-    command = agent_command()
     groups: dict[str, Path] = {}
-    jobs: list[tuple[Planned, Path]] = []
     for number, (source, members) in enumerate(sorted(by_source(planned).items()), 1):
-        groups[source] = folder / f"group-{number}"
-        jobs += [(one, groups[source] / one.device) for one in members]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for result in [pool.submit(_enrol, command, client, one, home) for one, home in jobs]:
-            result.result()
+        groups[source] = stations = folder / f"group-{number}"
+        shutil.rmtree(_newcomers(stations), ignore_errors=True)
+        for path in (stations, _newcomers(stations)):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        strangers = [one for one in members if not (stations / one.device / "credentials.json").exists()]
+        for start in range(0, len(strangers), _AT_ONCE):
+            _enrol(client, strangers[start : start + _AT_ONCE], _newcomers(stations))
     return groups
 
 
-def _enrol(command: str, client: Client, one: Planned, home: Path) -> None:
-    if (home / "credentials.json").exists():
-        return
-    wanted: dict[str, Any] = {
-        "device": one.device,
-        "site": one.site,
-        "line": one.line,
-        "device_class": one.device_class,
-        "tags": {"simulated": "yes"},
-        "renew": True,
-    }
-    file = home.parent / f".{one.device}.json"
-    write_private_json(file, client.post("/api/v1/devices", wanted))
-    try:
-        call = [command, "enrol", str(file), "--home", str(home), "--source", one.source]
-        done = subprocess.run(call, capture_output=True, text=True, check=False)
-    finally:
-        file.unlink()
-    if done.returncode:
-        raise ConfigError(f"{one.device}: {done.stderr.strip() or 'edge-agent enrol failed'}")
+def _newcomers(stations: Path) -> Path:
+    """Return the folder of credentials that no station has yet."""
+    return stations.with_name(f"{stations.name}.new")
+
+
+def _places(stations: Path) -> list[str]:
+    return ["--stations", str(stations), "--enrol", str(_newcomers(stations))]
+
+
+def _enrol(client: Client, devices: Sequence[Planned], folder: Path) -> None:
+    wanted = [
+        {
+            "device": one.device,
+            "site": one.site,
+            "line": one.line,
+            "device_class": one.device_class,
+            "tags": {"simulated": "yes"},
+            "renew": True,
+        }
+        for one in devices
+    ]
+    for credentials in client.post("/api/v1/devices/batch", {"devices": wanted})["credentials"]:
+        write_private_json(folder / f"{credentials['device']}.json", credentials)
 
 
 class Running:
@@ -74,7 +78,7 @@ class Running:
 
     def __init__(self, groups: dict[str, Path], rate: float) -> None:
         self._calls = [
-            [agent_command(), "light", "--stations", str(folder), "--source", source, "--rate", f"{rate:g}"]
+            [agent_command(), "light", "--source", source, "--rate", f"{rate:g}", *_places(folder)]
             for source, folder in groups.items()
         ]
         self._processes: list[subprocess.Popen[bytes]] = []

@@ -57,6 +57,7 @@ def test_without_a_token_nothing_is_shown(server, path):
         ("viewer", "rollouts", {}, 403),
         ("viewer", "devices", {"device": "x", "site": "s", "line": "l"}, 403),
         ("operator", "devices", {"device": "x", "site": "s", "line": "l"}, 403),
+        ("operator", "devices/batch", {"devices": [{"device": "x", "site": "s", "line": "l"}]}, 403),
         ("operator", "rollouts", {"model": "unknown"}, 422),
         ("operator", "rollouts", {"colour": "red"}, 422),
         ("operator", "rollouts/r99/abort", {}, 422),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
+from pydantic import Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from edge_agent.contracts.strict import Strict
 from fleet.devices.enrolment import NewDevice
 from fleet.devices.presence import Seen, status
 from fleet.store.tables import Counter, Device, Quarantine
@@ -17,6 +19,12 @@ router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
 
 
 _LATEST = 10
+
+
+class NewDevices(Strict):
+    """Devices to be enrolled together."""
+
+    devices: Annotated[tuple[NewDevice, ...], Field(min_length=1, max_length=500)]
 
 
 def as_json(device: Device, now_ms: int, refused: int) -> dict[str, Any]:
@@ -91,6 +99,17 @@ def enrol(new: NewDevice, context: Server, person: Admin) -> dict[str, Any]:
         audit(session, context.now_ms(), person, "device.enrol", new.device, site=new.site, renew=new.renew)
     context.commander.welcome()
     return credentials.model_dump(mode="json")
+
+
+@router.post("/batch", status_code=201)
+def enrol_batch(batch: NewDevices, context: Server, person: Admin) -> dict[str, Any]:
+    """Enrol many devices at once, all or none; the answer is their credentials, in the same order."""
+    credentials = context.enrolment.enrol_all(batch.devices)
+    with context.database.begin() as session:
+        for new in batch.devices:
+            audit(session, context.now_ms(), person, "device.enrol", new.device, site=new.site, renew=new.renew)
+    context.commander.welcome()
+    return {"credentials": [one.model_dump(mode="json") for one in credentials]}
 
 
 @router.post("/{device_id}/revoke")
