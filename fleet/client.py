@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+from edge_agent.contracts.answers import error_of
+from edge_agent.contracts.errors import ConfigError, Unavailable
 from fleet.home import Home, read_json
 
 _TIMEOUT_S = 30.0
@@ -61,20 +62,10 @@ class Client:
             raise Unavailable(f"{self.url}: no answer ({error}); is 'fleet serve' running?") from error
         if answer.is_success:
             return answer
-        raise _error(answer)
+        raise error_of(answer.status_code, answer.content, answer.request.url.path)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             yield piece
-
-
-def _error(answer: httpx.Response) -> LinesideError:
-    try:
-        text = str(answer.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        text = f"{answer.request.url.path}: HTTP {answer.status_code}"
-    if answer.status_code in (401, 403):
-        return ConfigError(text)
-    return Unavailable(text) if answer.status_code >= 500 else Rejected(text)

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+from edge_agent.contracts.answers import error_of
+from edge_agent.contracts.errors import ConfigError, Unavailable
 
 _TIMEOUT_S = 30.0
-_NO_RIGHT = (401, 403)
 
 
 class FleetApi:
@@ -63,14 +63,4 @@ class FleetApi:
             raise Unavailable(f"{self.url}: no answer ({error}); is 'fleet serve' running?") from error
         if answer.is_success:
             return answer
-        raise _error(answer)
-
-
-def _error(answer: httpx.Response) -> LinesideError:
-    try:
-        text = str(answer.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        text = f"{answer.request.url.path}: HTTP {answer.status_code}"
-    if answer.status_code in _NO_RIGHT:
-        return ConfigError(text)
-    return Unavailable(text) if answer.status_code >= 500 else Rejected(text)
+        raise error_of(answer.status_code, answer.content, answer.request.url.path)
