@@ -13,6 +13,8 @@ SITES = ("north", "south", "west")
 CLASSES = ("generic", "compact")
 LINES_PER_SITE = 2
 MAX_DEVICES = 5000
+PER_PROCESS = 200
+"""So many light stations run in one process at most."""
 
 _BRIGHTNESS = re.compile(r"^\d+(?:\.\d+)?@\d+(?:\.\d+)?$")
 
@@ -73,9 +75,13 @@ def _source(source: str, site: str, brightness: str | None, dark_sites: Sequence
     return f"{source}{joint}brightness={quote(brightness, safe='@.')}"
 
 
-def by_source(planned: Sequence[Planned]) -> dict[str, list[Planned]]:
-    """Group devices that see the same pictures: one process runs each group."""
+def by_process(planned: Sequence[Planned]) -> list[tuple[str, list[Planned]]]:
+    """Group devices that see the same pictures, at most 200 of them: one process runs each group."""
     groups: dict[str, list[Planned]] = {}
     for one in planned:
         groups.setdefault(one.source, []).append(one)
-    return groups
+    return [
+        (source, members[start : start + PER_PROCESS])
+        for source, members in sorted(groups.items())
+        for start in range(0, len(members), PER_PROCESS)
+    ]

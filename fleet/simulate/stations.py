@@ -16,9 +16,8 @@ from types import TracebackType
 from edge_agent.contracts.errors import ConfigError, Unavailable
 from fleet.client import Client
 from fleet.home import write_private_json
-from fleet.simulate.plan import Planned, by_source
+from fleet.simulate.plan import Planned, by_process
 
-_AT_ONCE = 200
 _STOP_S = 15.0
 
 
@@ -31,20 +30,21 @@ def agent_command() -> str:
     return found
 
 
-def enrol(client: Client, planned: Sequence[Planned], folder: Path) -> dict[str, Path]:
-    """Enrol the devices that have no station yet; return, per source, the folder of its stations.
+def enrol(client: Client, planned: Sequence[Planned], folder: Path) -> list[tuple[str, Path]]:
+    """Enrol the devices that have no station yet; return, per process to start, source and folder of its stations.
 
     Station folders are kept from one simulation to the next: journals and models stay.
     """
-    groups: dict[str, Path] = {}
-    for number, (source, members) in enumerate(sorted(by_source(planned).items()), 1):
-        groups[source] = stations = folder / f"group-{number}"
+    groups: list[tuple[str, Path]] = []
+    for number, (source, members) in enumerate(by_process(planned), 1):
+        stations = folder / f"group-{number}"
+        groups.append((source, stations))
         shutil.rmtree(_newcomers(stations), ignore_errors=True)
         for path in (stations, _newcomers(stations)):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         strangers = [one for one in members if not (stations / one.device / "credentials.json").exists()]
-        for start in range(0, len(strangers), _AT_ONCE):
-            _enrol(client, strangers[start : start + _AT_ONCE], _newcomers(stations))
+        if strangers:
+            _enrol(client, strangers, _newcomers(stations))
     return groups
 
 
@@ -76,10 +76,10 @@ def _enrol(client: Client, devices: Sequence[Planned], folder: Path) -> None:
 class Running:
     """The agent processes of a simulation; leaving the block ends them all."""
 
-    def __init__(self, groups: dict[str, Path], rate: float) -> None:
+    def __init__(self, groups: Sequence[tuple[str, Path]], rate: float) -> None:
         self._calls = [
             [agent_command(), "light", "--source", source, "--rate", f"{rate:g}", *_places(folder)]
-            for source, folder in groups.items()
+            for source, folder in groups
         ]
         self._processes: list[subprocess.Popen[bytes]] = []
         self._stack = ExitStack()

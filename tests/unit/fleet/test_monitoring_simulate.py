@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
-from fleet.simulate.plan import CLASSES, SITES, by_source, plan
+from fleet.simulate.plan import CLASSES, SITES, by_process, plan
 
 
 def test_devices_are_spread_over_sites_lines_and_classes():
@@ -26,12 +26,18 @@ def test_devices_are_spread_over_sites_lines_and_classes():
     ],
 )
 def test_only_the_dark_site_is_dark(source, dark):
-    groups = by_source(plan(6, ("north", "south"), CLASSES, source, "0.6@30", ("south",)))
-    assert {key: {one.site for one in members} for key, members in groups.items()} == {
+    groups = by_process(plan(6, ("north", "south"), CLASSES, source, "0.6@30", ("south",)))
+    assert {key: {one.site for one in members} for key, members in groups} == {
         source: {"north"},
         dark: {"south"},
     }
-    assert list(by_source(plan(3, SITES, CLASSES, source, "0.6@30"))) == [dark]
+    assert [key for key, _ in by_process(plan(3, SITES, CLASSES, source, "0.6@30"))] == [dark]
+
+
+def test_many_devices_are_shared_out_among_processes():
+    groups = by_process(plan(450, SITES, CLASSES, "synthetic:?seed=1"))
+    assert [len(members) for _, members in groups] == [200, 200, 50]
+    assert len({one.device for _, members in groups for one in members}) == 450
 
 
 @pytest.mark.parametrize(
