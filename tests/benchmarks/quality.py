@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.figure import Figure
+from tests.benchmarks.figure import Figure
 
 Row = dict[str, str]
 BIN = Path(sys.executable).parent
@@ -90,8 +90,8 @@ def _train_and_replay(
     judge: Callable[[Row], bool],
 ) -> dict[str, Any]:
     test_rows = [row for row in rows if row["part"] in held and judge(row)]
-    _subset(source, folder / "train", [row for row in rows if row["part"] not in held and learn(row)])
-    _subset(source, folder / "test", test_rows)
+    subset(source, folder / "train", [row for row in rows if row["part"] not in held and learn(row)])
+    subset(source, folder / "test", test_rows)
     started = time.monotonic()
     run = _command(
         "trainer", "pipeline", "run", "--recipe", "magnetic-tile", "--data", str(folder / "train"),
@@ -135,7 +135,8 @@ def _hit(mask: Path, result: Row) -> bool:
     return bool(wide[min(height - 1, int(y)), min(width - 1, int(x))])
 
 
-def _subset(source: Path, folder: Path, rows: list[Row]) -> None:
+def subset(source: Path, folder: Path, rows: list[Row]) -> None:
+    """Make a folder of labelled pictures of some rows; the pictures themselves are linked."""
     folder.mkdir(parents=True)
     for name in ("images", "masks"):
         (folder / name).symlink_to(source / name)
