@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
+from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
 from trainer.components import history
-from trainer.components.fleet_command import start_rollout
+from trainer.handover import note_rollout, start_waiting
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline import settings
@@ -20,7 +20,6 @@ from trainer.pipeline.progress import Display
 from trainer.run import Request, run_pipeline
 
 MODES = ("manual", "assisted", "automatic")
-_CANARY = "5%"
 Say = Callable[[str], None]
 
 
@@ -37,7 +36,9 @@ def serve_ticket(request: Request, ticket: str, home: Path, display: Display) ->
         fleet.close()
 
 
-def _serve(request: Request, ticket: dict[str, Any], fleet: FleetApi, display: Display) -> dict[str, Any]:
+def _serve(
+    request: Request, ticket: dict[str, Any], fleet: FleetApi, display: Display, roll_out: bool = False
+) -> dict[str, Any]:
     name = str(ticket["id"])
     recipe, _ = settings.load(request.recipe, request.assignments)
     if ticket["model"] != recipe.name:
@@ -60,6 +61,8 @@ def _serve(request: Request, ticket: dict[str, Any], fleet: FleetApi, display: D
         _release(fleet, request.root, name, f"run {result['run']} was not blessed: {'; '.join(result['reasons'])}")
         return result
     latest = history.load(request.root)[-1]
+    if roll_out:
+        note_rollout(request.root, name, latest.model, latest.version)
     fleet.move(name, "served", model=latest.model, version=latest.version, run=result["run"])
     (folder / "claim.json").unlink(missing_ok=True)
     return result
@@ -106,8 +109,12 @@ def to_do(ticket: dict[str, Any], mode: str, mine: bool) -> str:
 def watch_once(
     request: Request, home: Path, mode: str, make_display: Callable[[], Display], say: Say
 ) -> list[dict[str, Any]]:
-    """Look at all live tickets of the recipe's model once and serve those that may be; return what became of each."""
+    """Look at all live tickets of the recipe's model once and serve those that may be; return what became of each.
+
+    A ticket that cannot be served now keeps no other waiting.
+    """
     recipe, _ = settings.load(request.recipe, request.assignments)
+    start_waiting(request.root, home, say)
     fleet = FleetApi.of(home)
     found = []
     try:
@@ -139,15 +146,13 @@ def _train(
     if automatic:
         request = request.with_settings(f"pusher.fleet_home={home}")
     try:
-        result = _serve(request, ticket, fleet, display)
-    except Rejected as error:
+        result = _serve(request, ticket, fleet, display, automatic)
+    except (Rejected, Unavailable) as error:
         say(f"ticket {ticket['id']}: {error}")
         return {"error": str(error)}
     rollout = ""
     if automatic and result["blessed"]:
-        latest = history.load(request.root)[-1]
-        rollout = str(start_rollout(latest.model, latest.version, _CANARY, home).get("rollout", ""))
-        say(f"ticket {ticket['id']}: {latest.model} {latest.version} is published, rollout {rollout} started")
+        rollout = start_waiting(request.root, home, say).get(str(ticket["id"]), "")
     elif result["blessed"]:
         say(f"ticket {ticket['id']}: {result['bundle']} is ready; publish it with 'fleet publish'")
     return {"result": result, "rollout": rollout}

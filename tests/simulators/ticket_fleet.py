@@ -22,6 +22,8 @@ class TicketFleet:
     rows: list[tuple[str, str, str]] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
     said: list[tuple[str, str, dict]] = field(default_factory=list)
+    busy: str = ""
+    rollouts: list[dict] = field(default_factory=list)
     url: str = ""
 
     def open_ticket(self, name, model="machined-surface", **changed):
@@ -45,6 +47,8 @@ class TicketFleet:
         parts = path.partition("?")[0].removeprefix("/api/v1/").split("/")
         if parts == ["tickets"]:
             return 200, json.dumps([t for t in self.tickets.values() if t["state"] != "served"]).encode()
+        if parts == ["rollouts"]:
+            return self._roll_out(body)
         if parts[0] == "images":
             return (200, self.images[parts[1]]) if parts[1] in self.images else (404, b"{}")
         ticket = self.tickets.get(parts[1])
@@ -56,6 +60,16 @@ class TicketFleet:
             self.said.append((parts[1], parts[2], body))
             ticket["state"] = _AFTER[parts[2]]
         return 200, json.dumps(ticket).encode()
+
+    def _roll_out(self, order):
+        """Refuse a rollout while another one is under way (`busy`), as the fleet does."""
+        if self.busy:
+            return 422, json.dumps({"error": f"rollout {self.busy} is under way; wait for it"}).encode()
+        self.rollouts.append(order)
+        name, _, version = order["model"].partition("@")
+        shown = {"id": f"r{len(self.rollouts)}", "model": name, "version": version, "release": 2, "state": "running"}
+        more = {"stage": 1, "stages": [], "counts": {}, "gates": {}, "reason": "", "can_prove": {"text": ""}}
+        return 201, json.dumps({**shown, **more}).encode()
 
     def serve(self, home: Path):
         """Start the server, write `home/client.json`, and return the function that ends it."""

@@ -4,6 +4,8 @@ import pytest
 
 from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
 from tests.simulators.ticket_fleet import TicketFleet
+from trainer.components import history
+from trainer.handover import note_rollout, start_waiting
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline.progress import Lines
@@ -127,6 +129,45 @@ def test_watching_in_manual_mode_only_shows(fleet, tmp_path):
     assert [outcome["ticket"] for outcome in found] == ["t-1"]
     assert said == ["ticket t-1 (lighting at s1): waits for 'trainer pipeline run --ticket'"]
     assert fleet.said == []
+
+
+def _blessed(version, release):
+    texts = dict.fromkeys(("bundle", "data", "examples", "model_digest", "evaluation"), "0" * 64)
+    return history.Blessed(model="tiles", version=version, release=release, origin=version, eval={}, **texts)
+
+
+def test_a_rollout_that_cannot_start_now_is_started_later(fleet, tmp_path):
+    root, said = tmp_path / "root", []
+    history.add(root, _blessed("v2", 2))
+    note_rollout(root, "t-1", "tiles", "v2")
+    fleet.busy = "r7"
+    assert start_waiting(root, tmp_path / "home", said.append) == {}
+    assert said == ["ticket t-1: the rollout of tiles v2 waits: fleet: rollout r7 is under way; wait for it"]
+    fleet.busy = ""
+    assert start_waiting(root, tmp_path / "home", said.append) == {"t-1": "r1"}
+    assert said[-1] == "ticket t-1: tiles v2 is published, rollout r1 started"
+    assert [(order["model"], order["canary"]) for order in fleet.rollouts] == [("tiles@v2", "5%")]
+    assert start_waiting(root, tmp_path / "home", said.append) == {}
+
+
+def test_a_rollout_that_a_newer_model_makes_needless_is_not_started(fleet, tmp_path):
+    root, said = tmp_path / "root", []
+    for version, release in (("v2", 2), ("v3", 3)):
+        history.add(root, _blessed(version, release))
+    note_rollout(root, "t-1", "tiles", "v2")
+    assert start_waiting(root, tmp_path / "home", said.append) == {}
+    assert said == ["ticket t-1: tiles v2 is not rolled out, v3 is newer"]
+    assert fleet.rollouts == []
+
+
+def test_a_ticket_that_cannot_be_served_yet_keeps_no_other_waiting(fleet, tmp_path):
+    for name in ("t-2", "t-1"):
+        fleet.open_ticket(name)
+    request, said = Request("machined-surface", (tmp_path,), tmp_path / "root"), []
+    found = watch_once(request, tmp_path / "home", "assisted", lambda: Lines(_Nowhere()), said.append)
+    assert [outcome["ticket"] for outcome in found] == ["t-2", "t-1"]
+    assert all("nobody has labelled a part yet" in outcome["error"] for outcome in found)
+    assert {ticket["state"] for ticket in fleet.tickets.values()} == {"approved"}
 
 
 class _Nowhere:
