@@ -72,6 +72,8 @@ def test_every_format_is_made_judged_and_packed(converted):
     keys = {"id", "status", "reason", "bytes", "max_diff", "agreement", "accuracy", "p50_ms"}
     assert all(keys <= set(row) for row in rows.values())
     assert rows["float32"]["max_diff"] < 1e-4
+    assert rows["onnx"]["max_diff"] < 1e-4
+    assert (rows["tfjs"]["max_diff"], rows["tfjs"]["reason"][:12]) == (None, "not run here")
     assert rows["int8"]["bytes"] < rows["float32"]["bytes"]
     able = [row for row in rows.values() if row["p50_ms"] is not None]
     assert converted["chosen"] == min(able, key=lambda row: row["p50_ms"])["id"]
