@@ -21,7 +21,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_agent.contracts.recipe import load_recipe
+from edge_agent.contracts.scores import part_score
 from tests.benchmarks.figure import Figure
+from trainer.pipeline.settings import RECIPES
 
 Row = dict[str, str]
 BIN = Path(sys.executable).parent
@@ -105,7 +108,7 @@ def _train_and_replay(
 
 
 def judged(rows: list[Row], results: list[Row], source: Path) -> dict[str, Any]:
-    """Compare the agent's results with the labels."""
+    """Compare the agent's results with the labels; the pictures of a part are joined as the recipe says."""
     from trainer.vision.evaluate import auroc
 
     found = {row["image"]: row for row in results}
@@ -114,7 +117,8 @@ def judged(rows: list[Row], results: list[Row], source: Path) -> dict[str, Any]:
     parts: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         parts[row["part"]].append(index)
-    part_scores = np.array([scores[frames].max() for frames in parts.values()])
+    combine = load_recipe(RECIPES / "magnetic-tile.yaml").views.combine
+    part_scores = np.array([part_score(scores[frames].tolist(), combine) for frames in parts.values()])
     part_truth = np.array([defective[frames].any() for frames in parts.values()])
     hits = [_hit(source / row["mask"], found[row["image"]]) for row in rows if row["mask"]]
     return {
