@@ -36,7 +36,7 @@ LIGHT, ROUNDS, RATE = 100, 5, 0.2
 _PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/sbin"
 WHOLE = "station-whole"
 SOURCE = "synthetic:?seed=1&fps={fps}&size=64&views=2"
-LIMIT_S = 90.0
+LIMIT_S = 120.0
 PROBATION = {"seconds": 0.5, "parts": 0}
 
 
