@@ -1,65 +1,69 @@
 """What a picture of the same part could also have looked like: other light, other position, other noise.
 
-All draws are stateless: the same seed gives the same pictures, so a resumed training sees what it would have seen.
+All draws come from the generator that is passed in: the same seed gives the same pictures, so a resumed training sees
+what it would have seen. Pictures stay uint8, as a camera delivers them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-import tensorflow as tf
+import cv2
+import numpy as np
+import numpy.typing as npt
 
-_LARGEST_SHIFT = 0.06
-_GAIN = 0.35
-_GAMMA = 0.2
-_OFFSET = 12.0
-_NOISE = 3.0
+from trainer.vision.data import Batch
+
+Picture = npt.NDArray[np.uint8]
+
+_LEVELS = np.arange(256) / 255.0
+_LARGEST_GAIN, _LARGEST_CURVE, _LARGEST_OFFSET, _LARGEST_NOISE = 0.35, 0.2, 12.0, 3.0
 
 
-def augment(images: Any, masks: Any, seed: Any) -> tuple[Any, Any]:
-    """Change a batch: images (n, H, W, C) uint8, masks (n, H, W) uint8, seed (2,) int32.
+@dataclass(frozen=True)
+class Placing:
+    """How far a part may lie elsewhere: `zoom` and `stretch` as logarithms, `turn` in degrees, `move` as a fraction."""
 
-    Returns images as float32 0..255 and the masks as float32 0 or 1, changed together.
+    zoom: float = 0.06
+    stretch: float = 0.05
+    turn: float = 0.0
+    move: float = 0.06
+
+
+def augment(batch: Batch, rng: np.random.Generator, placing: Placing | None = None) -> Batch:
+    """Change the pictures of a batch, `images` (n, H, W, C) uint8 and `masks` (n, H, W) uint8 together.
+
+    Returns a new batch with the same keys, shapes and types.
     """
-    seeds = tf.unstack(tf.random.split(seed, 6))
-    images = tf.cast(images, tf.float32)
-    stacked = tf.concat([images, tf.cast(masks, tf.float32)[..., None]], axis=-1)
-    stacked = _shifted(_flipped(stacked, seeds[0], seeds[1]), seeds[2])
-    return _exposed(stacked[..., :-1], seeds[3], seeds[4], seeds[5]), stacked[..., -1]
+    placing = placing or Placing()
+    pairs = [_moved(image, mask, placing, rng) for image, mask in zip(batch["images"], batch["masks"], strict=True)]
+    images = np.stack([_exposed(image, rng) for image, _ in pairs])
+    return {**batch, "images": images, "masks": np.stack([mask for _, mask in pairs])}
 
 
-def _flipped(x: Any, seed_x: Any, seed_y: Any) -> Any:
-    count = tf.shape(x)[0]
-    for seed, axis in ((seed_x, 2), (seed_y, 1)):
-        turn = tf.random.stateless_uniform([count, 1, 1, 1], seed) < 0.5
-        x = tf.where(turn, tf.reverse(x, [axis]), x)
-    return x
+def _moved(image: Picture, mask: Picture, placing: Placing, rng: np.random.Generator) -> tuple[Picture, Picture]:
+    """Mirror, turn, scale and move; the border is filled with its mirror image, which draws no edge of its own."""
+    rows, columns = mask.shape
+    steps = (-1 if rng.random() < 0.5 else 1, -1 if rng.random() < 0.5 else 1)
+    image, mask = image[:: steps[0], :: steps[1]], mask[:: steps[0], :: steps[1]]
+    draws = rng.uniform(-1, 1, 5)
+    angle, zoom, stretch = np.deg2rad(draws[0] * placing.turn), draws[1] * placing.zoom, draws[2] * placing.stretch
+    turn = np.asarray([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    scaled = turn @ np.diag(np.exp([zoom + stretch, zoom - stretch]))
+    centre = np.asarray([columns, rows]) / 2
+    move = centre - scaled @ centre + draws[3:] * placing.move * 2 * centre
+    matrix = np.concatenate([scaled, move[:, None]], axis=1)
+    there = [
+        cv2.warpAffine(np.ascontiguousarray(x), matrix, (columns, rows), flags=how, borderMode=cv2.BORDER_REFLECT_101)
+        for x, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))
+    ]
+    return np.asarray(there[0], np.uint8).reshape(image.shape), np.asarray(there[1], np.uint8)
 
 
-def _shifted(x: Any, seed: Any) -> Any:
-    """Move and slightly scale each picture; the border is filled with its mirror image."""
-    size = tf.cast(tf.shape(x)[1:3], tf.float32)
-    draws = tf.random.stateless_uniform([tf.shape(x)[0], 4], seed, -1.0, 1.0)
-    scale = 1.0 + 0.08 * draws[:, 2:]
-    move = draws[:, :2] * _LARGEST_SHIFT * size[::-1] + (1 - scale) * size[::-1] / 2
-    zero = tf.zeros_like(move[:, 0])
-    transform = tf.stack([scale[:, 0], zero, move[:, 0], zero, scale[:, 1], move[:, 1], zero, zero], axis=1)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=x,
-        transforms=transform,
-        output_shape=tf.shape(x)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-    )
-
-
-def _exposed(images: Any, seed_gain: Any, seed_curve: Any, seed_noise: Any) -> Any:
-    """Change lamp (gain, down to half and up to 1.6), camera curve (gamma), black level and sensor noise."""
-    shape = [tf.shape(images)[0], 1, 1, 1]
-    gain = tf.exp(tf.random.stateless_uniform(shape, seed_gain, -_GAIN, _GAIN))
-    draws = tf.random.stateless_uniform([*shape[:3], 3], seed_curve, -1.0, 1.0)
-    gamma = tf.exp(draws[..., 0:1] * _GAMMA)
-    light = tf.pow(tf.clip_by_value(images / 255.0, 1e-4, 1.0), gamma) * gain * 255.0 + draws[..., 1:2] * _OFFSET
-    noise = tf.random.stateless_normal(tf.shape(images), seed_noise) * _NOISE * tf.abs(draws[..., 2:3])
-    return tf.clip_by_value(light + noise, 0.0, 255.0)
+def _exposed(image: Picture, rng: np.random.Generator) -> Picture:
+    """Change lamp (gain, 0.7 to 1.4), camera curve (gamma), black level and sensor noise."""
+    draws = rng.uniform(-1, 1, 4)
+    gain, curve = np.exp(draws[0] * _LARGEST_GAIN), np.exp(draws[1] * _LARGEST_CURVE)
+    table = _LEVELS**curve * gain * 255.0 + draws[2] * _LARGEST_OFFSET
+    noise = rng.standard_normal(image.shape, np.float32) * np.float32(_LARGEST_NOISE * abs(draws[3]))
+    return np.asarray(np.clip(np.rint(table.astype(np.float32)[image] + noise), 0, 255), np.uint8)

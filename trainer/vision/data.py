@@ -170,9 +170,13 @@ def batches(make: Callable[[int], Batch], count: int, example: Batch) -> Any:
     kinds = [tf.as_dtype(example[name].dtype) for name in names]
 
     def one(number: Any) -> Any:
-        made = tf.numpy_function(lambda n: [make(int(n))[name] for name in names], [number], kinds)
+        made = tf.numpy_function(lambda n: _in_order(make(int(n)), names), [number], kinds)
         for tensor, name in zip(made, names, strict=True):
             tensor.set_shape(example[name].shape)
         return dict(zip(names, made, strict=True))
 
     return tf.data.Dataset.range(count).map(one).prefetch(2)
+
+
+def _in_order(batch: Batch, names: Sequence[str]) -> list[npt.NDArray[Any]]:
+    return [batch[name] for name in names]

@@ -8,13 +8,39 @@ import numpy as np
 import numpy.typing as npt
 
 _WARM_UP = 0.08
+_DEFECTIVE = 0.4
 
 
-def order_of(count: int, wanted: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Return `wanted` places 0..count-1 in random order, each as often as any other, the same for the same epoch."""
+def order_of(labels: npt.NDArray[np.int64], wanted: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """Return `wanted` places 0..n-1 of pictures with `labels` (n,; 0 = good), the same for the same epoch.
+
+    Defective pictures are rare: they get at least _DEFECTIVE of the places, half of these by dealing the kinds in turn
+    and half as often as each kind is. The good ones come equally often.
+    """
     rng = np.random.default_rng([seed, epoch])
-    rounds = -(-wanted // count)
-    return np.asarray(np.concatenate([rng.permutation(count) for _ in range(rounds)])[:wanted], np.int64)
+    good, bad = np.flatnonzero(labels == 0), np.flatnonzero(labels > 0)
+    defective = rng.random(wanted) < max(_DEFECTIVE, len(bad) / len(labels)) if len(good) else np.ones(wanted, bool)
+    order = np.empty(wanted, np.int64)
+    order[~defective] = _dealt(good, int((~defective).sum()), rng)
+    order[defective] = _of_all_kinds(bad, labels, int(defective.sum()), rng)
+    return order
+
+
+def _dealt(places: npt.NDArray[np.int64], wanted: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return `wanted` of the places in random order, each as often as any other."""
+    rounds = -(-wanted // max(len(places), 1))
+    dealt = np.concatenate([places[:0], *(rng.permutation(places) for _ in range(rounds))])
+    return np.asarray(dealt[:wanted], np.int64)
+
+
+def _of_all_kinds(
+    bad: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], wanted: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    kinds = np.unique(labels[bad])
+    each = wanted // 2 // len(kinds)
+    even = [_dealt(bad[labels[bad] == kind], each, rng) for kind in kinds]
+    rest = _dealt(bad, wanted - each * len(kinds), rng)
+    return rng.permutation(np.concatenate([*even, rest]))
 
 
 def rate_at(step: int, steps: int, highest: float) -> float:

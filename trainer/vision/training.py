@@ -28,7 +28,7 @@ from trainer.vision.predict import predict
 from trainer.vision.schedule import order_of, rate_at
 
 _WEIGHT_DECAY = 1e-3
-_AVERAGING = 0.97
+_AVERAGING = 0.995
 _WARM_START_RATE = 0.5
 _FEWEST_STEPS = 4
 _SURPRISE_SHARE = 0.1
@@ -145,12 +145,12 @@ class _Run:
 
     def epoch(self, epoch: int) -> Epoch:
         """Train one epoch, measure it, remember the best, write the checkpoint."""
-        order = order_of(len(self._pictures), self._steps * self._batch, self._seed, epoch)
+        order = order_of(self._pictures.labels, self._steps * self._batch, self._seed, epoch)
         sums = np.zeros(3)
         for number, batch in enumerate(self._batches(order, epoch)):
             step = epoch * self._steps + number
             self._optimiser.learning_rate.assign(rate_at(step, self._steps * self._recipe.network.epochs, self._rate))
-            values = np.asarray(self._step(batch, tf.constant([self._seed, step], tf.int32)))
+            values = np.asarray(self._step(batch))
             if not np.isfinite(values).all():
                 raise Rejected(
                     f"training failed in epoch {epoch + 1}, step {step}: the loss is {values[0]}; lower "
@@ -166,7 +166,8 @@ class _Run:
     def _batches(self, order: npt.NDArray[np.int64], epoch: int) -> Any:
         def make(number: int) -> Batch:
             chosen = order[number * self._batch : (number + 1) * self._batch]
-            return invented_batch(self._pictures, chosen, np.random.default_rng([self._seed, epoch, number]))
+            rng = np.random.default_rng([self._seed, epoch, number])
+            return augment(invented_batch(self._pictures, chosen, rng), rng)
 
         return batches(make, self._steps, make(0))
 
@@ -214,18 +215,18 @@ def _weights(model: keras.Model) -> Arrays:
     return [np.array(weight.numpy()) for weight in model.weights]
 
 
-def _compiled_step(model: keras.Model, optimiser: Any, weights: Any) -> Callable[[dict[str, Any], Any], Any]:
-    """Return the training step: a batch and a seed in, the losses (total, classes, place) out."""
+def _compiled_step(model: keras.Model, optimiser: Any, weights: Any) -> Callable[[dict[str, Any]], Any]:
+    """Return the training step: a batch in, the losses (total, classes, place) out."""
 
-    def step(batch: dict[str, Any], seed: Any) -> Any:
-        images, masks = augment(batch["images"], batch["masks"], seed)
+    def step(batch: dict[str, Any]) -> Any:
+        images, masks = tf.cast(batch["images"], tf.float32), tf.cast(batch["masks"], tf.float32)
         with tf.GradientTape() as tape:
             found = losses(model(images, training=True), batch["labels"], masks, batch["masked"], weights)
         gradients = tape.gradient(found.total, model.trainable_variables)
         optimiser.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return tf.stack([found.total, found.classes, found.place])
 
-    compiled: Callable[[dict[str, Any], Any], Any] = tf.function(step, autograph=False)
+    compiled: Callable[[dict[str, Any]], Any] = tf.function(step, autograph=False)
     return compiled
 
 
