@@ -77,7 +77,10 @@ class Labels(Strict):
 
 
 class Network(Strict):
-    """Size of the picture the model sees, and how it is trained."""
+    """Size of the picture the model sees, and how it is trained.
+
+    `pretraining` is how many generated surfaces the network learns from before it sees the recipe's pictures.
+    """
 
     height: Annotated[int, Field(ge=32, le=1024)] = 128
     width: Annotated[int, Field(ge=32, le=1024)] = 128
@@ -86,6 +89,7 @@ class Network(Strict):
     epochs: Annotated[int, Field(ge=1)] = 20
     batch: Annotated[int, Field(ge=1)] = 32
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    pretraining: Annotated[int, Field(ge=0, le=100_000)] = 0
     seed: int = 1
 
 

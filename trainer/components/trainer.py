@@ -33,7 +33,7 @@ def trainer(
     another shape is not used, which is said.
     """
     from trainer.vision.export import export
-    from trainer.vision.training import Epoch, train
+    from trainer.vision.training import Progress, train
 
     settings = Recipe.model_validate(recipe)
     context.progress("reading the examples", None)
@@ -42,14 +42,19 @@ def trainer(
     weights, remark = _weights(warm_start, settings)
     curve = _Curve(context.scratch / "epochs.jsonl")
 
-    def progress(epoch: Epoch) -> None:
+    def report(progress: Progress) -> None:
+        epoch = progress.epoch
+        shown = f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}"
+        if progress.pretraining:
+            context.progress(f"generated surfaces first, {shown}", progress.share)
+            return
         curve.add(asdict(epoch))
-        shown = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
-        context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{shown}", epoch.number / epoch.of)
+        judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
+        context.progress(shown + judged, progress.share)
 
     checkpoints = context.scratch / "checkpoints"
     evaluation = held_out if len(held_out) else None
-    result = train(training, evaluation, settings, settings.network.seed, checkpoints, progress, weights)
+    result = train(training, evaluation, settings, settings.network.seed, checkpoints, report, weights)
     context.progress("exporting", 1.0)
     export(result.network, settings, model)
     history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": weights is not None}

@@ -58,7 +58,7 @@ def invented_batch(pictures: Pictures, chosen: npt.NDArray[np.int64], rng: np.ra
 def _donors(pictures: Pictures) -> npt.NDArray[np.int64]:
     """Return the places of pictures whose defect is known and small enough to be moved."""
     share = pictures.masks.mean(axis=(1, 2))
-    return np.flatnonzero((pictures.labels > 0) & (share > 0) & (share < _LARGEST_DONOR))
+    return np.flatnonzero((pictures.labels != 0) & (share > 0) & (share < _LARGEST_DONOR))
 
 
 def _transplant(

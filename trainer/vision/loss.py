@@ -30,9 +30,9 @@ class Losses:
 def class_weights(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float32]:
     """Return a weight for each class, mean 1 over the pictures: the square root of its rarity, limited to a factor 4.
 
-    A class without pictures gets weight 1.
+    A class without pictures gets weight 1, and a label of -1 (of no known kind) is not counted.
     """
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    counts = np.bincount(labels[labels >= 0], minlength=classes).astype(np.float64)
     weights = np.sqrt(counts.max() / np.maximum(counts, 1))
     weights = np.where(counts > 0, np.minimum(weights, _RAREST), 1.0)
     return np.asarray(weights / (weights * counts).sum() * counts.sum(), np.float32)

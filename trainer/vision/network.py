@@ -32,6 +32,7 @@ BACKBONES = {
 _CONTRAST = 4.0
 _KNOTS = (32.0, 255.0, 9)
 _DEFECTS_ARE_RARE = -3.0
+_DROPOUT = 0.1
 
 
 @dataclass(frozen=True)
@@ -115,18 +116,24 @@ def _features(x: Any, widths: tuple[int, ...]) -> Any:
     """Fine features at stride 8, joined with what the coarse level at stride 16 and the whole picture say."""
     x = _convolution(x, widths[0], stride=2)
     x = _residual(_convolution(x, widths[1], stride=2))
-    fine = _residual(_convolution(x, widths[2], stride=2))
-    coarse = _residual(_residual(_convolution(fine, widths[3], stride=2)))
+    fine = _dropped(_residual(_dropped(_convolution(x, widths[2], stride=2))))
+    coarse = _dropped(_convolution(fine, widths[3], stride=2))
+    coarse = _dropped(_residual(_dropped(_residual(coarse))))
     whole = layers.Dense(widths[3])(layers.GlobalAveragePooling2D(keepdims=True)(coarse))
     coarse = layers.ReLU(6.0)(coarse + whole)
     coarse = _convolution(coarse, widths[2], size=1)
     enlarged = ops.image.resize(coarse, fine.shape[1:3], interpolation="nearest")
-    return _convolution(_convolution(fine, widths[2], size=1) + enlarged, widths[2])
+    return _dropped(_convolution(_convolution(fine, widths[2], size=1) + enlarged, widths[2]))
 
 
 def _convolution(x: Any, width: int, stride: int = 1, size: int = 3) -> Any:
     x = layers.Conv2D(width, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
     return layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
+
+
+def _dropped(x: Any) -> Any:
+    """While training, whole features are left out at random: few defective parts are learned by heart otherwise."""
+    return layers.SpatialDropout2D(_DROPOUT)(x)
 
 
 def _residual(x: Any) -> Any:

@@ -18,7 +18,7 @@ def order_of(labels: npt.NDArray[np.int64], wanted: int, seed: int, epoch: int) 
     and half as often as each kind is. The good ones come equally often.
     """
     rng = np.random.default_rng([seed, epoch])
-    good, bad = np.flatnonzero(labels == 0), np.flatnonzero(labels > 0)
+    good, bad = np.flatnonzero(labels == 0), np.flatnonzero(labels != 0)
     defective = rng.random(wanted) < max(_DEFECTIVE, len(bad) / len(labels)) if len(good) else np.ones(wanted, bool)
     order = np.empty(wanted, np.int64)
     order[~defective] = _dealt(good, int((~defective).sum()), rng)

@@ -1,50 +1,32 @@
-"""Training from scratch or from a former model, with a checkpoint after each epoch."""
+"""Training from scratch, over generated surfaces if the recipe says so, or from a former model; it can be resumed."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import keras
-import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
-
-from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
-from edge_agent.contracts.scores import defect_probability, probabilities
-from trainer.vision import checkpoint, evaluate
-from trainer.vision.augment import augment
-from trainer.vision.checkpoint import Arrays, State, key_of
-from trainer.vision.data import Batch, Pictures, batches
-from trainer.vision.invent import invented_batch
-from trainer.vision.loss import class_weights, losses
-from trainer.vision.network import Network, build
-from trainer.vision.predict import predict
-from trainer.vision.schedule import order_of, rate_at
+from trainer.vision.checkpoint import Arrays
+from trainer.vision.data import Pictures
+from trainer.vision.fit import Epoch, Fit, weights_of
+from trainer.vision.generated import generated_pictures
+from trainer.vision.network import Network
 
-_WEIGHT_DECAY = 1e-3
-_AVERAGING = 0.995
-_WARM_START_RATE = 0.5
-_FEWEST_STEPS = 4
-_SURPRISE_SHARE = 0.1
-_JUDGED_FROM = 0.6
+_PRETRAINING_EPOCHS = 10
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What a finished epoch showed. `auroc` is per part on the evaluation pictures, NaN when not defined there."""
+class Progress:
+    """A finished epoch, and which `share` of all pictures of the training, 0..1, has been shown by then.
 
-    number: int
-    of: int
-    loss: float
-    class_loss: float
-    place_loss: float
-    auroc: float
+    `pretraining` says that the epoch was one over generated surfaces.
+    """
+
+    epoch: Epoch
+    share: float
+    pretraining: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +40,7 @@ class TrainResult:
     resumed_from: int
 
 
-Progress = Callable[[Epoch], None]
+Report = Callable[[Progress], None]
 
 
 def train(
@@ -67,29 +49,49 @@ def train(
     recipe: Recipe,
     seed: int,
     checkpoint_dir: Path,
-    progress: Progress | None = None,
+    report: Report = lambda progress: None,
     warm_start: Path | None = None,
 ) -> TrainResult:
     """Train the recipe's network and return it with its best weights.
 
     After each epoch a checkpoint is written below `checkpoint_dir`; a training that was killed goes on after its last
     finished epoch when it is called again with the same arguments. `warm_start` is the weights file (`.weights.h5`)
-    of a former model of the same shape. Best is the one of the late epochs with the best `quality` on
-    `eval_pictures` (few held-out parts often flatter a half-trained network), or the last one when there are none.
+    of a former model of the same shape; without one, `network.pretraining` generated pictures come first. Best is the
+    one of the late epochs with the best `quality` on `eval_pictures` (few held-out parts often flatter a half-trained
+    network), or the last one when there are none.
 
     Raises Rejected for pictures without a good or a defective one, and when the loss stops being a number.
     """
     _check(train_pictures)
     if warm_start is not None and not warm_start.is_file():
         raise Rejected(f"{warm_start}: no such weights file; name that of a former model or train from scratch")
-    run = _Run(train_pictures, eval_pictures, recipe, seed, checkpoint_dir)
-    resumed_from = run.prepare(warm_start)
+    fit = Fit(train_pictures, eval_pictures, recipe, seed, checkpoint_dir)
+    resumed_from = fit.resume(warm_start)
+    generated = 0 if warm_start is not None else recipe.network.pretraining
+    first = generated * _PRETRAINING_EPOCHS
+    whole = first + len(train_pictures) * recipe.network.epochs
+    if resumed_from == 0 and warm_start is not None:
+        fit.begin_with_file(warm_start)
+    elif resumed_from == 0 and generated:
+        fit.begin_with(_pretrained(recipe, seed, checkpoint_dir / "pretraining", first / whole, report))
     history = []
-    for epoch in range(resumed_from, recipe.network.epochs):
-        history.append(run.epoch(epoch))
-        if progress is not None:
-            progress(history[-1])
-    return TrainResult(run.finished(), tuple(history), run.best_epoch, run.best_score, resumed_from)
+    for epoch in _epochs(fit, resumed_from, recipe.network.epochs):
+        history.append(epoch)
+        report(Progress(epoch, (first + epoch.number * len(train_pictures)) / whole, False))
+    return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from)
+
+
+def _pretrained(recipe: Recipe, seed: int, folder: Path, share: float, report: Report) -> Arrays:
+    """Return the weights after a training on generated surfaces alone; `share` of the whole work is this."""
+    network = recipe.network.model_copy(update={"epochs": _PRETRAINING_EPOCHS})
+    fit = Fit(generated_pictures(recipe, seed), None, recipe.model_copy(update={"network": network}), seed, folder)
+    for epoch in _epochs(fit, fit.resume(None), _PRETRAINING_EPOCHS):
+        report(Progress(epoch, share * epoch.number / _PRETRAINING_EPOCHS, True))
+    return weights_of(fit.finished().training)
+
+
+def _epochs(fit: Fit, done: int, of: int) -> Iterator[Epoch]:
+    yield from (fit.epoch(number) for number in range(done, of))
 
 
 def _check(pictures: Pictures) -> None:
@@ -99,157 +101,3 @@ def _check(pictures: Pictures) -> None:
             f"{len(pictures)} training pictures, {defective} of them defective: both good and defective ones are "
             "needed; add pictures of the missing kind"
         )
-
-
-class _Run:
-    """One training: network, optimiser, averaged and best weights."""
-
-    def __init__(
-        self, pictures: Pictures, eval_pictures: Pictures | None, recipe: Recipe, seed: int, folder: Path
-    ) -> None:
-        keras.utils.set_random_seed(seed)
-        self._pictures, self._eval, self._recipe = pictures, eval_pictures, recipe
-        self._seed, self._folder = seed, folder
-        self._batch = min(recipe.network.batch, len(pictures))
-        self._steps = max(len(pictures) // self._batch, _FEWEST_STEPS)
-        self._network = build(recipe)
-        self._model = self._network.training
-        weights = class_weights(pictures.labels, len(recipe.labels.names))
-        self._optimiser = keras.optimizers.AdamW(1e-9, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
-        self._optimiser.build(self._model.trainable_variables)
-        self._step = _compiled_step(self._model, self._optimiser, tf.constant(weights))
-        self._rate = recipe.network.learning_rate
-        self._average: Arrays = []
-        self._best: Arrays = []
-        self.best_epoch, self.best_score = 0, -math.inf
-
-    def prepare(self, warm_start: Path | None) -> int:
-        """Load the checkpoint or the former model; return how many epochs are already done."""
-        self._key = key_of(self._pictures, self._eval, self._recipe, self._seed, warm_start)
-        state = checkpoint.load(self._folder, self._key)
-        if state is not None:
-            self._restore(state)
-            return state.epoch
-        if warm_start is not None:
-            load_weights(self._network, warm_start)
-            self._rate *= _WARM_START_RATE
-        self._average = _weights(self._model)
-        return 0
-
-    def _restore(self, state: State) -> None:
-        self._model.set_weights(state.weights)
-        for variable, value in zip(self._optimiser.variables, state.optimiser, strict=True):
-            variable.assign(value)
-        self._average, self._best = state.average, state.best
-        self.best_epoch, self.best_score = state.best_epoch, state.best_score
-
-    def epoch(self, epoch: int) -> Epoch:
-        """Train one epoch, measure it, remember the best, write the checkpoint."""
-        order = order_of(self._pictures.labels, self._steps * self._batch, self._seed, epoch)
-        sums = np.zeros(3)
-        for number, batch in enumerate(self._batches(order, epoch)):
-            step = epoch * self._steps + number
-            self._optimiser.learning_rate.assign(rate_at(step, self._steps * self._recipe.network.epochs, self._rate))
-            values = np.asarray(self._step(batch))
-            if not np.isfinite(values).all():
-                raise Rejected(
-                    f"training failed in epoch {epoch + 1}, step {step}: the loss is {values[0]}; lower "
-                    f"network.learning_rate (now {self._recipe.network.learning_rate}) or check the pictures"
-                )
-            sums += values
-            self._follow(step)
-        total, classes, place = sums / self._steps
-        score = self._measure(epoch)
-        self._save(epoch + 1)
-        return Epoch(epoch + 1, self._recipe.network.epochs, float(total), float(classes), float(place), score)
-
-    def _batches(self, order: npt.NDArray[np.int64], epoch: int) -> Any:
-        def make(number: int) -> Batch:
-            chosen = order[number * self._batch : (number + 1) * self._batch]
-            rng = np.random.default_rng([self._seed, epoch, number])
-            return augment(invented_batch(self._pictures, chosen, rng), rng)
-
-        return batches(make, self._steps, make(0))
-
-    def _follow(self, step: int) -> None:
-        keep = min(_AVERAGING, (1 + step) / (10 + step))
-        for average, now in zip(self._average, self._model.weights, strict=True):
-            average *= keep
-            average += (1 - keep) * now.numpy()
-
-    def _measure(self, epoch: int) -> float:
-        """Return the AUROC per part of the averaged weights, and keep them if they are the best so far."""
-        auroc, score = math.nan, float(epoch)
-        if self._eval is not None:
-            now = _weights(self._model)
-            self._model.set_weights(self._average)
-            auroc, score = quality(self._network, self._eval, self._recipe)
-            self._model.set_weights(now)
-        late = epoch + 1 > _JUDGED_FROM * self._recipe.network.epochs
-        if late and score > self.best_score:
-            self.best_score, self.best_epoch = score, epoch + 1
-            self._best = [average.copy() for average in self._average]
-        return auroc
-
-    def _save(self, epoch: int) -> None:
-        optimiser = [np.asarray(variable.numpy()) for variable in self._optimiser.variables]
-        state = State(
-            epoch,
-            self._key,
-            self.best_epoch,
-            self.best_score,
-            _weights(self._model),
-            optimiser,
-            self._average,
-            self._best,
-        )
-        checkpoint.save(self._folder, state)
-
-    def finished(self) -> Network:
-        """Return the network with its best weights."""
-        self._model.set_weights(self._best)
-        return self._network
-
-
-def _weights(model: keras.Model) -> Arrays:
-    return [np.array(weight.numpy()) for weight in model.weights]
-
-
-def _compiled_step(model: keras.Model, optimiser: Any, weights: Any) -> Callable[[dict[str, Any]], Any]:
-    """Return the training step: a batch in, the losses (total, classes, place) out."""
-
-    def step(batch: dict[str, Any]) -> Any:
-        images, masks = tf.cast(batch["images"], tf.float32), tf.cast(batch["masks"], tf.float32)
-        with tf.GradientTape() as tape:
-            found = losses(model(images, training=True), batch["labels"], masks, batch["masked"], weights)
-        gradients = tape.gradient(found.total, model.trainable_variables)
-        optimiser.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return tf.stack([found.total, found.classes, found.place])
-
-    compiled: Callable[[dict[str, Any]], Any] = tf.function(step, autograph=False)
-    return compiled
-
-
-def quality(network: Network, pictures: Pictures, recipe: Recipe) -> tuple[float, float]:
-    """Return (AUROC per part, score by which epochs are compared) of the network on pictures.
-
-    The score adds how likely the truth was held, because few parts give many epochs the same AUROC. The AUROC is NaN,
-    and does not count, when the pictures are all good or all defective.
-    """
-    logits = predict(network, pictures.images).logits
-    scores = defect_probability(probabilities(logits, 1.0))
-    joined = join_parts(scores, pictures.parts, pictures.labels, recipe.views.combine)
-    truth = np.where(joined.defective, joined.scores, 1 - joined.scores)
-    surprise = float(-np.log(np.clip(truth, 1e-4, 1)).mean())
-    auroc = evaluate.auroc(joined.scores, joined.defective)
-    return auroc, (0.0 if math.isnan(auroc) else auroc) - _SURPRISE_SHARE * surprise
-
-
-def load_weights(network: Network, path: Path) -> None:
-    """Load a former model's `.weights.h5`. Raises Rejected when it is of another shape or no such file."""
-    try:
-        network.training.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise Rejected(
-            f"{path}: not the weights of a model with this recipe's size, labels and backbone; train from scratch"
-        ) from error

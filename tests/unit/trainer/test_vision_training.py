@@ -197,7 +197,12 @@ def test_a_small_training_learns_exports_and_warm_starts(tmp_path):
     assert again.epochs[0].loss < result.epochs[0].loss
     with pytest.raises(Rejected, match="no such weights file"):
         train(
-            pictures_of(recipe_of(), 0, 10), None, recipe_of(embedding=9), 1, tmp_path / "x", None, tmp_path / "none.h5"
+            pictures_of(recipe_of(), 0, 10),
+            None,
+            recipe_of(embedding=9),
+            1,
+            tmp_path / "x",
+            warm_start=tmp_path / "none.h5",
         )
 
 
@@ -208,7 +213,7 @@ from test_vision_training import pictures_of, recipe_of
 from trainer.vision.training import train
 recipe = recipe_of(epochs=int(sys.argv[3]))
 train(pictures_of(recipe), pictures_of(recipe, 20), recipe, 1, pathlib.Path(sys.argv[2]),
-      lambda epoch: print("epoch", epoch.number, flush=True))
+      lambda progress: print("epoch", progress.epoch.number, flush=True))
 """
 
 
@@ -237,8 +242,8 @@ def test_a_killed_training_goes_on_after_its_last_finished_epoch(tmp_path):
     class Enough(Exception):
         pass
 
-    def stop(epoch):
-        seen.append(epoch.number)
+    def stop(progress):
+        seen.append(progress.epoch.number)
         raise Enough
 
     with pytest.raises(Enough):
@@ -254,7 +259,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_ends(small, tmp_path):
     class Broken(Exception):
         pass
 
-    def break_off(epoch):
+    def break_off(progress):
         raise Broken
 
     whole = train(pictures, None, recipe, 1, tmp_path / "whole")
