@@ -12,6 +12,8 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 from amqtt.broker import Broker
 from amqtt.errors import AMQTTError
@@ -27,9 +29,26 @@ def _config(host: str, port: int, passwords: str) -> dict[str, object]:
     }
 
 
+class _Steady(dict[str, Any]):
+    """Subscriptions that can change while a message is on its way to them.
+
+    amqtt waits within its loops over them; a device that subscribes meanwhile would end such a loop, and with it a
+    message that was to go out, or another device's connecting.
+    """
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the filters of this moment."""
+        return iter(list(super().keys()))
+
+    def items(self) -> Any:
+        """Return those of this moment."""
+        return list(super().items())
+
+
 async def serve(host: str, port: int, passwords: str) -> None:
     """Run until standard input ends."""
     broker = Broker(_config(host, port, passwords))
+    broker._subscriptions = _Steady()
     await broker.start()
     sys.stdout.write(json.dumps({"ready": True, "port": port}) + "\n")
     sys.stdout.flush()

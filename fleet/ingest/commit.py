@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from fleet.devices.presence import Seen, after
 from fleet.ingest import counting
 from fleet.ingest.facts import Fact, Incoming, Streamed, transition_of, understand
 from fleet.ingest.ledger import Ledger, Taken
-from fleet.rollout.progress import note
+from fleet.rollout.progress import Progress
 from fleet.rollout.transitions import Sighting
 from fleet.store.alerts import raise_alert
 from fleet.store.database import insert
@@ -53,6 +53,7 @@ class Batch:
         facts = [fact for message in messages if (fact := self._understood(message)) is not None]
         self._devices = self._load({fact.address.device for fact in facts})
         self._facts = [fact for fact in facts if self._at_home(fact)]
+        self._progress = Progress(session, (asked for fact in self._facts for asked in _asked(fact)))
 
     def run(self) -> Outcome:
         """Store everything and return what follows from it."""
@@ -117,14 +118,14 @@ class Batch:
             transition = transition_of(taken.new[seq])
             if transition is not None:
                 seen = Sighting(transition.generation, transition.after)
-                self.outcome.moved |= note(self._session, device, seen, transition.reason, self._now_ms)
+                self.outcome.moved |= self._progress.note(device, seen, transition.reason, self._now_ms)
 
     def _state(self, fact: Fact) -> None:
         device, content = self._devices[fact.address.device], fact.content
         if isinstance(content, Reported):
             _apply_reported(device, content)
             seen = Sighting(content.generation, content.state, content.running, whole=True)
-            self.outcome.moved |= note(self._session, device.id, seen, content.reason, self._now_ms)
+            self.outcome.moved |= self._progress.note(device.id, seen, content.reason, self._now_ms)
         elif isinstance(content, Presence):
             known = after(Seen(device.online, device.presence_boot, device.presence_session), content)
             device.online, device.presence_boot, device.presence_session = known.online, known.boot, known.session
@@ -170,6 +171,17 @@ def _sender(topic: str) -> str | None:
         return parse(topic)[0].device
     except Rejected:
         return None
+
+
+def _asked(fact: Fact) -> Iterator[tuple[str, int]]:
+    """Yield the device with each generation that a fact speaks of."""
+    content = fact.content
+    if isinstance(content, Reported):
+        yield fact.address.device, content.generation
+    elif isinstance(content, Streamed):
+        for item in content.items.values():
+            if (transition := transition_of(item)) is not None:
+                yield fact.address.device, transition.generation
 
 
 def _apply_reported(device: Device, reported: Reported) -> None:

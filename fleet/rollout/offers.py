@@ -5,6 +5,8 @@ The database is what counts. A message that was not sent, or that the broker for
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -32,17 +34,28 @@ class Outgoing:
     payload: bytes
 
 
-def offer(session: Session, rollout: Rollout, row: RolloutDevice, device: Device, now_ms: int) -> Outgoing:
-    """Ask a device for the rollout's release and note what it runs now."""
-    row.previous = running_ref(session, device, rollout.name)
-    row.failures_before, row.parts_before = parts_so_far(session, device.id, rollout.bundle)
-    row.reached = device.online
-    row.status, row.offered_ms, row.settled_ms = DeviceStatus.OFFERED.value, now_ms, None
-    ref = ModelRef(name=rollout.name, version=rollout.version, release=rollout.release, bundle=rollout.bundle)
-    probation = Probation.model_validate(rollout.settings["probation"])
-    outgoing = _ask(device, ref, rollout, now_ms, STRATEGIES[rollout.settings["strategy"]], probation)
-    row.generation = device.desired_generation
-    return outgoing
+class Offers:
+    """Offers of one rollout to many devices; what must be known of them is read at once."""
+
+    def __init__(self, session: Session, rollout: Rollout, devices: Sequence[Device], now_ms: int) -> None:
+        self._rollout, self._now_ms = rollout, now_ms
+        self._parts = parts_so_far(session, [device.id for device in devices], rollout.bundle)
+        running = {device.running for device in devices if device.running is not None}
+        self._models = models_of(session, rollout.name, running)
+        self._ref = ModelRef(name=rollout.name, version=rollout.version, release=rollout.release, bundle=rollout.bundle)
+        self._probation = Probation.model_validate(rollout.settings["probation"])
+
+    def offer(self, row: RolloutDevice, device: Device) -> Outgoing:
+        """Ask a device for the rollout's release and note what it runs now."""
+        rollout = self._rollout
+        row.previous = running_ref(self._models, device)
+        row.failures_before, row.parts_before = self._parts.get(device.id, (0, 0))
+        row.reached = device.online
+        row.status, row.offered_ms, row.settled_ms = DeviceStatus.OFFERED.value, self._now_ms, None
+        strategy = STRATEGIES[rollout.settings["strategy"]]
+        outgoing = _ask(device, self._ref, rollout, self._now_ms, strategy, self._probation)
+        row.generation = device.desired_generation
+        return outgoing
 
 
 def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: Device, now_ms: int) -> Outgoing:
@@ -63,12 +76,19 @@ def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: De
     return outgoing
 
 
-def running_ref(session: Session, device: Device, name: str) -> dict[str, object] | None:
+def models_of(session: Session, name: str, bundles: set[str]) -> dict[str, list[Model]]:
+    """Return the releases of a model that name these bundles, by bundle, lowest release first."""
+    found: dict[str, list[Model]] = defaultdict(list)
+    if bundles:
+        query = select(Model).where(Model.name == name, Model.bundle.in_(bundles)).order_by(Model.release)
+        for row in session.scalars(query):
+            found[row.bundle].append(row)
+    return found
+
+
+def running_ref(models: Mapping[str, list[Model]], device: Device) -> dict[str, object] | None:
     """Return the release of what a device runs, or None where it runs nothing that the registry knows."""
-    if device.running is None:
-        return None
-    query = select(Model).where(Model.name == name, Model.bundle == device.running)
-    rows = list(session.scalars(query.order_by(Model.release)))
+    rows = models.get(device.running, []) if device.running is not None else []
     exact = [row for row in rows if row.release == device.running_release]
     return ref_of((exact or rows)[0]).model_dump(mode="json") if rows else None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -17,27 +20,45 @@ from fleet.rollout.transitions import (
 from fleet.rollout.transitions import Action as RolloutAction
 from fleet.store.tables import Rollout, RolloutDevice
 
+_AT_ONCE = 500
 
-def note(session: Session, device: str, seen: Sighting, reason: str, now_ms: int) -> bool:
-    """Move the device within the rollouts that its sighting belongs to; return whether anything moved."""
-    if seen.generation < 1:
-        return False
-    rows = session.scalars(
-        select(RolloutDevice).where(
-            RolloutDevice.device == device,
-            or_(RolloutDevice.generation == seen.generation, RolloutDevice.revert_generation == seen.generation),
-        )
-    )
-    moved = False
-    for row in list(rows):
-        rollout = session.get_one(Rollout, row.rollout)
-        before = DeviceStatus(row.status)
-        after = observe(_place(row, rollout), seen)
-        if after is not before:
-            _move(row, before, after, reason, now_ms)
-            _reopen(rollout, row, after)
-            moved = True
-    return moved
+
+class Progress:
+    """The places of the devices of one transaction, read at once: a question per message is what a rollout waits for.
+
+    `asked` are the devices and the generations that their messages speak of.
+    """
+
+    def __init__(self, session: Session, asked: Iterable[tuple[str, int]]) -> None:
+        self._rows: dict[str, list[RolloutDevice]] = defaultdict(list)
+        wanted = sorted({(device, generation) for device, generation in asked if generation >= 1})
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            self._read(session, {device for device, _ in some}, {generation for _, generation in some})
+        names = {row.rollout for rows in self._rows.values() for row in rows}
+        found = session.scalars(select(Rollout).where(Rollout.id.in_(names))) if names else ()
+        self._rollouts = {rollout.id: rollout for rollout in found}
+
+    def _read(self, session: Session, devices: set[str], generations: set[int]) -> None:
+        spoken = or_(RolloutDevice.generation.in_(generations), RolloutDevice.revert_generation.in_(generations))
+        for row in session.scalars(select(RolloutDevice).where(RolloutDevice.device.in_(devices), spoken)):
+            if row not in self._rows[row.device]:
+                self._rows[row.device].append(row)
+
+    def note(self, device: str, seen: Sighting, reason: str, now_ms: int) -> bool:
+        """Move the device within the rollouts that its sighting belongs to; return whether anything moved."""
+        moved = False
+        for row in self._rows.get(device, ()):
+            if seen.generation < 1 or seen.generation not in (row.generation, row.revert_generation):
+                continue
+            rollout = self._rollouts[row.rollout]
+            before = DeviceStatus(row.status)
+            after = observe(_place(row, rollout), seen)
+            if after is not before:
+                _move(row, before, after, reason, now_ms)
+                _reopen(rollout, row, after)
+                moved = True
+        return moved
 
 
 def _place(row: RolloutDevice, rollout: Rollout) -> Place:

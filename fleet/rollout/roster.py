@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from fleet.rollout.plan import Candidate
 from fleet.rollout.transitions import WAITING, DeviceStatus, RolloutState
 from fleet.store.tables import Counter, Device, Rollout, RolloutDevice
 
+_AT_ONCE = 500
 _NEWEST = (Rollout.created_ms.desc(), Rollout.id.desc())
 PART_FAILURES = ("reason.model-error", "reason.late", "reason.overrun")
 """Verdicts that a model brings about without looking at the part: it broke, or it was too slow."""
@@ -106,10 +108,12 @@ def part_failures(session: Session, rollout: Rollout) -> tuple[int, int] | None:
     return (failed, totals["parts"] - int(before[1] or 0)) if totals else None
 
 
-def parts_so_far(session: Session, device: str, bundle: str) -> tuple[int, int]:
-    """Return (failed, inspected) parts of one device under a bundle until now."""
-    rows = session.execute(
-        select(Counter.name, Counter.value).where(Counter.device == device, Counter.bundle == bundle)
-    )
-    values = {name: int(value) for name, value in rows}
-    return sum(values.get(name, 0) for name in PART_FAILURES), values.get("parts", 0)
+def parts_so_far(session: Session, devices: Sequence[str], bundle: str) -> dict[str, tuple[int, int]]:
+    """Return (failed, inspected) parts under a bundle until now, of each device that has any."""
+    found: dict[str, Tally[str]] = defaultdict(Tally)
+    for start in range(0, len(devices), _AT_ONCE):
+        chosen = Counter.device.in_(devices[start : start + _AT_ONCE])
+        query = select(Counter.device, Counter.name, Counter.value).where(chosen, Counter.bundle == bundle)
+        for device, name, value in session.execute(query):
+            found[device][name] += int(value)
+    return {device: (sum(t[name] for name in PART_FAILURES), t["parts"]) for device, t in found.items()}

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from fleet.rollout import roster
 from fleet.rollout.gates import Move, decide, health_gate, install_gate
-from fleet.rollout.offers import Outgoing, offer
+from fleet.rollout.offers import Offers, Outgoing
 from fleet.rollout.transitions import WAITING, Action, DeviceStatus, RolloutState, after_action, overdue
 from fleet.store.tables import Device, Rollout, RolloutDevice
 
@@ -44,7 +44,9 @@ def join(session: Session, newest_first: list[Rollout], now_ms: int) -> list[Out
     for rollout in newest_first:
         running = rollout.state == RolloutState.RUNNING.value
         last = len(rollout.stages["sizes"]) - 1
-        for device in roster.without_row(session, rollout):
+        newcomers = roster.without_row(session, rollout)
+        offers = Offers(session, rollout, newcomers, now_ms)
+        for device in newcomers:
             if device.id in settled:
                 continue
             row = RolloutDevice(rollout=rollout.id, device=device.id, stage=last, status=DeviceStatus.PENDING.value)
@@ -52,7 +54,7 @@ def join(session: Session, newest_first: list[Rollout], now_ms: int) -> list[Out
                 session.add(row)
             elif not _has_newer(device, rollout, session):
                 session.add(row)
-                messages.append(offer(session, rollout, row, device, now_ms))
+                messages.append(offers.offer(row, device))
                 settled.add(device.id)
     return messages
 
@@ -60,7 +62,8 @@ def join(session: Session, newest_first: list[Rollout], now_ms: int) -> list[Out
 def offer_stage(session: Session, rollout: Rollout, now_ms: int) -> list[Outgoing]:
     """Offer to the devices whose stage has come, a crowd at a time."""
     waiting = roster.pending(session, rollout, OFFERS_AT_ONCE)
-    return [offer(session, rollout, row, device, now_ms) for row, device in waiting]
+    offers = Offers(session, rollout, [device for _, device in waiting], now_ms)
+    return [offers.offer(row, device) for row, device in waiting]
 
 
 def _has_newer(device: Device, rollout: Rollout, session: Session) -> bool:
