@@ -30,8 +30,15 @@ Row = dict[str, str]
 BIN = Path(sys.executable).parent
 HELD_OUT = 0.3
 WIDEN = 0.05
-JUDGED_HERE = ("--set", "blessing.auroc_min=0", "--set", "blessing.recall_min=0")
-"""What is measured here is not to be held back by the recipe's own limits."""
+SETTINGS = (
+    "blessing.auroc_min=0",
+    "blessing.recall_min=0",
+    "example_gen.eval_share=0.12",
+    "example_gen.test_share=0.12",
+)
+JUDGED_HERE = tuple(word for setting in SETTINGS for word in ("--set", setting))
+"""What is measured here is not to be held back by the recipe's own limits; and as the last word is spoken here, on parts
+that the pipeline never gets, it needs to hold out fewer itself."""
 
 
 def figures() -> Iterator[Figure]:

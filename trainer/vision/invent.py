@@ -1,9 +1,9 @@
 """Invented defects on good pictures, because a line makes few defective parts and a network needs many.
 
 Two ways: a real defect is cut out of its picture and laid into a good one (its kind is known), or something is drawn
-that no good part has: a spot, a crack, a bite out of the edge, a region of another brightness or texture (its kind
-is none of the recipe's, only that it is defective is taught). After the ideas of CutPaste (Li et al. 2021) and
-DRAEM (Zavrtanik et al. 2021).
+that no good part has: a spot, a crack, a bite out of the edge, a region or a band of another brightness or texture
+(its kind is none of the recipe's, only that it is defective is taught). After the ideas of CutPaste (Li et al. 2021)
+and DRAEM (Zavrtanik et al. 2021).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ UNKNOWN_DEFECT = -1
 
 _TRANSPLANTED, _DRAWN = 0.15, 0.25
 _LARGEST_DONOR = 0.2
+_BAND = (0.02, 0.7)
+"""Smallest and largest share of the picture that an unevenly finished band covers."""
 
 
 def invented_batch(pictures: Pictures, chosen: npt.NDArray[np.int64], rng: np.random.Generator) -> Batch:
@@ -141,6 +143,28 @@ def _foreign(picture: Image, other: Image, rng: np.random.Generator) -> tuple[Im
     return picture * (1 - soft) + turned * np.float32(ratio) * soft, mask
 
 
+def _band(picture: Image, other: Image, rng: np.random.Generator) -> tuple[Image, Mask]:
+    """Finish a band across the picture differently: another brightness and depth of texture up to a clear line."""
+    rows, columns = picture.shape[:2]
+    mask = np.zeros((rows, columns), np.float32)
+    begin, tilt = rng.uniform(-0.3, 0.95), rng.uniform(-0.15, 0.15, 2)
+    end = begin + rng.uniform(0.12, 0.7)
+    across = np.linspace(-0.05, 1.05, 4)
+    lines = [start + slope * across + rng.normal(0, 0.02, 4) for start, slope in ((begin, tilt[0]), (end, tilt[1]))]
+    points = np.concatenate([np.stack([across, lines[0]], axis=1), np.stack([across, lines[1]], axis=1)[::-1]])
+    if rng.random() < 0.3:
+        points = points[:, ::-1]
+    cv2.fillPoly(mask, [np.rint(points * [columns, rows]).astype(np.int32)], (1.0,))
+    if not _BAND[0] < mask.mean() < _BAND[1]:
+        return picture, np.zeros_like(mask)
+    smooth = _soft(picture, 0.03 * rows)
+    gain = np.exp(rng.choice([-1, 1], p=[0.35, 0.65]) * rng.uniform(0.1, 0.4))
+    depth = np.exp(rng.uniform(-0.5, 0.7))
+    finished = np.float32(gain) * (smooth + (picture - smooth) * np.float32(depth))
+    soft = _soft(mask, rng.uniform(0.5, 2.0))
+    return picture * (1 - soft) + finished * soft, mask
+
+
 def _ragged(rows: int, columns: int, rng: np.random.Generator) -> Mask:
     """Return one connected region with an uneven outline, 0.5 to 25 % of the picture."""
     corners = int(rng.integers(4, 9))
@@ -177,4 +201,5 @@ _PAINTERS: tuple[Callable[[Image, Image, np.random.Generator], tuple[Image, Mask
     _bite,
     _region,
     _foreign,
+    _band,
 )

@@ -26,19 +26,19 @@ def recipe_of(pretraining: int, colour: str = "grey", epochs: int = 2) -> Recipe
 
 
 def few(recipe: Recipe) -> Pictures:
-    """Twelve pictures of another series, as if they were the recipe's own."""
-    made = generated_pictures(recipe.model_copy(update={"network": recipe_of(12).network}), seed=77)
+    """Some pictures of another series, as if they were the recipe's own."""
+    made = generated_pictures(recipe.model_copy(update={"network": recipe_of(20).network}), seed=77)
     return Pictures(made.images, np.where(made.labels == 0, 0, 1), made.parts, made.masks, made.masked)
 
 
 def test_generated_pictures_are_repeatable_and_have_no_kind() -> None:
-    pictures, same = (generated_pictures(recipe_of(20), seed=1) for _ in range(2))
+    pictures, same = (generated_pictures(recipe_of(60), seed=1) for _ in range(2))
     assert (pictures.images == same.images).all()
-    assert pictures.images.shape == (20, 48, 40, 1)
+    assert pictures.images.shape == (60, 48, 40, 1)
     assert set(pictures.labels.tolist()) == {0, UNKNOWN_DEFECT}
-    assert (pictures.labels != 0).mean() == pytest.approx(0.3)
+    assert 0.1 < (pictures.labels != 0).mean() <= 0.3
     assert ((pictures.masks.sum(axis=(1, 2)) > 0) == (pictures.labels != 0)).all()
-    assert (generated_pictures(recipe_of(20), seed=2).images != pictures.images).any()
+    assert (generated_pictures(recipe_of(60), seed=2).images != pictures.images).any()
 
 
 def test_a_colour_recipe_gets_colour_pictures() -> None:
