@@ -37,8 +37,8 @@ SETTINGS = (
     "example_gen.test_share=0.12",
 )
 JUDGED_HERE = tuple(word for setting in SETTINGS for word in ("--set", setting))
-"""What is measured here is not to be held back by the recipe's own limits; and as the last word is spoken here, on parts
-that the pipeline never gets, it needs to hold out fewer itself."""
+"""What is measured here is not to be held back by the recipe's own limits. The last word is spoken here, on parts that
+the pipeline never gets, so it needs to hold out fewer itself."""
 
 
 def figures() -> Iterator[Figure]:
