@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -132,19 +133,19 @@ def test_with_the_broker_dead_everything_waits_and_arrives_once_afterwards(home,
 
 @pytest.mark.fault("A23")
 def test_what_was_published_but_not_acknowledged_is_sent_again_and_counted_once(home, broker):
-    deaf = FleetEnd(broker.url, acknowledge=False)
     boot = uuid4()
-    with Station(home, boot) as station:
-        station.judge(5)
-        assert deaf.wait(lambda: deaf.facts.count(boot) == 5)
-    deaf.acknowledge = True
-    with Station(home) as station:
-        station.judge(3)
-        assert deaf.wait(lambda: deaf.facts.count(station.boot) == 3)
-        assert deaf.wait(lambda: deaf.facts.received == 13)
-        assert deaf.facts.count(boot) == 5
-        assert eventually(lambda: not outbox.boots(station.database, Stream.EVENT))
-    deaf.close()
+    with closing(FleetEnd(broker.url, acknowledge=False)) as deaf:
+        with Station(home, boot) as station:
+            station.judge(5)
+            assert deaf.wait(lambda: deaf.facts.count(boot) == 5)
+        deaf.acknowledge = True
+        with Station(home) as station:
+            station.judge(3)
+            assert deaf.wait(lambda: deaf.facts.count(station.boot) == 3)
+            # At least once: on a slow machine what is not acknowledged goes out more than twice.
+            assert deaf.wait(lambda: deaf.facts.received >= 13)
+            assert deaf.facts.count(boot) == 5
+            assert eventually(lambda: not outbox.boots(station.database, Stream.EVENT))
 
 
 @pytest.mark.fault("F11")
