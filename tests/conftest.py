@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.simulators.registry import RegistrySimulator
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -61,3 +65,12 @@ def data_dir() -> Path:
 def chromium() -> str:
     """Path of a Chromium that can run headless."""
     return program("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture
+def registry() -> Iterator[RegistrySimulator]:
+    """A real TUF registry over HTTP."""
+    from tests.simulators.registry import RegistrySimulator
+
+    with RegistrySimulator() as simulator:
+        yield simulator

@@ -1,18 +1,10 @@
-"""What the fault cases of the model update begin with: a registry, and a device on which a champion serves."""
+"""What the fault cases of the model update begin with: a device on which a champion serves."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.simulators.registry import RegistrySimulator
 from tests.simulators.update_cases import with_champion
-
-
-@pytest.fixture
-def registry():
-    """A real TUF registry over HTTP."""
-    with RegistrySimulator() as simulator:
-        yield simulator
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from edge_agent.journal import outbox
 from edge_agent.journal.ring import picture_path
 from tests.simulators.made_up import made_up_bundle
 from tests.simulators.mosquitto import Mosquitto
-from tests.simulators.registry import RegistrySimulator
 from tests.simulators.uplinked import SITE, FleetEnd, Station, enrol
 
 
@@ -36,12 +35,6 @@ from tests.simulators.uplinked import SITE, FleetEnd, Station, enrol
 def broker(tmp_path: Path):
     (tmp_path / "broker").mkdir()
     with Mosquitto(tmp_path / "broker") as running:
-        yield running
-
-
-@pytest.fixture
-def registry():
-    with RegistrySimulator() as running:
         yield running
 
 

@@ -31,12 +31,6 @@ HAPPY = [
 
 
 @pytest.fixture
-def registry():
-    with RegistrySimulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def releases(registry, tmp_path):
     """Two releases of one model."""
     first, second = (made_up_bundle(tmp_path / "made", version, model=version.encode()) for version in ("1", "2"))

@@ -11,15 +11,8 @@ from edge_agent.install.slots import read_slots
 from edge_agent.journal.database import Database
 from tests.simulators.installing import Installer
 from tests.simulators.made_up import made_up_bundle
-from tests.simulators.registry import RegistrySimulator
 
 S = UpdateState
-
-
-@pytest.fixture
-def registry():
-    with RegistrySimulator() as simulator:
-        yield simulator
 
 
 class GoldenTests:
