@@ -51,9 +51,11 @@ def as_json(device: Device, now_ms: int, refused: int) -> dict[str, Any]:
     }
 
 
-def _refused(session: Session) -> dict[str, int]:
-    query = select(Quarantine.device, func.count()).where(Quarantine.device.is_not(None)).group_by(Quarantine.device)
-    return {str(device): count for device, count in session.execute(query)}
+def _refused(session: Session, device: str | None = None) -> dict[str, int]:
+    """Return how many messages of each device, or of this one, could not be taken in."""
+    chosen = Quarantine.device.is_not(None) if device is None else Quarantine.device == device
+    query = select(Quarantine.device, func.count()).where(chosen).group_by(Quarantine.device)
+    return {str(name): count for name, count in session.execute(query)}
 
 
 def _refusals(session: Session, device: str) -> list[dict[str, Any]]:
@@ -87,7 +89,7 @@ def show_device(device_id: str, context: Server, person: Viewer) -> dict[str, An
             counters[name] = counters.get(name, 0) + int(value)
         detail = {"reported": device.reported, "health": device.health, "counters": counters}
         refusals = _refusals(session, device_id)
-        known = as_json(device, context.now_ms(), _refused(session).get(device_id, 0))
+        known = as_json(device, context.now_ms(), _refused(session, device_id).get(device_id, 0))
         return {**known, **detail, "refusals": refusals}
 
 
