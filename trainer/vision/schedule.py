@@ -19,10 +19,11 @@ def order_of(labels: npt.NDArray[np.int64], wanted: int, seed: int, epoch: int) 
     """
     rng = np.random.default_rng([seed, epoch])
     good, bad = np.flatnonzero(labels == 0), np.flatnonzero(labels != 0)
-    defective = rng.random(wanted) < max(_DEFECTIVE, len(bad) / len(labels)) if len(good) else np.ones(wanted, bool)
+    defective = rng.random(wanted) < (max(_DEFECTIVE, len(bad) / len(labels)) if len(bad) else 0.0)
     order = np.empty(wanted, np.int64)
     order[~defective] = _dealt(good, int((~defective).sum()), rng)
-    order[defective] = _of_all_kinds(bad, labels, int(defective.sum()), rng)
+    if len(bad):
+        order[defective] = _of_all_kinds(bad, labels, int(defective.sum()), rng)
     return order
 
 

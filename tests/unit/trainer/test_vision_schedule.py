@@ -34,6 +34,12 @@ def test_frequent_defects_keep_their_share() -> None:
     assert (labels[order_of(labels, 1000, 1, 0)] > 0).mean() == pytest.approx(0.8, abs=0.04)
 
 
+def test_pictures_of_one_sort_alone_are_dealt_evenly() -> None:
+    for label in (0, 1, -1):
+        order = order_of(np.full(10, label, np.int64), 20, 1, 0)
+        assert sorted(order.tolist()) == sorted([*range(10), *range(10)])
+
+
 def test_the_rate_rises_then_falls() -> None:
     rates = [rate_at(step, 100, 0.01) for step in range(100)]
     assert rates[0] < rates[7] == max(rates) == 0.01
