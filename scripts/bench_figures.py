@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.figure import Figure
+from tests.benchmarks.figure import Figure
 
 TOP = Path(__file__).resolve().parents[1]
 PAGE = TOP / "docs" / "benchmarks.md"
@@ -21,7 +21,7 @@ NAMES = ("agent", "fleet", "trainer", "converter", "drift", "quality")
 def measure(name: str) -> list[Figure]:
     """Run one group of measurements, printing each figure as it is found."""
     figures = []
-    for figure in import_module(f"benchmarks.{name}").figures():
+    for figure in import_module(f"tests.benchmarks.{name}").figures():
         print(json.dumps(figure.as_dict()), flush=True)
         figures.append(figure)
     return figures

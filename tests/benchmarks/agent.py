@@ -16,10 +16,6 @@ from uuid import uuid4
 
 import numpy as np
 
-from benchmarks.figure import Figure
-from benchmarks.model import busy_bundle
-from benchmarks.station import station_figures
-from benchmarks.timing import median_seconds
 from edge_agent.agent import Hot, Surroundings
 from edge_agent.capture.frame import Frame
 from edge_agent.channel import LocalChannel
@@ -30,6 +26,10 @@ from edge_agent.home import Home
 from edge_agent.inference.champion import Model, load_model
 from edge_agent.install.slots import read_slots
 from edge_agent.uplink.windows import FinishedPart, OpenWindow
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.model import busy_bundle
+from tests.benchmarks.station import station_figures
+from tests.benchmarks.timing import median_seconds
 from tests.simulators.line import install
 
 PARTS, WARM_UP = 1500, 100

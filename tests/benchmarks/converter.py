@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.figure import Figure
-from benchmarks.mobile import RECIPE, SIZE, convert_plainly, write_model, write_pictures
-from benchmarks.mutations import mutate_and_judge
-from benchmarks.timing import command, seconds
 from converter.bench import run_on_edge
 from edge_agent.contracts.bundle import BundleFolder
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.mobile import RECIPE, SIZE, convert_plainly, write_model, write_pictures
+from tests.benchmarks.mutations import mutate_and_judge
+from tests.benchmarks.timing import command, seconds
 
 TRAINED, JUDGED = 60, 40
 """Parts, two pictures each: to calibrate with, and that the converter judges with."""

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.figure import Figure
 from edge_agent.contracts.drift_score import drift_score
 from edge_agent.contracts.window import Baseline, Feature, Statistics, Tally
 from fleet.monitoring.detectors import RELEVANT, Pool, Reference, Stream, absorb
 from fleet.monitoring.evidence import Budget, Calibrator
+from tests.benchmarks.figure import Figure
 
 DEVICES, FEATURES, WEEK, PARTS, LOT, LOT_EFFECT = 10_000, 20, 168, 300, 24, 0.1
 CALIBRATION = 1000

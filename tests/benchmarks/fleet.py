@@ -10,10 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from benchmarks.agent import forty_features
-from benchmarks.figure import Figure
-from benchmarks.fleet_live import live_figures
-from benchmarks.fleet_scale import scale_figures
 from edge_agent.contracts.messages import Decided, Event, EventBatch, encode
 from edge_agent.contracts.topics import Address, Channel
 from edge_agent.contracts.verdict import Reason, Verdict
@@ -21,6 +17,10 @@ from edge_agent.contracts.window import Statistics, WindowHead, encode_window
 from fleet.ingest.commit import Outcome
 from fleet.ingest.consume import Consumer
 from fleet.service import now_ms
+from tests.benchmarks.agent import forty_features
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.fleet_live import live_figures
+from tests.benchmarks.fleet_scale import scale_figures
 from tests.simulators.fleet_device import BUNDLE, add_devices, new_database
 
 SENDERS, ROUNDS, LIMIT_S = 250, 20, 120

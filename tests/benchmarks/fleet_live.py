@@ -20,8 +20,6 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
-from benchmarks.figure import Figure
-from benchmarks.timing import BIN
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.states import UpdateState
 from fleet.devices.enrolment import NewDevice
@@ -29,6 +27,8 @@ from fleet.registry.publish import Publisher
 from fleet.registry.remote import RemoteRegistry
 from fleet.service import MOSQUITTO
 from fleet.store.tables import Device, Event, RolloutDevice
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.timing import BIN
 from tests.simulators.fleet_server import Server, eventually, fleet_server
 from tests.simulators.line import TINY, TINY_2
 

@@ -18,8 +18,6 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
-from benchmarks.figure import Figure
-from benchmarks.timing import seconds
 from edge_agent.contracts.messages import Decided, Desired, Event, EventBatch, Reported, decode, encode
 from edge_agent.contracts.states import UpdateState
 from edge_agent.contracts.topics import Channel, parse
@@ -35,6 +33,8 @@ from fleet.rollout.transitions import DeviceStatus, RolloutState
 from fleet.service import now_ms
 from fleet.store.database import Database
 from fleet.store.tables import Counter, Device, Model, Rollout, RolloutDevice
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.timing import seconds
 from tests.simulators.bundles import make_bundle
 from tests.simulators.fleet_device import new_database
 

@@ -18,8 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.figure import Figure
-from benchmarks.timing import seconds
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.timing import seconds
 
 PICTURES, FILES = 3_000, 50_000
 RECIPE = "machined-surface"
@@ -43,7 +43,7 @@ def ingest_figures(folder: Path) -> Iterator[Figure]:
 
 
 def _measured(kind: str, data: Path, root: Path) -> dict[str, float]:
-    call = [sys.executable, "-m", "benchmarks.ingest", kind, str(data), str(root)]
+    call = [sys.executable, "-m", "tests.benchmarks.ingest", kind, str(data), str(root)]
     done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

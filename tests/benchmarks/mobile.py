@@ -45,7 +45,7 @@ def convert_plainly(model: Path, calibration: Path) -> None:
 
 
 def _program(*words: object) -> None:
-    call = [sys.executable, "-m", "benchmarks.mobile", *map(str, words)]
+    call = [sys.executable, "-m", "tests.benchmarks.mobile", *map(str, words)]
     subprocess.run(call, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 

@@ -19,7 +19,7 @@ SIZE = 160
 def busy_bundle(folder: Path) -> Path:
     """Return a bundle folder whose graph takes a few milliseconds."""
     graph = folder / "graph.tflite"
-    subprocess.run([sys.executable, "-m", "benchmarks.model", str(graph)], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "tests.benchmarks.model", str(graph)], check=True, stderr=subprocess.DEVNULL)
     changes = {"recipe__network__height": SIZE, "recipe__network__width": SIZE, "input__shape": [1, SIZE, SIZE, 1]}
     return altered_bundle(folder / "bundle", model=graph.read_bytes(), **changes)
 

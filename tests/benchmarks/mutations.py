@@ -37,7 +37,7 @@ def mutate_and_judge(count: int, signed: int, folder: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     first = 0
     while first < count:
-        call = [sys.executable, "-m", "benchmarks.mutations", str(first), str(count), str(signed), str(folder)]
+        call = [sys.executable, "-m", "tests.benchmarks.mutations", str(first), str(count), str(signed), str(folder)]
         done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         found.update(what for line in lines for what in line)

@@ -7,10 +7,7 @@ the rest only, and `edge-agent replay` runs the bundle's chosen `.tflite` over t
 from __future__ import annotations
 
 import csv
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -24,10 +21,10 @@ import numpy as np
 from edge_agent.contracts.recipe import load_recipe
 from edge_agent.contracts.scores import part_score
 from tests.benchmarks.figure import Figure
+from tests.benchmarks.timing import command
 from trainer.pipeline.settings import RECIPES
 
 Row = dict[str, str]
-BIN = Path(sys.executable).parent
 HELD_OUT = 0.3
 WIDEN = 0.05
 SETTINGS = (
@@ -103,14 +100,16 @@ def _train_and_replay(
     subset(source, folder / "train", [row for row in rows if row["part"] not in held and learn(row)])
     subset(source, folder / "test", test_rows)
     started = time.monotonic()
-    run = _command(
+    run = command(
         "trainer", "pipeline", "run", "--recipe", "magnetic-tile", "--data", str(folder / "train"),
-        "--root", str(folder / "root"), *JUDGED_HERE,
+        "--root", str(folder / "root"), *JUDGED_HERE, show=True,
     )  # fmt: skip
     seconds = time.monotonic() - started
     bundle = run["bundle"]
     results = folder / "results.csv"
-    _command("edge-agent", "replay", "--bundle", bundle, "--source", str(folder / "test"), "--out", str(results))
+    command(
+        "edge-agent", "replay", "--bundle", bundle, "--source", str(folder / "test"), "--out", str(results), show=True
+    )
     return judged(test_rows, _read(results), source) | {"seconds": seconds}
 
 
@@ -155,13 +154,3 @@ def subset(source: Path, folder: Path, rows: list[Row]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _command(*command: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [str(BIN / command[0]), *command[1:], "--json"], stdout=subprocess.PIPE, check=False, text=True
-    )
-    lines = done.stdout.strip().splitlines()
-    if not lines:
-        raise RuntimeError(f"{' '.join(command[:3])} ended with {done.returncode} and no answer")
-    return dict(json.loads(lines[-1]))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.figure import Figure
-from benchmarks.timing import BIN, seconds
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.timing import BIN, seconds
 
 PROGRAMS = ("trainer", "converter", "fleet", "edge-agent")
 TIMES = 3

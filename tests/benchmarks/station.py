@@ -18,15 +18,15 @@ from typing import Any
 
 import yaml
 
-from benchmarks.figure import Figure
-from benchmarks.model import busy_bundle
-from benchmarks.timing import memory_mb
 from edge_agent.capture.sources import make_source
 from edge_agent.config import StationConfig, TriggerConfig
 from edge_agent.home import Home, read_json
 from edge_agent.processes import STABLE_AFTER_S
 from edge_agent.status import station_status
 from fleet.devices.enrolment import NewDevice
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.model import busy_bundle
+from tests.benchmarks.timing import memory_mb
 from tests.simulators.fleet_server import Server, fleet_server
 from tests.simulators.killed import KilledStation, ledger, nursery
 from tests.simulators.line import GOOD, PARTS, SCRATCHED, LineRig, environment, install, picture

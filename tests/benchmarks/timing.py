@@ -26,13 +26,17 @@ def median_seconds(work: Callable[[], object], times: int) -> float:
     return statistics.median(seconds(work) for _ in range(times))
 
 
-def command(*words: object, codes: tuple[int, ...] = (0,)) -> dict[str, Any]:
-    """Run one of the four programs with `--json` and return its last line. Raises RuntimeError where it fails."""
+def command(*words: object, codes: tuple[int, ...] = (0,), show: bool = False) -> dict[str, Any]:
+    """Run one of the four programs with `--json` and return its last line. Raises RuntimeError where it fails.
+
+    `show` leaves the program's progress on the screen.
+    """
     call = [str(BIN / str(words[0])), *map(str, words[1:]), "--json"]
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    stderr = None if show else subprocess.PIPE
+    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
     lines = done.stdout.strip().splitlines()
     if done.returncode not in codes or not lines:
-        raise RuntimeError(f"{' '.join(call)} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(call)} ended with {done.returncode}: {(done.stderr or '')[-2000:]}")
     return dict(json.loads(lines[-1]))
 
 

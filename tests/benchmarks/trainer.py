@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.figure import Figure
-from benchmarks.ingest import ingest_figures
-from benchmarks.starts import start_figures
-from benchmarks.timing import command, seconds
 from edge_agent.home import Home
+from tests.benchmarks.figure import Figure
+from tests.benchmarks.ingest import ingest_figures
+from tests.benchmarks.starts import start_figures
+from tests.benchmarks.timing import command, seconds
 from tests.simulators.line import TINY, install
 from tests.simulators.tiny_pipeline import RECIPE
 from trainer.samples.generate import generate_samples
