@@ -20,7 +20,14 @@ from tests.benchmarks.quality import Row, held_out_parts, judged, subset
 from tests.simulators.tiny_pipeline import result, trainer
 
 pytestmark = pytest.mark.slow
-SMALL = ("network.epochs=2", "network.height=96", "network.width=96", "blessing.auroc_min=0", "blessing.recall_min=0")
+SMALL = (
+    "network.epochs=2",
+    "network.height=96",
+    "network.width=96",
+    "network.pretraining=40",
+    "blessing.auroc_min=0",
+    "blessing.recall_min=0",
+)
 
 
 def few(rows: list[Row], defective: int = 4, good: int = 14, pictures: int = 2) -> list[Row]:
