@@ -11,14 +11,14 @@ import click
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.components import history
-from trainer.components.inspection import DATA, Inspection
+from trainer.components.inspection import DATA
 from trainer.components.source import list_data
 from trainer.pipeline import settings
 from trainer.pipeline.key import differences
 from trainer.pipeline.runner import Driver, plan
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.step import Artifact, Step
-from trainer.run import Request
+from trainer.run import Request, inspection_of
 
 _SHOWN_RUNS = 10
 
@@ -55,7 +55,7 @@ def why_step(root: Path, name: str) -> dict[str, Any]:
     driver = Driver(root)
     try:
         data = list_data(request.folders, driver.store, driver.index, time.time_ns)
-        graph = Inspection(recipe, chosen, root, request.folders, request.version, driver.imports).graph()
+        graph = inspection_of(request, recipe, chosen, driver).graph()
         wanted = graph.step(name)
         known: dict[str, Artifact] = {DATA: data}
         changed: dict[str, str] = {}

@@ -11,7 +11,9 @@ from typing import Any
 
 import click
 
-from edge_agent.contracts.errors import LinesideError, Rejected
+from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
+from edge_agent.contracts.recipe import Recipe
+from trainer.components.fleet_command import latest_release
 from trainer.components.inspection import DATA, Inspection
 from trainer.components.source import list_data
 from trainer.pipeline import settings
@@ -19,6 +21,7 @@ from trainer.pipeline.lock import root_lock
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runner import Driver, Runner
 from trainer.pipeline.runs import RunRecord, Runs, run_id
+from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
 
 Clock = Callable[[], float]
@@ -26,13 +29,17 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Request:
-    """What to run. `folders` may be several: their rows are joined, later ones win for the same picture."""
+    """What to run. `folders` may be several: their rows are joined, later ones win for the same picture.
+
+    `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer.
+    """
 
     recipe: str
     folders: tuple[Path, ...]
     root: Path
     assignments: tuple[str, ...] = ()
     version: str = ""
+    taken: int = 0
 
     def arguments(self) -> dict[str, Any]:
         """Return the request as it is kept with the run."""
@@ -41,13 +48,15 @@ class Request:
             "folders": [str(folder.resolve()) for folder in self.folders],
             "assignments": list(self.assignments),
             "version": self.version,
+            "taken": self.taken,
         }
 
     @classmethod
     def of(cls, arguments: dict[str, Any], root: Path) -> Request:
         """Return the request that `arguments` describes."""
         folders = tuple(Path(folder) for folder in arguments["folders"])
-        return cls(arguments["recipe"], folders, root, tuple(arguments["assignments"]), arguments["version"])
+        assignments, taken = tuple(arguments["assignments"]), arguments.get("taken", 0)
+        return cls(arguments["recipe"], folders, root, assignments, arguments["version"], taken)
 
     def with_settings(self, *assignments: str) -> Request:
         """Return the request with more settings."""
@@ -61,6 +70,8 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
     Unavailable when a step or the disk failed; the run's record keeps the error.
     """
     recipe, chosen = settings.load(request.recipe, request.assignments)
+    if chosen.pusher.fleet_home:
+        request = replace(request, taken=_taken(recipe.name, Path(chosen.pusher.fleet_home)))
     with root_lock(request.root, lambda holder: click.echo(f"waiting for process {holder}", err=True)):
         runs = Runs(request.root)
         runs.close_killed(int(clock() * 1000))
@@ -69,8 +80,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
         driver = Driver(request.root)
         try:
             data = list_data(request.folders, driver.store, driver.index, time.time_ns)
-            inspection = Inspection(recipe, chosen, request.root, request.folders, request.version, driver.imports)
-            graph = inspection.graph()
+            graph = inspection_of(request, recipe, chosen, driver).graph()
             known = Runner(driver, record, display, clock, chosen.metadata_url).run(graph, {DATA: data})
             _report(record, known, driver, runs)
             _check_data(known)
@@ -85,6 +95,19 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             record.ended_ms = int(clock() * 1000)
             runs.save(record)
     return record.result
+
+
+def inspection_of(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Inspection:
+    """Return what builds the graph of a request."""
+    return Inspection(recipe, chosen, request.root, request.folders, request.version, request.taken, driver.imports)
+
+
+def _taken(model: str, home: Path) -> int:
+    """Ask the fleet for its latest release. One that is away does not hinder the training, only the publishing."""
+    try:
+        return latest_release(model, home)
+    except Unavailable:
+        return 0
 
 
 def _check_data(known: Known) -> None:

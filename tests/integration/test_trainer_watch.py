@@ -142,9 +142,9 @@ def begin(home, station, client, root, new):
 
 
 def test_a_ticket_is_trained_published_and_rolled_out(home, station, client, tiny_run, tiny_data, tmp_path):
-    root, _ = tiny_run
-    reviewed, ticket = begin(home, station, client, root, tmp_path / "new")
-    before = station.running
+    """The trainer's root is a fresh one: that the fleet has releases already, it learns from the fleet."""
+    reviewed, ticket = begin(home, station, client, tiny_run[0], tmp_path / "new")
+    before, root = station.running, tmp_path / "root"
     watch = ["trainer", "watch", "--fleet-home", home, "--recipe", RECIPE, "--data", tiny_data, "--root", root]
     watch += [*SET_TINY, "--mode", "automatic", "--once"]
     found, told = command(*watch)

@@ -21,6 +21,12 @@ def publish(bundle: Path, home: Path) -> dict[str, Any]:
     return run_fleet(["publish", str(bundle), "--home", str(home)])
 
 
+def latest_release(model: str, home: Path) -> int:
+    """Return the highest release of a model that the fleet has, ways back included; 0 when it has none."""
+    listed = run_fleet(["models", "--all", "--home", str(home)])["models"]
+    return max((int(row["release"]) for row in listed if row["name"] == model), default=0)
+
+
 def start_rollout(model: str, version: str, canary: str, home: Path) -> dict[str, Any]:
     """Start a rollout: `fleet rollout MODEL@VERSION --canary SHARE`."""
     return run_fleet(["rollout", f"{model}@{version}", "--canary", canary, "--home", str(home)])

@@ -23,7 +23,7 @@ _DEVICE = ("edge_agent.inference.child", "edge_agent.install.selftest")
 
 
 class Inspection:
-    """Builds the graph for one recipe, root and data; `blessed` is what was blessed before this run."""
+    """Builds the graph for one recipe, root and data. `taken` is the fleet's latest release of this model."""
 
     def __init__(
         self,
@@ -32,9 +32,11 @@ class Inspection:
         root: Path,
         folders: Sequence[Path],
         version: str = "",
+        taken: int = 0,
         imports: Imports | None = None,
     ) -> None:
         self.recipe, self.settings, self.root, self.version = recipe, settings, root, version
+        self._taken = taken
         self._folders = [str(folder.resolve()) for folder in folders]
         self._blessed = history.load(root)
         self._store = Store(root)
@@ -192,7 +194,7 @@ class Inspection:
 
     def _release(self, known: Known) -> Resolved:
         version, release = history.next_release(
-            self._blessed, self.recipe.name, self._bundle_origin(known), self.version
+            self._blessed, self.recipe.name, self._bundle_origin(known), self.version, self._taken
         )
         trained = code_closure((f"{_HERE}.trainer",), self._imports)
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)

@@ -44,6 +44,12 @@ def test_versions_follow_releases_and_are_kept_for_the_same_origin():
     assert next_release([ONE, TWO], "other", "origin1", "") == ("v1", 1)
 
 
+def test_a_root_without_history_goes_on_after_the_releases_of_the_fleet():
+    assert next_release([], "m", "o", "", taken=4) == ("v5", 5)
+    assert next_release([ONE, TWO], "m", "o", "", taken=1) == ("v3", 3)
+    assert next_release([ONE, TWO], "m", "origin1", "", taken=4) == ("v1", 1)
+
+
 def test_a_damaged_history_says_what_to_do(tmp_path):
     (tmp_path / FILE).write_text("[{]")
     with pytest.raises(ConfigError, match="restore it from a backup"):
