@@ -17,6 +17,7 @@ _COMMANDS = {
     "devices": ("fleet.commands.devices:devices", "List the devices, or show one."),
     "rollout": ("fleet.commands.rollouts:rollout", "Bring a version to the devices, canary first."),
     "rollouts": ("fleet.commands.rollouts:rollouts", "Follow and steer rollouts."),
+    "alerts": ("fleet.commands.alerts:alerts", "Show and close what a person should look at."),
     "drift": ("fleet.monitoring.cli:drift", "Show what has drifted, and why."),
     "tickets": ("fleet.monitoring.cli:tickets", "Show and handle retrain tickets."),
     "simulate": ("fleet.simulate.cli:simulate", "Run simulated devices."),

@@ -10,7 +10,7 @@ import click
 
 from edge_agent.contracts.command import json_option, report
 from edge_agent.contracts.errors import ConfigError
-from fleet.commands.options import connect, home_option, table
+from fleet.commands.options import ago, connect, home_option, table
 from fleet.home import write_private
 
 
@@ -94,7 +94,7 @@ def devices(device: str | None, site: str | None, home: Path, as_json: bool) -> 
                 (d["running"] or "")[:12] or None,
                 d["running_release"] or None,
                 d["refused"] or None,
-                _ago(now, d["last_seen_ms"]),
+                ago(now, d["last_seen_ms"]),
             )
             for d in listed
         ]
@@ -102,13 +102,3 @@ def devices(device: str | None, site: str | None, home: Path, as_json: bool) -> 
         table(headings, rows, "No device yet; 'fleet enrol DEVICE'.")
 
     report(as_json, {"devices": listed}, human)
-
-
-def _ago(now_s: float, seen_ms: int | None) -> str | None:
-    if seen_ms is None:
-        return None
-    seconds = max(0, int(now_s - seen_ms / 1000))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds} s ago"

@@ -6,12 +6,14 @@ import io
 import httpx
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from sqlalchemy import delete, select
 
 from edge_agent.contracts.encoding import digest_bytes
+from fleet.store.alerts import raise_alert
 from fleet.store.monitoring_tables import Ticket
-from fleet.store.tables import Rollout
+from fleet.store.tables import Alert, Audit, Rollout
 from tests.conftest import CHROMIUM_FLAGS
-from tests.simulators.dashboard import darken, dashboard, grey_png, liven, password, review
+from tests.simulators.dashboard import alarm, darken, dashboard, grey_png, liven, password, review
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +24,7 @@ def board(tmp_path_factory):
         liven(made)
         darken(made)
         review(made, "station-01", 6)
+        alarm(made)
         yield made
 
 
@@ -133,6 +136,51 @@ def test_viewer_sees_no_buttons_and_may_not_act(visit, board):
         assert people.get("/api/v1/tickets/t-0001").json()["state"] == "open"
 
 
+def test_alerts_come_first_and_name_their_devices(visit, problems):
+    page = visit("viewer")
+    rows = page.locator("#alerts li")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text("'<script>alert(1)</script>' is no topic")
+    expect(rows.nth(0).locator("a")).to_have_count(0)
+    expect(rows.nth(1).locator(".pill")).to_have_text("no-way-back")
+    expect(rows.nth(1).locator("a")).to_have_attribute("href", "/devices/station-05")
+    expect(rows.nth(2)).to_contain_text("3 times")
+    expect(page.locator("#alerts button")).to_have_count(0)
+    assert page.evaluate("alerts.compareDocumentPosition(attention) & Node.DOCUMENT_POSITION_FOLLOWING")
+    assert problems == []
+
+
+def test_operator_closes_an_alert_and_it_comes_back_when_it_happens_again(visit, board, problems):
+    page = visit("operator")
+    row = page.locator("#alerts li", has_text="station-05")
+    row.locator("button").focus()
+    page.wait_for_timeout(2500)
+    expect(row.locator("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(row).to_have_count(0)
+    expect(page.locator("#alerts li")).to_have_count(2)
+    with board.production.database.begin() as session:
+        told = session.scalars(select(Audit).where(Audit.action == "alert.close")).one()
+        assert (told.actor, told.detail) == ("otto", {"kind": "no-way-back", "about": "station-05"})
+        raise_alert(session, "no-way-back", "station-05", "no signed way back to tiles v0", board.context.now_ms())
+    expect(row).to_contain_text("2 times", timeout=6000)
+    assert problems == []
+
+
+def test_overview_says_how_many_alerts_it_leaves_out(visit, board):
+    now = board.context.now_ms()
+    with board.production.database.begin() as session:
+        for number in range(50):
+            raise_alert(session, "quarantine", f"stranger-{number}", "is not enrolled", now)
+    try:
+        page = visit("viewer")
+        expect(page.locator("#alerts li")).to_have_count(50)
+        expect(page.locator("#alerts")).to_contain_text("The latest 50 of 53 alerts")
+    finally:
+        with board.production.database.begin() as session:
+            session.execute(delete(Alert).where(Alert.subject.startswith("stranger-")))
+
+
 def test_operator_pauses_and_resumes_a_rollout(visit, board):
     page = visit("operator", "/rollouts/r1")
     page.click("text=Pause")
@@ -178,7 +226,7 @@ def test_nobody_gets_in_without_a_token(browser, board):
         for path in ("/", "/devices", "/rollouts/r1", "/drift", "/tickets/t-0001"):
             answer = nobody.get(path)
             assert (answer.status_code, answer.headers["location"].startswith("/login?next=")) == (303, True)
-        for path in ("summary", "drift", "tickets", "tickets/t-0001/labels.csv", f"images/{'0' * 64}"):
+        for path in ("summary", "drift", "alerts", "tickets", "tickets/t-0001/labels.csv", f"images/{'0' * 64}"):
             assert nobody.get(f"/api/v1/{path}").status_code == 401
         assert nobody.post("/login", data={"token": "guess"}).status_code == 401
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.uplink.link import Link
+from fleet.store.alerts import raise_alert
+from fleet.store.database import Database
 from tests.simulators.bundles import make_bundle
 from tests.simulators.fleet_server import eventually
 from tests.simulators.mosquitto import Mosquitto, free_port
@@ -106,6 +108,20 @@ def test_rollout_says_what_it_can_prove_and_can_be_steered(home, tmp_path):
     assert "aborted" in fleet("rollouts", home=home).stdout
 
 
+def test_alerts_are_listed_as_plain_text_and_closed(home):
+    assert fleet("alerts", home=home).stdout == "No open alerts.\n"
+    database = Database(f"sqlite:///{home}/fleet.db")
+    with database.begin() as session:
+        raise_alert(session, "quarantine", "stranger", "says [/b] \x1b[31m", time.time_ns() // 1_000_000)
+    database.close()
+    shown = fleet("alerts", home=home)
+    assert ("stranger" in shown.stdout, "says [/b]" in shown.stdout, "\x1b" in shown.stdout) == (True, True, False)
+    (alert,) = answer("alerts", home=home)["alerts"]
+    assert answer("alerts", "close", str(alert["id"]), home=home)["closed_ms"] >= alert["last_ms"]
+    assert answer("alerts", home=home)["alerts"] == []
+    assert fleet("alerts", "close", str(alert["id"]), home=home).stdout == "Closed: quarantine of stranger\n"
+
+
 def test_files_for_a_mosquitto_of_ones_own(home, tmp_path):
     fleet("enrol", "cam3", "--site", "s", "--line", "l", "--out", str(tmp_path / "cam3.json"), home=home)
     port = free_port()
@@ -127,6 +143,8 @@ def test_files_for_a_mosquitto_of_ones_own(home, tmp_path):
         (("rollout", "nothing"), 3, "no model"),
         (("rollouts", "abort"), 3, "which rollout"),
         (("devices", "nobody"), 3, "no device"),
+        (("alerts", "close"), 3, "which alert"),
+        (("alerts", "close", "99"), 3, "'fleet alerts' lists"),
         (("enrol", "UPPER", "--site", "s", "--line", "l", "--out", "x.json"), 3, "device"),
     ],
 )

@@ -40,10 +40,11 @@ def _as(role: str) -> dict[str, str]:
 
 def test_the_api_describes_itself(server):
     paths = httpx.get(f"{server.service.url}/api/v1/openapi.json").json()["paths"]
-    assert {"/api/v1/devices", "/api/v1/models", "/api/v1/rollouts", "/api/v1/tickets", "/api/v1/summary"} <= set(paths)
+    nouns = ("alerts", "devices", "models", "rollouts", "summary", "tickets")
+    assert {f"/api/v1/{noun}" for noun in nouns} <= set(paths)
 
 
-@pytest.mark.parametrize("path", ["devices", "models", "rollouts", "drift", "tickets", "summary"])
+@pytest.mark.parametrize("path", ["devices", "models", "rollouts", "drift", "tickets", "alerts", "summary"])
 def test_without_a_token_nothing_is_shown(server, path):
     answer = httpx.get(f"{server.service.url}/api/v1/{path}")
     assert answer.status_code == 401
@@ -62,6 +63,11 @@ def test_without_a_token_nothing_is_shown(server, path):
         ("operator", "rollouts", {"colour": "red"}, 422),
         ("operator", "rollouts/r99/abort", {}, 422),
         ("operator", "rollouts/r99/complete", {}, 404),
+        ("viewer", "alerts/1/close", {}, 403),
+        ("operator", "alerts/99/close", {}, 404),
+        ("operator", "alerts/0/close", {}, 422),
+        ("operator", f"alerts/{1 << 63}/close", {}, 422),
+        ("operator", "alerts/all/close", {}, 422),
     ],
 )
 def test_roles_and_bad_orders(server, role, path, body, status):
@@ -144,6 +150,30 @@ def test_a_window_that_cannot_be_read_is_acknowledged_counted_and_told(server):
 
 def shown(server):
     return server.client.get("/api/v1/devices/torn")
+
+
+def test_a_message_that_cannot_be_read_is_an_alert_until_somebody_closes_it(server):
+    station = server.station("garbled")
+    topic = station.credentials.address.topic(Channel.REPORTED)
+    station.link.publish(topic, b"{", 1, False)
+    assert eventually(lambda: alert_of(server, "garbled") is not None, 20)
+    alert = alert_of(server, "garbled")
+    assert (alert["kind"], alert["device"], alert["times"]) == ("quarantine", "garbled", 1)
+    assert alert in server.client.get("/api/v1/summary")["alerts"]
+    url = f"{server.service.url}/api/v1/alerts/{alert['id']}/close"
+    assert httpx.post(url).status_code == 401
+    closed = httpx.post(url, headers=_as("operator"))
+    assert (closed.status_code, closed.json()["closed_ms"] is None) == (200, False)
+    assert httpx.post(url, headers=_as("operator")).json() == closed.json()
+    assert alert_of(server, "garbled") is None
+    station.link.publish(topic, b"{", 1, False)
+    assert eventually(lambda: alert_of(server, "garbled") is not None, 20)
+    assert alert_of(server, "garbled")["times"] == 2
+
+
+def alert_of(server, subject):
+    listed = server.client.get("/api/v1/alerts")
+    return next((alert for alert in listed if alert["subject"] == subject), None)
 
 
 def test_late_joiners_get_the_version_of_the_others(server):

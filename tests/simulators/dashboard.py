@@ -23,6 +23,7 @@ from fleet.people.images import Pictures, note
 from fleet.registry.catalogue import Catalogue
 from fleet.registry.repository import Repository
 from fleet.rollout.commander import Commander
+from fleet.store.alerts import raise_alert
 from fleet.store.database import Database
 from fleet.store.tables import Counter, Device, Event, Rollout, RolloutDevice
 from fleet.web.app import create_app
@@ -157,6 +158,16 @@ def darken(board: Dashboard, site: str = "north", hours: int = 8) -> None:
             at = now - (hours - hour - 1) * HOUR_MS // 2
             board.production.send(name, at, factor=0.7 if dark else 1.0, received_ms=at)
     board.watch()
+
+
+def alarm(board: Dashboard) -> None:
+    """Raise two alerts of devices, and one of a topic that is as long and as rude as a stranger likes."""
+    now = board.context.now_ms()
+    with board.production.database.begin() as session:
+        for _ in range(3):
+            raise_alert(session, "quarantine", "station-04", "EventBatch: <b>boot</b>: Field required", now - 9_000)
+        raise_alert(session, "no-way-back", "station-05", "no signed way back to tiles v0", now - 5_000)
+        raise_alert(session, "quarantine", f"lineside/v1/{'x' * 180}", "'<script>alert(1)</script>' is no topic", now)
 
 
 def review(board: Dashboard, device: str, parts: int) -> None:

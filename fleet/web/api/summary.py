@@ -1,4 +1,4 @@
-"""One answer for dashboards: devices, parts, rollouts, findings, tickets, models and the latest events, in counts."""
+"""One answer for dashboards: devices, parts, rollouts, findings, tickets, alerts, models, latest events, in counts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from fleet.devices.presence import LOST_AFTER_MS
 from fleet.monitoring import findings, tickets
+from fleet.store import alerts
 from fleet.store.monitoring_tables import Ticket
 from fleet.store.tables import Counter, Device, Event, Model, Rollout
 from fleet.web.api import rollouts
@@ -17,7 +18,7 @@ from fleet.web.auth import Server, Viewer
 
 router = APIRouter(prefix="/api/v1/summary", tags=["summary"])
 
-_ROLLOUTS, _EVENTS, _FINDINGS = 5, 25, 50
+_ROLLOUTS, _EVENTS, _FINDINGS, _ALERTS = 5, 25, 50, 50
 _TOLD = ("transition", "fault")
 
 
@@ -33,6 +34,8 @@ def summary(context: Server, person: Viewer) -> dict[str, Any]:
             "rollouts": [rollouts.as_json(session, row) for row in _latest_rollouts(session)],
             "findings": [findings.as_json(row) for row in findings.listing(session, [findings.OPEN], _FINDINGS)],
             "tickets": [_brief_ticket(row) for row in tickets.listing(session, "live")],
+            "alerts": alerts.listing(session, _ALERTS),
+            "alerts_open": alerts.count(session),
             "models": _models(session),
             "events": latest_events(session, None, _EVENTS),
         }

@@ -46,8 +46,8 @@ export const when = (ms) => (ms ? new Date(ms).toLocaleString("en-GB") : "–");
 const TONES = {
   good: ["COMMITTED", "READY", "DONE", "SERVED", "ONLINE", "ENDED", "SUCCEEDED", "COMPLETE", "COMPLETED", "PASS", "ACCEPTED"],
   busy: ["OFFERED", "VERIFIED", "DOWNLOADING", "STAGED", "SELFTEST", "SHADOW", "ACTIVATING", "PROBATION", "RUNNING", "APPROVED", "CLAIMED", "INSTALLING", "RESTORING"],
-  warn: ["OPEN", "PAUSED", "HOLD", "ROLLING_BACK", "LATE", "SILENT", "UNREACHABLE", "RESTORED"],
-  bad: ["REJECTED", "FAILED", "ROLLED_BACK", "LOST", "ABORTED", "ABORTING", "REVERTED", "FAIL", "OFFLINE", "TIMED_OUT", "REVOKED"],
+  warn: ["OPEN", "PAUSED", "HOLD", "ROLLING_BACK", "LATE", "SILENT", "UNREACHABLE", "RESTORED", "QUARANTINE"],
+  bad: ["REJECTED", "FAILED", "ROLLED_BACK", "LOST", "ABORTED", "ABORTING", "REVERTED", "FAIL", "OFFLINE", "TIMED_OUT", "REVOKED", "NO-WAY-BACK"],
 };
 
 /** Colour family of a state: good, busy, warn, bad, or idle for what is unknown. */

@@ -1,7 +1,7 @@
 // The start page: how the fleet is doing, from one answer of /api/v1/summary every two seconds.
 
-import { get, poll } from "./api.js";
-import { ago, clock, h, number, percent, pill, put, shares, short } from "./dom.js";
+import { action, get, poll } from "./api.js";
+import { ago, clock, h, number, percent, pill, put, shares, short, when } from "./dom.js";
 import { eventList } from "./events.js";
 import { progress } from "./stages.js";
 
@@ -30,7 +30,22 @@ function rolloutPanel(rollouts) {
     progress(rollout), shares(rollout.counts), rollout.reason && h("p", { class: "small soft" }, rollout.reason)));
 }
 
-function attention(findings, tickets) {
+const subject = ({ subject: name, device }) => (device
+  ? h("a", { class: "title", href: `/devices/${encodeURIComponent(device)}` }, name) : h("span", { class: "title" }, name));
+
+// The clock's time, not "5 s ago": a row that stays as it is keeps the focus on its button while the page follows the fleet.
+const alertRow = (alert) => h("li", null,
+  h("div", { class: "row" }, subject(alert), pill(alert.kind),
+    h("span", { class: "push small soft", title: `first ${when(alert.first_ms)}` }, `${alert.times > 1 ? `${number(alert.times)} times · ` : ""}${when(alert.last_ms)}`),
+    action("Close", `/alerts/${alert.id}/close`, { after: load })),
+  h("p", { class: "small soft" }, alert.text));
+
+const alertList = (alerts, open) => alerts.length > 0 && [
+  h("ul", { class: "items" }, alerts.map(alertRow)),
+  open > alerts.length && h("p", { class: "small soft" }, `The latest ${number(alerts.length)} of ${number(open)} alerts; all are listed by `, h("code", null, "fleet alerts"), "."),
+];
+
+function attention({ alerts, findings, tickets }) {
   const rows = [
     ...tickets.map((ticket) => h("li", null,
       h("div", { class: "row" }, h("a", { class: "title", href: `/tickets/${ticket.id}` }, `Ticket ${ticket.id}: ${ticket.cause}`), pill(ticket.state), h("span", { class: "push small soft" }, ago(ticket.created_ms))),
@@ -39,7 +54,8 @@ function attention(findings, tickets) {
       h("div", { class: "row" }, h("a", { class: "title", href: `/drift#${finding.id}` }, `${finding.site}: ${finding.cause}`), pill(finding.state), h("span", { class: "push small soft" }, `since ${clock(finding.first_ms)}`)),
       h("p", { class: "small soft" }, `${finding.text} · ${number(finding.parts)} parts`))),
   ];
-  return rows.length ? h("ul", { class: "items" }, rows) : h("p", { class: "empty" }, "Nothing needs a person right now.");
+  if (rows.length) return h("ul", { class: "items" }, rows);
+  return alerts.length ? null : h("p", { class: "empty" }, "Nothing needs a person right now.");
 }
 
 const models = (rows, byBundle) => rows.length
@@ -49,12 +65,15 @@ const models = (rows, byBundle) => rows.length
       h("td", { class: "mono" }, short(model.bundle)), h("td", { class: "soft" }, ago(model.published_ms)), h("td", { class: "num" }, number(byBundle[model.bundle] || 0)))))))
   : h("p", { class: "empty" }, "No model yet. Publish one with ", h("code", null, "fleet publish BUNDLE"), ".");
 
-poll(async () => {
+async function load() {
   const summary = await get("/summary");
   put("tiles", tiles(summary));
   put("rollout", rolloutPanel(summary.rollouts));
   put("states", shares(summary.devices.by_state));
-  put("attention", attention(summary.findings, summary.tickets));
+  put("alerts", alertList(summary.alerts, summary.alerts_open));
+  put("attention", attention(summary));
   put("events", eventList(summary.events.slice(0, 8)));
   put("models", models(summary.models, summary.devices.by_bundle));
-});
+}
+
+poll(load);
