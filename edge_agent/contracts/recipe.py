@@ -79,7 +79,7 @@ class Labels(Strict):
 class Network(Strict):
     """Size of the picture the model sees, and how it is trained.
 
-    `pretraining` is how many generated surfaces the network learns from before it sees the recipe's pictures.
+    `pretraining` is how many drawn surfaces the network learns from before it sees the recipe's pictures.
     """
 
     height: Annotated[int, Field(ge=32, le=1024)] = 128

@@ -24,7 +24,7 @@ SMALL = (
     "network.epochs=2",
     "network.height=96",
     "network.width=96",
-    "network.pretraining=40",
+    "network.pretraining=400",
     "blessing.auroc_min=0",
     "blessing.recall_min=0",
 )

@@ -46,7 +46,7 @@ def trainer(
         epoch = progress.epoch
         shown = f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}"
         if progress.pretraining:
-            context.progress(f"generated surfaces first, {shown}", progress.share)
+            context.progress(f"drawn surfaces first, {shown}", progress.share)
             return
         curve.add(asdict(epoch))
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"

@@ -22,11 +22,10 @@ _LARGEST_GAIN, _LARGEST_CURVE, _LARGEST_OFFSET, _LARGEST_NOISE = 0.35, 0.2, 12.0
 
 @dataclass(frozen=True)
 class Placing:
-    """How far a part may lie elsewhere: `zoom` and `stretch` as logarithms, `turn` in degrees, `move` as a fraction."""
+    """How far a part may lie elsewhere: `zoom` and `stretch` as logarithms, `move` as a fraction of the picture."""
 
     zoom: float = 0.06
     stretch: float = 0.05
-    turn: float = 0.0
     move: float = 0.06
 
 
@@ -42,16 +41,15 @@ def augment(batch: Batch, rng: np.random.Generator, placing: Placing | None = No
 
 
 def _moved(image: Picture, mask: Picture, placing: Placing, rng: np.random.Generator) -> tuple[Picture, Picture]:
-    """Mirror, turn, scale and move; the border is filled with its mirror image, which draws no edge of its own."""
+    """Mirror, scale and move; the border is filled with its mirror image, which draws no edge of its own."""
     rows, columns = mask.shape
     steps = (-1 if rng.random() < 0.5 else 1, -1 if rng.random() < 0.5 else 1)
     image, mask = image[:: steps[0], :: steps[1]], mask[:: steps[0], :: steps[1]]
-    draws = rng.uniform(-1, 1, 5)
-    angle, zoom, stretch = np.deg2rad(draws[0] * placing.turn), draws[1] * placing.zoom, draws[2] * placing.stretch
-    turn = np.asarray([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    scaled = turn @ np.diag(np.exp([zoom + stretch, zoom - stretch]))
+    draws = rng.uniform(-1, 1, 4)
+    zoom, stretch = draws[0] * placing.zoom, draws[1] * placing.stretch
+    scaled = np.diag(np.exp([zoom + stretch, zoom - stretch]))
     centre = np.asarray([columns, rows]) / 2
-    move = centre - scaled @ centre + draws[3:] * placing.move * 2 * centre
+    move = centre - scaled @ centre + draws[2:] * placing.move * 2 * centre
     matrix = np.concatenate([scaled, move[:, None]], axis=1)
     there = [
         cv2.warpAffine(np.ascontiguousarray(x), matrix, (columns, rows), flags=how, borderMode=cv2.BORDER_REFLECT_101)

@@ -72,17 +72,11 @@ def load(folder: Path, key: str) -> State | None:
         return None
 
 
-def key_of(
-    pictures: Pictures, eval_pictures: Pictures | None, recipe: Recipe, seed: int, warm_start: Path | None
-) -> str:
+def key_of(lessons: str, eval_pictures: Pictures | None, recipe: Recipe, seed: int, warm_start: Path | None) -> str:
     """Name the training by everything that it depends on, so that no other one's checkpoint is continued."""
-    sets = [pictures] if eval_pictures is None else [pictures, eval_pictures]
     named = {
-        "sets": [
-            [digest_bytes(np.ascontiguousarray(array).tobytes()) for array in (s.images, s.labels, s.masks, s.masked)]
-            + [list(s.parts)]
-            for s in sets
-        ],
+        "lessons": lessons,
+        "eval": "" if eval_pictures is None else eval_pictures.digest(),
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
         "warm_start": digest_file(warm_start) if warm_start is not None else "",

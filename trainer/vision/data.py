@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.preprocess import crop, decode, model_input
 from edge_agent.contracts.recipe import Colour, Recipe
@@ -40,6 +41,12 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def digest(self) -> str:
+        """Return a hash of all of it."""
+        arrays = (self.images, self.labels, self.masks, self.masked)
+        named = [digest_bytes(np.ascontiguousarray(array).tobytes()) for array in arrays]
+        return digest_bytes(canonical_json([*named, list(self.parts)]))
 
     def subset(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Pictures:
         """Return the pictures that a mask or an index array of the first axis chooses."""

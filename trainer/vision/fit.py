@@ -1,4 +1,4 @@
-"""One fit of the network to one set of pictures, with a checkpoint after each epoch."""
+"""One fit of the network to what it is taught, with a checkpoint after each epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from converter.confidence import join_parts
@@ -18,14 +17,13 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.vision import checkpoint, evaluate
-from trainer.vision.augment import augment
 from trainer.vision.checkpoint import Arrays, State, key_of
-from trainer.vision.data import Batch, Pictures, batches
-from trainer.vision.invent import invented_batch
-from trainer.vision.loss import class_weights, losses
+from trainer.vision.data import Pictures, batches
+from trainer.vision.lessons import Lessons
+from trainer.vision.loss import losses
 from trainer.vision.network import Network, build
 from trainer.vision.predict import predict
-from trainer.vision.schedule import order_of, rate_at
+from trainer.vision.schedule import rate_at
 
 _WEIGHT_DECAY = 0.05
 _AVERAGING = 0.995
@@ -48,22 +46,21 @@ class Epoch:
 
 
 class Fit:
-    """One fit of a network to one set of pictures: network, optimiser, averaged and best weights."""
+    """One fit of a network: network, optimiser, averaged and best weights."""
 
     def __init__(
-        self, pictures: Pictures, eval_pictures: Pictures | None, recipe: Recipe, seed: int, folder: Path
+        self, lessons: Lessons, eval_pictures: Pictures | None, recipe: Recipe, seed: int, folder: Path
     ) -> None:
         keras.utils.set_random_seed(seed)
-        self._pictures, self._eval, self._recipe = pictures, eval_pictures, recipe
+        self._lessons, self._eval, self._recipe = lessons, eval_pictures, recipe
         self._seed, self._folder = seed, folder
-        self._batch = min(recipe.network.batch, len(pictures))
-        self._steps = max(len(pictures) // self._batch, _FEWEST_STEPS)
+        self._batch = min(recipe.network.batch, lessons.count)
+        self._steps = max(lessons.count // self._batch, _FEWEST_STEPS)
         self._network = build(recipe)
         self._model = self._network.training
-        weights = class_weights(pictures.labels, len(recipe.labels.names))
         self._optimiser = keras.optimizers.AdamW(1e-9, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
         self._optimiser.build(self._model.trainable_variables)
-        self._step = _compiled_step(self._model, self._optimiser, tf.constant(weights))
+        self._step = _compiled_step(self._model, self._optimiser, tf.constant(lessons.weights))
         self._rate = recipe.network.learning_rate
         self._average: Arrays = []
         self._best: Arrays = []
@@ -71,7 +68,7 @@ class Fit:
 
     def resume(self, warm_start: Path | None) -> int:
         """Load the checkpoint of this very fit, if there is one; return how many epochs are already done."""
-        self._key = key_of(self._pictures, self._eval, self._recipe, self._seed, warm_start)
+        self._key = key_of(self._lessons.digest, self._eval, self._recipe, self._seed, warm_start)
         if warm_start is not None:
             self._rate *= _WARM_START_RATE
         state = checkpoint.load(self._folder, self._key)
@@ -101,9 +98,9 @@ class Fit:
     def epoch(self, epoch: int) -> Epoch:
         """Train one epoch, measure it, remember the best, write the checkpoint."""
         _reseed(self._model, self._seed, epoch)
-        order = order_of(self._pictures.labels, self._steps * self._batch, self._seed, epoch)
+        make = self._lessons.epoch(epoch, self._steps, self._batch)
         sums = np.zeros(3)
-        for number, batch in enumerate(self._batches(order, epoch)):
+        for number, batch in enumerate(batches(make, self._steps, make(0))):
             step = epoch * self._steps + number
             self._optimiser.learning_rate.assign(rate_at(step, self._steps * self._recipe.network.epochs, self._rate))
             values = np.asarray(self._step(batch))
@@ -118,14 +115,6 @@ class Fit:
         score = self._measure(epoch)
         self._save(epoch + 1)
         return Epoch(epoch + 1, self._recipe.network.epochs, float(total), float(classes), float(place), score)
-
-    def _batches(self, order: npt.NDArray[np.int64], epoch: int) -> Any:
-        def make(number: int) -> Batch:
-            chosen = order[number * self._batch : (number + 1) * self._batch]
-            rng = np.random.default_rng([self._seed, epoch, number])
-            return augment(invented_batch(self._pictures, chosen, rng), rng)
-
-        return batches(make, self._steps, make(0))
 
     def _follow(self, step: int) -> None:
         keep = min(_AVERAGING, (1 + step) / (10 + step))

@@ -42,7 +42,7 @@ def test_the_mask_moves_with_the_defect() -> None:
 
 
 def test_without_placing_only_the_light_changes() -> None:
-    still = Placing(zoom=0, stretch=0, turn=0, move=0)
+    still = Placing(zoom=0, stretch=0, move=0)
     before = batch_of(20)
     after = augment(before, np.random.default_rng(3), still)
     assert after["masks"].sum() == before["masks"].sum()

@@ -1,4 +1,4 @@
-"""Learning from generated surfaces first: what they are, that it helps, and that a kill does not begin it again."""
+"""Learning from drawn surfaces first: what they are, that it helps, and that a kill does not begin it again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 
 from edge_agent.contracts.recipe import Recipe
 from trainer.vision.data import Pictures
-from trainer.vision.generated import generated_pictures
+from trainer.vision.flaws import flaw
 from trainer.vision.invent import UNKNOWN_DEFECT
+from trainer.vision.lessons import DrawnLessons
+from trainer.vision.surfaces import surface
 
 
 def recipe_of(pretraining: int, colour: str = "grey", epochs: int = 2) -> Recipe:
@@ -27,29 +29,50 @@ def recipe_of(pretraining: int, colour: str = "grey", epochs: int = 2) -> Recipe
 
 def few(recipe: Recipe) -> Pictures:
     """Some pictures of another series, as if they were the recipe's own."""
-    made = generated_pictures(recipe.model_copy(update={"network": recipe_of(20).network}), seed=77)
-    return Pictures(made.images, np.where(made.labels == 0, 0, 1), made.parts, made.masks, made.masked)
+    made = DrawnLessons(recipe, 20, seed=77).epoch(0, 1, 20)(0)
+    return Pictures(
+        made["images"],
+        np.where(made["labels"] == 0, 0, 1),
+        tuple(f"p{number}" for number in range(20)),
+        made["masks"],
+        np.ones(20, bool),
+    )
 
 
-def test_generated_pictures_are_repeatable_and_have_no_kind() -> None:
-    pictures, same = (generated_pictures(recipe_of(60), seed=1) for _ in range(2))
-    assert (pictures.images == same.images).all()
-    assert pictures.images.shape == (60, 48, 40, 1)
-    assert set(pictures.labels.tolist()) == {0, UNKNOWN_DEFECT}
-    assert 0.1 < (pictures.labels != 0).mean() <= 0.3
-    assert ((pictures.masks.sum(axis=(1, 2)) > 0) == (pictures.labels != 0)).all()
-    assert (generated_pictures(recipe_of(60), seed=2).images != pictures.images).any()
+def test_drawn_surfaces_are_repeatable_and_have_no_kind() -> None:
+    lessons, other = (DrawnLessons(recipe_of(60), 60, seed=seed) for seed in (1, 2))
+    batch, same = (lessons.epoch(3, 2, 40)(1) for _ in range(2))
+    assert (batch["images"] == same["images"]).all()
+    assert batch["images"].shape == (40, 48, 40, 1)
+    assert set(batch["labels"].tolist()) == {0, UNKNOWN_DEFECT}
+    assert 0.25 < (batch["labels"] != 0).mean() < 0.75
+    assert (batch["masks"].any(axis=(1, 2)) == (batch["labels"] != 0)).all()
+    for different in (lessons.epoch(3, 2, 40)(0), lessons.epoch(4, 2, 40)(1), other.epoch(3, 2, 40)(1)):
+        assert (different["images"] != batch["images"]).any()
 
 
 def test_a_colour_recipe_gets_colour_pictures() -> None:
-    assert generated_pictures(recipe_of(10, "rgb"), seed=1).images.shape == (10, 48, 40, 3)
+    assert DrawnLessons(recipe_of(10, "rgb"), 4, seed=1).epoch(0, 1, 4)(0)["images"].shape == (4, 48, 40, 3)
+
+
+def test_a_drawn_defect_is_seen_where_its_mask_is_and_nowhere_else() -> None:
+    rng = np.random.default_rng(3)
+    seen = 0
+    for _ in range(40):
+        good = surface(rng, (96, 96))
+        bad = flaw(rng, good)
+        change = np.abs(bad.seen() - good.seen())
+        seen += bool(bad.mask().any()) and float(change[bad.mask() > 0].mean()) > 0.08
+        assert change[bad.covered == 0].max(initial=0) < 1.0
+        assert np.median(change[bad.covered == 0]) == 0
+    assert seen > 30
 
 
 @pytest.mark.slow
 def test_pretraining_comes_first_helps_and_is_not_begun_again_after_a_kill(tmp_path: Path) -> None:
     from trainer.vision.training import Progress, train
 
-    recipe = recipe_of(120)
+    recipe = recipe_of(1200)
     pictures = few(recipe)
     seen: list[Progress] = []
 

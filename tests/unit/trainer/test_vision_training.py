@@ -14,7 +14,8 @@ from edge_agent.contracts.recipe import Recipe
 from trainer.samples.generate import LABELS, generate_samples, sample_part
 from trainer.vision.data import join, load_folder, mask_input, read_records, write_records
 from trainer.vision.evaluate import auroc, heatmap_hit_rate
-from trainer.vision.invent import _PAINTERS, UNKNOWN_DEFECT, invented_batch
+from trainer.vision.flaws import _KINDS
+from trainer.vision.invent import UNKNOWN_DEFECT, Donors, _drawn, invented_batch
 from trainer.vision.loss import class_weights
 from trainer.vision.schedule import rate_at
 
@@ -82,15 +83,16 @@ def test_records_give_back_what_was_written(tmp_path, small):
         read_records([tmp_path / "a.tfrecord"], recipe_of(size=64), channels=1)
 
 
-@pytest.mark.parametrize("painter", _PAINTERS)
-def test_an_invented_defect_changes_the_picture_where_its_mask_is(small, painter):
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_drawn_defect_changes_the_picture_where_its_mask_is(small, kind, monkeypatch):
     _, pictures = small
-    good = pictures.images[pictures.labels == 0].astype(np.float32)
+    good = pictures.images[pictures.labels == 0][0].astype(np.float32)
+    monkeypatch.setattr("trainer.vision.invent.flaw", kind)
     changed_inside, changed_far = [], []
     for seed in range(12):
-        picture, mask = painter(good[0], good[1], np.random.default_rng(seed))
-        assert picture.shape == good[0].shape
-        change = np.abs(picture - good[0])[:, :, 0]
+        picture, mask = _drawn(good, np.random.default_rng(seed))
+        assert picture.shape == good.shape
+        change = np.abs(picture - good)[:, :, 0]
         if mask.sum() >= 4:
             changed_inside.append(change[mask > 0].mean())
             near = np.zeros_like(mask, bool)
@@ -105,8 +107,8 @@ def test_a_batch_leaves_defective_pictures_and_the_source_alone(small):
     _, pictures = small
     before = pictures.images.copy()
     chosen = np.arange(len(pictures))
-    batch = invented_batch(pictures, chosen, np.random.default_rng(3))
-    same = invented_batch(pictures, chosen, np.random.default_rng(3))
+    batch = invented_batch(pictures, chosen, Donors.of(pictures), np.random.default_rng(3))
+    same = invented_batch(pictures, chosen, Donors.of(pictures), np.random.default_rng(3))
     assert all((batch[name] == same[name]).all() for name in batch)
     assert (pictures.images == before).all()
     defective = pictures.labels > 0

@@ -1,0 +1,78 @@
+"""What a network learns from: labelled pictures, varied and with invented defects, or surfaces drawn for the purpose.
+
+A batch depends on the seed and its own number alone, so a training that was killed goes on with what it would have
+seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.encoding import canonical_json, digest_bytes
+from edge_agent.contracts.recipe import Recipe
+from trainer.vision.augment import augment
+from trainer.vision.data import Batch, Pictures
+from trainer.vision.drawn import drawn_batch
+from trainer.vision.invent import Donors, invented_batch
+from trainer.vision.loss import class_weights
+from trainer.vision.network import channels
+from trainer.vision.schedule import order_of
+
+_DRAWN = 900_000
+"""Put before the seed of drawn surfaces: nothing else is drawn from the same numbers."""
+
+
+class Lessons(Protocol):
+    """`count` pictures an epoch; `weights` (classes,) of the classes in the loss; `digest` names what is taught."""
+
+    count: int
+    weights: npt.NDArray[np.float32]
+    digest: str
+
+    def epoch(self, number: int, batches: int, size: int) -> Callable[[int], Batch]:
+        """Return what makes batch 0 to `batches` - 1, of `size` pictures each, of an epoch."""
+
+
+class LabelledLessons:
+    """The recipe's own pictures: defective ones more often than they are, some good ones given a defect."""
+
+    def __init__(self, pictures: Pictures, recipe: Recipe, seed: int) -> None:
+        self._pictures, self._seed = pictures, seed
+        self._donors = Donors.of(pictures)
+        self.count = len(pictures)
+        self.weights = class_weights(pictures.labels, len(recipe.labels.names))
+        self.digest = pictures.digest()
+
+    def epoch(self, number: int, batches: int, size: int) -> Callable[[int], Batch]:
+        """Return what makes the batches of an epoch."""
+        order = order_of(self._pictures.labels, batches * size, self._seed, number)
+
+        def make(batch: int) -> Batch:
+            rng = np.random.default_rng([self._seed, number, batch])
+            chosen = order[batch * size : (batch + 1) * size]
+            return augment(invented_batch(self._pictures, chosen, self._donors, rng), rng)
+
+        return make
+
+
+class DrawnLessons:
+    """Surfaces that no camera has seen, `count` new ones an epoch."""
+
+    def __init__(self, recipe: Recipe, count: int, seed: int) -> None:
+        self._size, self._channels, self._seed = (recipe.network.height, recipe.network.width), channels(recipe), seed
+        self.count = count
+        self.weights = np.ones(len(recipe.labels.names), np.float32)
+        self.digest = digest_bytes(canonical_json({"drawn": count, "size": self._size, "channels": self._channels}))
+
+    def epoch(self, number: int, batches: int, size: int) -> Callable[[int], Batch]:
+        """Return what makes the batches of an epoch."""
+
+        def make(batch: int) -> Batch:
+            rng = np.random.default_rng([_DRAWN, self._seed, number, batch])
+            return drawn_batch(rng, size, self._size, self._channels)
+
+        return make
