@@ -93,6 +93,16 @@ class Network(Strict):
     seed: int = 1
 
 
+class Split(Strict):
+    """Shares of the parts that train nothing: `eval` chooses epoch and thresholds, `test` has the last word.
+
+    Of every label with three parts or more at least one part is in each.
+    """
+
+    eval: Annotated[float, Field(ge=0, lt=0.5)] = 0.2
+    test: Annotated[float, Field(ge=0, lt=0.5)] = 0.2
+
+
 class Thresholds(Strict):
     """What the thresholds must achieve; the numbers follow from held-out parts."""
 
@@ -131,6 +141,7 @@ class Recipe(Strict):
     camera: Camera = Camera()
     guards: Guards = Guards()
     network: Network = Network()
+    split: Split = Split()
     thresholds: Thresholds = Thresholds()
     blessing: Blessing = Blessing()
     views: Views = Views()

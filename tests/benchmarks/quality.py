@@ -27,19 +27,13 @@ from trainer.pipeline.settings import RECIPES
 Row = dict[str, str]
 HELD_OUT = 0.3
 WIDEN = 0.05
-SETTINGS = (
-    "blessing.auroc_min=0",
-    "blessing.recall_min=0",
-    "example_gen.eval_share=0.12",
-    "example_gen.test_share=0.12",
-)
-JUDGED_HERE = tuple(word for setting in SETTINGS for word in ("--set", setting))
-"""What is measured here is not to be held back by the recipe's own limits. The last word is spoken here, on parts that
-the pipeline never gets, so it needs to hold out fewer itself."""
+LIMITS = ("blessing.auroc_min=0", "blessing.recall_min=0", "blessing.regression_max=1")
+JUDGED_HERE = tuple(word for limit in LIMITS for word in ("--set", limit))
+"""The last word is spoken here: what is measured is not to be held back by the recipe's own limits."""
 
 
 def figures() -> Iterator[Figure]:
-    """Train twice (all exposures, exposures 1 to 4) and measure."""
+    """Train twice (all exposures, exposures 1 to 4) and measure; what is learned from drawn surfaces serves both."""
     source = Path(os.environ["LINESIDE_DATA"]) / "magnetic-tile"
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         yield from _measure(source, Path(folder))
@@ -102,7 +96,7 @@ def _train_and_replay(
     started = time.monotonic()
     run = command(
         "trainer", "pipeline", "run", "--recipe", "magnetic-tile", "--data", str(folder / "train"),
-        "--root", str(folder / "root"), *JUDGED_HERE, show=True,
+        "--root", str(folder.parent / "root"), *JUDGED_HERE, show=True,
     )  # fmt: skip
     seconds = time.monotonic() - started
     bundle = run["bundle"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.recipe import Network, Recipe
+from edge_agent.contracts.recipe import Camera, Network, Recipe
 from trainer.components import history
 from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import Imports, code_closure
@@ -49,7 +49,7 @@ class Inspection:
 
     def _data_steps(self) -> list[Step]:
         settings = self.settings.example_gen
-        shares = {"eval": settings.eval_share, "test": settings.test_share}
+        shares = self.recipe.split.model_dump()
         labels = list(self.recipe.labels.names)
         return [
             Step(
@@ -96,11 +96,14 @@ class Inspection:
 
     def _model_steps(self) -> list[Step]:
         transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
+        first = self._pretrainer()
+        begin = {"pretrained": "Pretrainer.pretrained"} if first else {}
         return [
+            *first,
             Step(
                 "Trainer",
                 f"{_HERE}.trainer:trainer",
-                transformed,
+                {**transformed, **begin},
                 {"model": "Model"},
                 {"recipe": self._trained()},
                 resolve=self._warm_start if self.settings.trainer.warm_start else _no_warm_start,
@@ -114,6 +117,13 @@ class Inspection:
                 resolve=self._baseline,
             ),
         ]
+
+    def _pretrainer(self) -> list[Step]:
+        """Return the step that learns from drawn surfaces, if the recipe wants any: it depends on no picture."""
+        if not self.recipe.network.pretraining:
+            return []
+        function = f"{_HERE}.pretrainer:pretrainer"
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, {"recipe": self._pretrained()})]
 
     def _delivery_steps(self) -> list[Step]:
         infra = self.settings.infra_validator
@@ -168,6 +178,12 @@ class Inspection:
         return Recipe(
             name="any", labels=known.labels, camera=known.camera, network=known.network, views=known.views
         ).model_dump(mode="json")
+
+    def _pretrained(self) -> dict[str, Any]:
+        """The recipe as far as it changes what is learned from drawn surfaces."""
+        network = self.recipe.network.model_copy(update={"epochs": 1})
+        camera = Camera(colour=self.recipe.camera.colour)
+        return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 
     def _judged(self) -> dict[str, Any]:
         """The recipe as far as it changes the evaluation."""

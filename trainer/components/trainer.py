@@ -26,14 +26,16 @@ def trainer(
     model: Path,
     recipe: Mapping[str, Any],
     context: Context,
+    pretrained: Path | None = None,
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `model.weights.h5`, `recipe.json` and the curve in `training.json`.
 
     Checkpoints lie in the context's scratch folder, which outlives a crash. `warm_start` is a former Model; one of
-    another shape is not used, which is said.
+    another shape is not used, which is said. `pretrained` is what the Pretrainer made, if there is one.
     """
-    from trainer.vision.export import export
-    from trainer.vision.training import Progress, train
+    from trainer.vision.export import WEIGHTS, export
+    from trainer.vision.fit import Epoch
+    from trainer.vision.training import train
 
     settings = Recipe.model_validate(recipe)
     context.progress("reading the examples", None)
@@ -42,19 +44,15 @@ def trainer(
     weights, remark = _weights(warm_start, settings)
     curve = _Curve(context.scratch / "epochs.jsonl")
 
-    def report(progress: Progress) -> None:
-        epoch = progress.epoch
-        shown = f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}"
-        if progress.pretraining:
-            context.progress(f"drawn surfaces first, {shown}", progress.share)
-            return
+    def report(epoch: Epoch) -> None:
         curve.add(asdict(epoch))
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
-        context.progress(shown + judged, progress.share)
+        context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.share)
 
     checkpoints = context.scratch / "checkpoints"
     evaluation = held_out if len(held_out) else None
-    result = train(training, evaluation, settings, settings.network.seed, checkpoints, report, weights)
+    drawn = None if pretrained is None else pretrained / WEIGHTS
+    result = train(training, evaluation, settings, settings.network.seed, checkpoints, report, drawn, weights)
     context.progress("exporting", 1.0)
     export(result.network, settings, model)
     history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": weights is not None}

@@ -25,11 +25,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExampleGenSettings(Strict):
-    """Reading the data: share of bad pictures that is tolerated, shares of parts held out, salt of the split's hash."""
+    """Reading the data: share of bad pictures that is tolerated, salt of the split's hash."""
 
     max_bad: Share = 0.001
-    eval_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.2
-    test_share: Annotated[float, Field(ge=0, lt=0.5)] = 0.2
     salt: str = ""
 
 

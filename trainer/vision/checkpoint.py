@@ -72,13 +72,13 @@ def load(folder: Path, key: str) -> State | None:
         return None
 
 
-def key_of(lessons: str, eval_pictures: Pictures | None, recipe: Recipe, seed: int, warm_start: Path | None) -> str:
+def key_of(lessons: str, eval_pictures: Pictures | None, recipe: Recipe, seed: int, weights: Path | None) -> str:
     """Name the training by everything that it depends on, so that no other one's checkpoint is continued."""
     named = {
         "lessons": lessons,
         "eval": "" if eval_pictures is None else eval_pictures.digest(),
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,
-        "warm_start": digest_file(warm_start) if warm_start is not None else "",
+        "weights": digest_file(weights) if weights is not None else "",
     }
     return digest_bytes(canonical_json(named))

@@ -67,7 +67,9 @@ def cross_validate(pictures: Pictures, recipe: Recipe, folds: int, only: Sequenc
     Each fold is the evaluation set of the training whose test set is the fold before it.
     """
     fold_of = assign_folds(pictures.parts, pictures.labels, folds)
-    rounds = [_one(pictures, recipe, fold_of, fold, folds) for fold in (only or range(folds))]
+    with tempfile.TemporaryDirectory() as scratch:
+        begin = _pretrained(recipe, Path(scratch))
+        rounds = [_one(pictures, recipe, fold_of, fold, folds, begin) for fold in (only or range(folds))]
     return Answers(
         np.concatenate([r.scores for r in rounds]),
         np.concatenate([r.labels for r in rounds]),
@@ -77,7 +79,20 @@ def cross_validate(pictures: Pictures, recipe: Recipe, folds: int, only: Sequenc
     )
 
 
-def _one(pictures: Pictures, recipe: Recipe, fold_of: dict[str, int], fold: int, folds: int) -> Answers:
+def _pretrained(recipe: Recipe, folder: Path) -> Path | None:
+    """Return the weights that all trainings begin with, if the recipe wants any."""
+    from trainer.vision.training import pretrain
+
+    if not recipe.network.pretraining:
+        return None
+    path = folder / "pretrained.weights.h5"
+    pretrain(recipe, recipe.network.seed, folder / "checkpoints").training.save_weights(path)
+    return path
+
+
+def _one(
+    pictures: Pictures, recipe: Recipe, fold_of: dict[str, int], fold: int, folds: int, begin: Path | None
+) -> Answers:
     from trainer.vision.predict import predict
     from trainer.vision.training import train
 
@@ -86,7 +101,7 @@ def _one(pictures: Pictures, recipe: Recipe, fold_of: dict[str, int], fold: int,
     training = pictures.of_parts(p for p, f in fold_of.items() if f not in (fold, (fold + 1) % folds))
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        result = train(training, evaluation, recipe, recipe.network.seed, Path(scratch))
+        result = train(training, evaluation, recipe, recipe.network.seed, Path(scratch), pretrained=begin)
     seconds = time.monotonic() - start
     found = predict(result.network, test.images)
     chosen = np.flatnonzero(test.masked & (test.labels > 0))

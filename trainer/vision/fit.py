@@ -27,7 +27,7 @@ from trainer.vision.schedule import rate_at
 
 _WEIGHT_DECAY = 0.05
 _AVERAGING = 0.995
-_WARM_START_RATE = 0.5
+_GENTLE_RATE = 0.5
 _FEWEST_STEPS = 4
 _SURPRISE_SHARE = 0.1
 _JUDGED_FROM = 0.6
@@ -43,6 +43,11 @@ class Epoch:
     class_loss: float
     place_loss: float
     auroc: float
+
+    @property
+    def share(self) -> float:
+        """How much of the fit is done, 0..1."""
+        return self.number / self.of
 
 
 class Fit:
@@ -66,27 +71,23 @@ class Fit:
         self._best: Arrays = []
         self.best_epoch, self.best_score = 0, -math.inf
 
-    def resume(self, warm_start: Path | None) -> int:
-        """Load the checkpoint of this very fit, if there is one; return how many epochs are already done."""
-        self._key = key_of(self._lessons.digest, self._eval, self._recipe, self._seed, warm_start)
-        if warm_start is not None:
-            self._rate *= _WARM_START_RATE
+    def begin(self, weights: Path | None, gently: bool = False) -> int:
+        """Go on from the checkpoint of this very fit, if there is one; return how many epochs are already done.
+
+        Without one begin with the `.weights.h5` of another fit, if one is given: `gently`, if little is left to learn.
+        Raises Rejected as `load_weights` does.
+        """
+        self._key = key_of(self._lessons.digest, self._eval, self._recipe, self._seed, weights)
+        if gently:
+            self._rate *= _GENTLE_RATE
         state = checkpoint.load(self._folder, self._key)
-        if state is None:
-            self._average = weights_of(self._model)
-            return 0
-        self._restore(state)
-        return state.epoch
-
-    def begin_with(self, weights: Arrays) -> None:
-        """Begin with the weights of another fit of the same network."""
-        self._model.set_weights(weights)
+        if state is not None:
+            self._restore(state)
+            return state.epoch
+        if weights is not None:
+            load_weights(self._network, weights)
         self._average = weights_of(self._model)
-
-    def begin_with_file(self, path: Path) -> None:
-        """Begin with a former model's weights. Raises Rejected as `load_weights` does."""
-        load_weights(self._network, path)
-        self._average = weights_of(self._model)
+        return 0
 
     def _restore(self, state: State) -> None:
         self._model.set_weights(state.weights)

@@ -1,4 +1,4 @@
-"""Training from scratch, over drawn surfaces if the recipe says so, or from a former model; it can be resumed."""
+"""Training in two stages, on drawn surfaces and on the recipe's pictures; both go on where they were killed."""
 
 from __future__ import annotations
 
@@ -8,25 +8,12 @@ from pathlib import Path
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
-from trainer.vision.checkpoint import Arrays
 from trainer.vision.data import Pictures
-from trainer.vision.fit import Epoch, Fit, weights_of
+from trainer.vision.fit import Epoch, Fit
 from trainer.vision.lessons import DrawnLessons, LabelledLessons
 from trainer.vision.network import Network
 
 _PRETRAINING_EPOCHS = 10
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A finished epoch, and which `share` of all pictures of the training, 0..1, has been shown by then.
-
-    `pretraining` says that the epoch was one over drawn surfaces.
-    """
-
-    epoch: Epoch
-    share: float
-    pretraining: bool
 
 
 @dataclass(frozen=True)
@@ -40,7 +27,20 @@ class TrainResult:
     resumed_from: int
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[Epoch], None]
+
+
+def pretrain(recipe: Recipe, seed: int, checkpoint_dir: Path, report: Report = lambda epoch: None) -> Network:
+    """Train the recipe's network on `network.pretraining` drawn surfaces alone and return it.
+
+    It can be killed and called again, as `train` can.
+    """
+    network = recipe.network.model_copy(update={"epochs": _PRETRAINING_EPOCHS})
+    lessons = DrawnLessons(recipe, max(recipe.network.pretraining // _PRETRAINING_EPOCHS, 1), seed)
+    fit = Fit(lessons, None, recipe.model_copy(update={"network": network}), seed, checkpoint_dir)
+    for epoch in _epochs(fit, fit.begin(None), _PRETRAINING_EPOCHS):
+        report(epoch)
+    return fit.finished()
 
 
 def train(
@@ -49,45 +49,31 @@ def train(
     recipe: Recipe,
     seed: int,
     checkpoint_dir: Path,
-    report: Report = lambda progress: None,
+    report: Report = lambda epoch: None,
+    pretrained: Path | None = None,
     warm_start: Path | None = None,
 ) -> TrainResult:
     """Train the recipe's network and return it with its best weights.
 
     After each epoch a checkpoint is written below `checkpoint_dir`; a training that was killed goes on after its last
-    finished epoch when it is called again with the same arguments. `warm_start` is the weights file (`.weights.h5`)
-    of a former model of the same shape; without one, `network.pretraining` drawn surfaces come first. Best is the
-    one of the late epochs with the best `quality` on `eval_pictures` (few held-out parts often flatter a half-trained
-    network), or the last one when there are none.
+    finished epoch when it is called again with the same arguments. It begins with the weights (`.weights.h5`) of a
+    former model, `warm_start`, or with those of `pretrain`, both of the same shape. Best is the one of the late epochs
+    with the best `quality` on `eval_pictures` (few held-out parts often flatter a half-trained network), or the last
+    one when there are none.
 
     Raises Rejected for pictures without a good or a defective one, and when the loss stops being a number.
     """
     _check(train_pictures)
-    if warm_start is not None and not warm_start.is_file():
-        raise Rejected(f"{warm_start}: no such weights file; name that of a former model or train from scratch")
+    for weights in (pretrained, warm_start):
+        if weights is not None and not weights.is_file():
+            raise Rejected(f"{weights}: no such weights file; name that of a former model or train from scratch")
     fit = Fit(LabelledLessons(train_pictures, recipe, seed), eval_pictures, recipe, seed, checkpoint_dir)
-    resumed_from = fit.resume(warm_start)
-    drawn = 0 if warm_start is not None else recipe.network.pretraining
-    whole = drawn + len(train_pictures) * recipe.network.epochs
-    if resumed_from == 0 and warm_start is not None:
-        fit.begin_with_file(warm_start)
-    elif resumed_from == 0 and drawn:
-        fit.begin_with(_pretrained(recipe, seed, checkpoint_dir / "pretraining", drawn / whole, report))
+    resumed_from = fit.begin(warm_start or pretrained, gently=warm_start is not None)
     history = []
     for epoch in _epochs(fit, resumed_from, recipe.network.epochs):
         history.append(epoch)
-        report(Progress(epoch, (drawn + epoch.number * len(train_pictures)) / whole, False))
+        report(epoch)
     return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from)
-
-
-def _pretrained(recipe: Recipe, seed: int, folder: Path, share: float, report: Report) -> Arrays:
-    """Return the weights after a training on drawn surfaces alone; `share` of the whole work is this."""
-    network = recipe.network.model_copy(update={"epochs": _PRETRAINING_EPOCHS})
-    lessons = DrawnLessons(recipe, max(recipe.network.pretraining // _PRETRAINING_EPOCHS, 1), seed)
-    fit = Fit(lessons, None, recipe.model_copy(update={"network": network}), seed, folder)
-    for epoch in _epochs(fit, fit.resume(None), _PRETRAINING_EPOCHS):
-        report(Progress(epoch, share * epoch.number / _PRETRAINING_EPOCHS, True))
-    return weights_of(fit.finished().training)
 
 
 def _epochs(fit: Fit, done: int, of: int) -> Iterator[Epoch]:

@@ -69,32 +69,30 @@ def test_a_drawn_defect_is_seen_where_its_mask_is_and_nowhere_else() -> None:
 
 
 @pytest.mark.slow
-def test_pretraining_comes_first_helps_and_is_not_begun_again_after_a_kill(tmp_path: Path) -> None:
-    from trainer.vision.training import Progress, train
+def test_pretraining_helps_and_goes_on_after_a_kill(tmp_path: Path) -> None:
+    from trainer.vision.training import Epoch, pretrain, train
 
     recipe = recipe_of(1200)
     pictures = few(recipe)
-    seen: list[Progress] = []
+    seen: list[Epoch] = []
 
     class Killed(Exception):
         pass
 
-    def kill(progress: Progress) -> None:
-        seen.append(progress)
+    def kill(epoch: Epoch) -> None:
+        seen.append(epoch)
         if len(seen) == 4:
             raise Killed
 
     with pytest.raises(Killed):
-        train(pictures, None, recipe, 1, tmp_path / "with", kill)
-    assert all(progress.pretraining for progress in seen)
+        pretrain(recipe, 1, tmp_path / "killed", kill)
+    weights, whole = tmp_path / "a.weights.h5", tmp_path / "b.weights.h5"
+    pretrain(recipe, 1, tmp_path / "killed", seen.append).training.save_weights(weights)
+    assert [epoch.number for epoch in seen] == list(range(1, 11))
+    assert seen[-1].share == 1.0
+    pretrain(recipe, 1, tmp_path / "whole").training.save_weights(whole)
+    same = [train(pictures, None, recipe, 1, tmp_path / path.name, pretrained=path) for path in (weights, whole)]
+    assert same[0].epochs[0].loss == pytest.approx(same[1].epochs[0].loss, rel=1e-3)
 
-    after: list[Progress] = []
-    with_it = train(pictures, None, recipe, 1, tmp_path / "with", after.append)
-    stages = [(progress.pretraining, progress.epoch.number) for progress in after]
-    assert stages == [(True, number) for number in range(5, 11)] + [(False, 1), (False, 2)]
-    shares = [progress.share for progress in seen + after]
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-
-    without = train(pictures, None, recipe_of(0), 1, tmp_path / "without")
-    assert with_it.epochs[0].place_loss < 0.7 * without.epochs[0].place_loss
+    without = train(pictures, None, recipe, 1, tmp_path / "without")
+    assert same[0].epochs[0].place_loss < 0.7 * without.epochs[0].place_loss

@@ -1,0 +1,27 @@
+"""Pretrainer: the recipe's network learns from drawn surfaces, once; every training after that begins with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.recipe import Recipe
+from trainer.pipeline.step import Context
+
+
+def pretrainer(pretrained: Path, recipe: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Write `model.weights.h5`, the network's weights after `network.pretraining` drawn surfaces."""
+    from trainer.vision.export import WEIGHTS
+    from trainer.vision.fit import Epoch
+    from trainer.vision.training import pretrain
+
+    settings = Recipe.model_validate(recipe)
+
+    def report(epoch: Epoch) -> None:
+        context.progress(f"drawn surfaces, epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}", epoch.share)
+
+    context.progress("drawing surfaces", None)
+    network = pretrain(settings, settings.network.seed, context.scratch / "checkpoints", report)
+    network.training.save_weights(pretrained / WEIGHTS)
+    return {"pretrained": {"surfaces": settings.network.pretraining}}
