@@ -6,7 +6,6 @@ import argparse
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,12 +16,10 @@ from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
-from edge_agent.contracts.program import python_program
 from edge_agent.home import Home
+from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import read_slots, write_slots
 from edge_agent.processes import lock_station
-
-_SELFTEST_S = 120
 
 
 def enrol(file: Path, home: Home, source: str, force: bool) -> Credentials:
@@ -75,7 +72,9 @@ def install_by_hand(home: Home, bundle: Path, device_class: str) -> str:
     Returns its ID. Raises Rejected for a bundle that is damaged or fails its self-test.
     """
     bundle_id = _copy(home, bundle, device_class)
-    _selftest(home.bundle(bundle_id))
+    tried = run_selftest(BundleFolder(home.bundle(bundle_id)), device_class)
+    if not tried.ok:
+        raise Rejected(f"{bundle}: the bundle fails its self-test ({tried.reason[:300]})")
     manifest = BundleFolder(home.bundle(bundle_id)).open(bundle_id)
     write_slots(home.root, read_slots(home.root).activated(bundle_id, manifest.release).committed())
     return bundle_id
@@ -95,18 +94,6 @@ def _copy(home: Home, bundle: Path, device_class: str) -> str:
         shutil.copytree(bundle, staging)
         os.replace(staging, home.bundle(bundle_id))
     return bundle_id
-
-
-def _selftest(folder: Path) -> None:
-    """Run the golden cases in a process of their own: a graph that crashes the runtime crashes nobody else."""
-    command = python_program("edge_agent.install.selftest", "--bundle", str(folder))
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SELFTEST_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise Rejected(f"{folder}: the self-test did not end within {_SELFTEST_S} s") from error
-    if done.returncode != 0:
-        last = (done.stdout.strip() or done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise Rejected(f"{folder}: the bundle fails its self-test ({last[:300]})")
 
 
 def check_station(home: Home) -> StationConfig:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.states import UpdateState
+from edge_agent.home import Home
 from edge_agent.install.arrival import unsuitable
 from edge_agent.install.selftest import run_selftest
+from edge_agent.install.slots import read_slots
+from edge_agent.setup import install_by_hand, prepare
 from tests.simulators.made_up import made_up_bundle
 from tests.simulators.update_cases import (
     BUNDLES,
@@ -31,6 +35,18 @@ def test_a_model_that_answers_otherwise_than_where_it_was_made_is_refused_with_t
     assert (record.state, device.hot.running) == (S.REJECTED, good.id)
     assert "differ by more than" in record.reason
     assert " by 0." in record.reason
+
+
+@pytest.mark.fault("C20")
+def test_a_model_installed_by_hand_must_answer_as_it_did_where_it_was_made(tmp_path):
+    good = BundleFolder(BUNDLES / "tiny-v1")
+    bad = with_other_resize(good, tmp_path / "bad")
+    home = Home(tmp_path / "station")
+    prepare(home, "synthetic://")
+    assert install_by_hand(home, good.folder, "generic") == good.id
+    with pytest.raises(Rejected, match=r"fails its self-test .*differ by more than"):
+        install_by_hand(home, bad.folder, "generic")
+    assert read_slots(home.root).active == good.id
 
 
 @pytest.mark.fault("C14")
