@@ -96,7 +96,8 @@ class Network(Strict):
 class Split(Strict):
     """Shares of the parts that train nothing: `eval` chooses epoch and thresholds, `test` has the last word.
 
-    Of every label with three parts or more at least one part is in each.
+    Of every label with three parts or more at least one part is in each. Where parts are few, `eval` may be 0: the last
+    epoch is taken, and thresholds come from `test`.
     """
 
     eval: Annotated[float, Field(ge=0, lt=0.5)] = 0.2

@@ -63,6 +63,7 @@ def test_tiles_go_from_labelled_pictures_to_the_agents_verdicts(data_dir: Path, 
         )
     )  # fmt: skip
     assert [step["name"] for step in made["steps"]][5:7] == ["Pretrainer", "Trainer"]
+    assert any("split.eval is 0" in reason for reason in made["reasons"])
     bundle = BundleFolder(Path(made["bundle"]))
     assert bundle.problems() == []
     assert bundle.open().recipe.labels.defects == ("blowhole", "break", "crack", "fray", "uneven")

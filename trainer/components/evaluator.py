@@ -26,6 +26,7 @@ from trainer.vision import evaluate
 from trainer.vision.data import Pictures
 
 METRICS = "metrics.json"
+_ALONE = "split.eval is 0: the thresholds come from the parts that they are judged on"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 
 
@@ -54,6 +55,9 @@ def evaluator(
 ) -> dict[str, Any]:
     """Measure on the test split with thresholds from the eval split; bless or not, with reasons.
 
+    Without an eval split the thresholds come from the test split too, which flatters the recall, and is said; the AUROC
+    needs no threshold and stays what it is.
+
     Writes the ModelEvaluation (`metrics.json`, TFMA's files in `tfma/`, pictures of the worst errors in `errors/`) and
     the ModelBlessing (a file BLESSED or NOT_BLESSED that names the model's digest).
     """
@@ -61,6 +65,9 @@ def evaluator(
     chosen = load_pictures(examples, transform_graph, "eval", settings)
     test = load_pictures(examples, transform_graph, "test", settings)
     context.progress(f"{len(test)} test pictures", None)
+    alone = not len(chosen)
+    if alone:
+        chosen = test
     judged = judge(model, settings, chosen, test)
     measured = measure(judged)
     changed = None
@@ -71,7 +78,7 @@ def evaluator(
     metrics = _metrics(judged, test, measured, settings)
     metrics["change"] = asdict(changed) if changed else None
     metrics["blessed"], metrics["reasons"] = decision.blessed, list(decision.reasons)
-    metrics["remarks"] = list(decision.remarks)
+    metrics["remarks"] = [*decision.remarks, *([_ALONE] if alone else [])]
     if len(test):
         context.progress("slices", None)
         metrics["slices"] = analyse(judged.frames, test.labels > 0, _slices(examples), evaluation / "tfma")
@@ -79,7 +86,7 @@ def evaluator(
     (evaluation / METRICS).write_text(json.dumps(_finite(metrics), indent=1), encoding="utf-8")
     (blessing / (BLESSED if decision.blessed else NOT_BLESSED)).write_text(f"{model.name}\n", encoding="utf-8")
     short = {name: value for name, value in _finite(asdict(measured)).items() if value is not None}
-    said = list(decision.reasons or decision.remarks)
+    said = list(decision.reasons or metrics["remarks"])
     return {"evaluation": short, "blessing": {"blessed": int(decision.blessed), "reasons": said}}
 
 

@@ -24,9 +24,9 @@ _LARGEST_GAIN, _LARGEST_CURVE, _LARGEST_OFFSET, _LARGEST_NOISE = 0.35, 0.2, 12.0
 class Placing:
     """How far a part may lie elsewhere: `zoom` and `stretch` as logarithms, `move` as a fraction of the picture."""
 
-    zoom: float = 0.06
+    zoom: float = 0.02
     stretch: float = 0.05
-    move: float = 0.06
+    move: float = 0.02
 
 
 def augment(batch: Batch, rng: np.random.Generator, placing: Placing | None = None) -> Batch:

@@ -91,6 +91,20 @@ def _other_finish(rng: Generator, drawing: Drawing) -> Drawing:
     return _replaced(drawing, covered, inside + np.float32(shade))
 
 
+def _band(rng: Generator, drawing: Drawing) -> Drawing:
+    """Finish everything beyond a line a little differently: the same marks, but displaced, deeper or flatter."""
+    size = drawing.size
+    covered = np.asarray(cv2.GaussianBlur(_beyond_a_line(rng, size, 0.0, 0.006), (0, 0), uniform(rng, 0.4, 2.0)))
+    displaced = np.roll(drawing.level, tuple(rng.integers(0, 12, 2)), (0, 1))
+    if rng.random() < 0.5:
+        displaced = displaced[:, ::-1]
+    along = int(rng.integers(2))
+    marks = blotches(rng, size, *((size[0], log_uniform(rng, 1, 8)) if along else (log_uniform(rng, 1, 8), size[1])))
+    inside = displaced * np.float32(log_uniform(rng, 0.5, 2.5)) + uniform(rng, 0, 0.12) * marks
+    shade = float(rng.choice([-1, 1], p=[0.4, 0.6])) * log_uniform(rng, 0.04, 0.5)
+    return _replaced(drawing, covered * drawing.part, np.asarray(inside + shade, np.float32))
+
+
 def _region(rng: Generator, size: Size) -> Field:
     """Return an ellipse, a ragged patch, or everything beyond a line; its edge sharp or a little soft."""
     draw = rng.random()
@@ -104,16 +118,16 @@ def _region(rng: Generator, size: Size) -> Field:
     elif draw < 0.55:
         region = _polygon(rng, size, (x, y), reach, 10)
     else:
-        region = _beyond_a_line(rng, size)
+        region = _beyond_a_line(rng, size, uniform(rng, 0, np.pi / 2), 0.02)
     return np.asarray(cv2.GaussianBlur(region, (0, 0), uniform(rng, 0.4, 3.0)), np.float32)
 
 
-def _beyond_a_line(rng: Generator, size: Size) -> Field:
+def _beyond_a_line(rng: Generator, size: Size, askew: float, waves: float) -> Field:
+    """Return 1 in a strip across the picture, mostly one that reaches its border; `askew` in radians off the sides."""
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    askew = rng.normal(0, 0.12) if rng.random() < 0.6 else uniform(rng, 0, np.pi / 2)
-    angle = float(rng.choice(4)) * np.pi / 2 + askew
+    angle = float(rng.choice(4)) * np.pi / 2 + askew + rng.normal(0, 0.12)
     far = (columns / size[1] - 0.5) * np.cos(angle) + (rows / size[0] - 0.5) * np.sin(angle)
-    far = far + 0.02 * blotches(rng, size, size[0] / 5, size[1] / 5)
+    far = far + waves * blotches(rng, size, size[0] / 5, size[1] / 5)
     begin = uniform(rng, 0.0, 0.45)
     return np.asarray((far > begin) & (far < begin + uniform(rng, 0.08, 0.8)), np.float32)
 
@@ -155,6 +169,5 @@ _KINDS: tuple[Callable[[Generator, Drawing], Drawing], ...] = (
     _scratch,
     _chip,
     _other_finish,
-    _other_finish,
+    _band,
 )
-"""Another finish comes twice: regions differ more among themselves than spots and lines do."""

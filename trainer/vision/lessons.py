@@ -22,6 +22,7 @@ from trainer.vision.loss import class_weights
 from trainer.vision.network import channels
 from trainer.vision.schedule import order_of
 
+_DRAWN_SHARE = 0.25
 _DRAWN = 900_000
 """Put before the seed of drawn surfaces: nothing else is drawn from the same numbers."""
 
@@ -38,23 +39,35 @@ class Lessons(Protocol):
 
 
 class LabelledLessons:
-    """The recipe's own pictures: defective ones more often than they are, some good ones given a defect."""
+    """The recipe's own pictures: defective ones more often than they are, some good ones given a defect.
+
+    A network that has learned from drawn surfaces before gets some more of them in every batch: with nothing but the
+    same few defects over and over it learns these by heart.
+    """
 
     def __init__(self, pictures: Pictures, recipe: Recipe, seed: int) -> None:
         self._pictures, self._seed = pictures, seed
         self._donors = Donors.of(pictures)
-        self.count = len(pictures)
+        self._drawn_share = _DRAWN_SHARE if recipe.network.pretraining else 0.0
+        self._size, self._channels = (recipe.network.height, recipe.network.width), channels(recipe)
+        self.count = round(len(pictures) / (1 - self._drawn_share))
         self.weights = class_weights(pictures.labels, len(recipe.labels.names))
         self.digest = pictures.digest()
 
     def epoch(self, number: int, batches: int, size: int) -> Callable[[int], Batch]:
         """Return what makes the batches of an epoch."""
-        order = order_of(self._pictures.labels, batches * size, self._seed, number)
+        drawn = round(self._drawn_share * size)
+        own = size - drawn
+        order = order_of(self._pictures.labels, batches * own, self._seed, number)
 
         def make(batch: int) -> Batch:
             rng = np.random.default_rng([self._seed, number, batch])
-            chosen = order[batch * size : (batch + 1) * size]
-            return augment(invented_batch(self._pictures, chosen, self._donors, rng), rng)
+            chosen = order[batch * own : (batch + 1) * own]
+            known = augment(invented_batch(self._pictures, chosen, self._donors, rng), rng)
+            if not drawn:
+                return known
+            more = drawn_batch(rng, drawn, self._size, self._channels)
+            return {name: np.concatenate([known[name], more[name]]) for name in known}
 
         return make
 

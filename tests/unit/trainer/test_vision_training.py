@@ -215,7 +215,7 @@ from test_vision_training import pictures_of, recipe_of
 from trainer.vision.training import train
 recipe = recipe_of(epochs=int(sys.argv[3]))
 train(pictures_of(recipe), pictures_of(recipe, 20), recipe, 1, pathlib.Path(sys.argv[2]),
-      lambda progress: print("epoch", progress.epoch.number, flush=True))
+      lambda epoch: print("epoch", epoch.number, flush=True))
 """
 
 
@@ -244,8 +244,8 @@ def test_a_killed_training_goes_on_after_its_last_finished_epoch(tmp_path):
     class Enough(Exception):
         pass
 
-    def stop(progress):
-        seen.append(progress.epoch.number)
+    def stop(epoch):
+        seen.append(epoch.number)
         raise Enough
 
     with pytest.raises(Enough):
