@@ -122,7 +122,7 @@ def test_page_follows_the_fleet_by_itself(visit, board):
     expect(page.locator("#sub")).to_contain_text("running")
     with board.production.database.begin() as session:
         session.get_one(Rollout, "r1").reason = "a word from the gate"
-    expect(page.locator("#stages")).to_contain_text("a word from the gate", timeout=6000)
+    expect(page.locator("#stages")).to_contain_text("a word from the gate", timeout=20000)
 
 
 def test_viewer_sees_no_buttons_and_may_not_act(visit, board):
@@ -163,7 +163,7 @@ def test_operator_closes_an_alert_and_it_comes_back_when_it_happens_again(visit,
         told = session.scalars(select(Audit).where(Audit.action == "alert.close")).one()
         assert (told.actor, told.detail) == ("otto", {"kind": "no-way-back", "about": "station-05"})
         raise_alert(session, "no-way-back", "station-05", "no signed way back to tiles v0", board.context.now_ms())
-    expect(row).to_contain_text("2 times", timeout=6000)
+    expect(row).to_contain_text("2 times", timeout=20000)
     assert problems == []
 
 
@@ -208,7 +208,7 @@ def test_operator_approves_a_ticket_and_the_trainer_serves_it(visit, board):
         assert digest_bytes(picture.content) == name
         said = {"model": "tiles", "version": "v2", "run": "r-9"}
         assert trainer.post("/api/v1/tickets/t-0001/served", json=said).json()["result"] == said
-    expect(page.locator("#facts")).to_contain_text("tiles v2", timeout=6000)
+    expect(page.locator("#facts")).to_contain_text("tiles v2", timeout=20000)
     with board.production.database.begin() as session:
         session.get_one(Ticket, "t-0001").state = "open"
 

@@ -261,7 +261,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_ends(small, tmp_path):
     class Broken(Exception):
         pass
 
-    def break_off(progress):
+    def break_off(epoch):
         raise Broken
 
     whole = train(pictures, None, recipe, 1, tmp_path / "whole")
