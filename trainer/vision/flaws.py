@@ -12,6 +12,9 @@ from trainer.vision.surfaces import Drawing, Field, Size, blotches, finish, log_
 
 Generator = np.random.Generator
 
+_LONG, _SHORT = 8.0, 0.4
+"""Standard deviations, in pixels, along and across the tool's marks, that part them from the grain."""
+
 
 def flaw(rng: Generator, drawing: Drawing) -> Drawing:
     """Give the surface one defect of a random kind."""
@@ -92,17 +95,28 @@ def _other_finish(rng: Generator, drawing: Drawing) -> Drawing:
 
 
 def _band(rng: Generator, drawing: Drawing) -> Drawing:
-    """Finish everything beyond a line a little differently: the same marks, but displaced, deeper or flatter."""
-    size = drawing.size
-    covered = np.asarray(cv2.GaussianBlur(_beyond_a_line(rng, size, 0.0, 0.006), (0, 0), uniform(rng, 0.4, 2.0)))
-    displaced = np.roll(drawing.level, tuple(rng.integers(0, 12, 2)), (0, 1))
-    if rng.random() < 0.5:
-        displaced = displaced[:, ::-1]
-    along = int(rng.integers(2))
-    marks = blotches(rng, size, *((size[0], log_uniform(rng, 1, 8)) if along else (log_uniform(rng, 1, 8), size[1])))
-    inside = displaced * np.float32(log_uniform(rng, 0.5, 2.5)) + uniform(rng, 0, 0.12) * marks
-    shade = float(rng.choice([-1, 1], p=[0.4, 0.6])) * log_uniform(rng, 0.04, 0.5)
-    return _replaced(drawing, covered * drawing.part, np.asarray(inside + shade, np.float32))
+    """Finish a strip, mostly across the tool's marks, differently: marks deeper or flatter, more or less grain."""
+    marks, grain, across = _marks_and_grain(drawing.level)
+    askew = 0.0 if rng.random() < 0.75 else np.pi / 2
+    strip = _strip(rng, drawing.size, across + askew, 0.006)
+    covered = np.asarray(cv2.GaussianBlur(strip, (0, 0), uniform(rng, 0.4, 2.0)), np.float32) * drawing.part
+    deeper = log_uniform(rng, 1.4, 3.0) if rng.random() < 0.6 else log_uniform(rng, 0.3, 0.7)
+    finer = log_uniform(rng, 0.2, 0.6) if rng.random() < 0.6 else log_uniform(rng, 1.2, 2.0)
+    inside = marks * deeper + grain * finer
+    shade = float(rng.choice([-1, 1], p=[0.4, 0.6])) * log_uniform(rng, 0.06, 0.5)
+    return _replaced(drawing, covered, np.asarray(inside + shade, np.float32))
+
+
+def _marks_and_grain(level: Field) -> tuple[Field, Field, float]:
+    """Split a surface into what runs along its rows or columns, whichever is more, and the rest.
+
+    Also returns the direction across these marks, in radians from the rows.
+    """
+    rows = np.asarray(cv2.GaussianBlur(level, (0, 0), sigmaX=_LONG, sigmaY=_SHORT), np.float32)
+    columns = np.asarray(cv2.GaussianBlur(level, (0, 0), sigmaX=_SHORT, sigmaY=_LONG), np.float32)
+    down = bool(columns.std() > rows.std())
+    marks = columns if down else rows
+    return marks, np.asarray(level - marks, np.float32), np.pi / 2 if down else 0.0
 
 
 def _region(rng: Generator, size: Size) -> Field:
@@ -118,14 +132,14 @@ def _region(rng: Generator, size: Size) -> Field:
     elif draw < 0.55:
         region = _polygon(rng, size, (x, y), reach, 10)
     else:
-        region = _beyond_a_line(rng, size, uniform(rng, 0, np.pi / 2), 0.02)
+        region = _strip(rng, size, uniform(rng, 0, np.pi), 0.02)
     return np.asarray(cv2.GaussianBlur(region, (0, 0), uniform(rng, 0.4, 3.0)), np.float32)
 
 
-def _beyond_a_line(rng: Generator, size: Size, askew: float, waves: float) -> Field:
-    """Return 1 in a strip across the picture, mostly one that reaches its border; `askew` in radians off the sides."""
+def _strip(rng: Generator, size: Size, direction: float, waves: float) -> Field:
+    """Return 1 in a strip that lies across `direction` (radians from the rows), mostly up to the picture's border."""
     rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    angle = float(rng.choice(4)) * np.pi / 2 + askew + rng.normal(0, 0.12)
+    angle = direction + float(rng.choice(2)) * np.pi + rng.normal(0, 0.12)
     far = (columns / size[1] - 0.5) * np.cos(angle) + (rows / size[0] - 0.5) * np.sin(angle)
     far = far + waves * blotches(rng, size, size[0] / 5, size[1] / 5)
     begin = uniform(rng, 0.0, 0.45)

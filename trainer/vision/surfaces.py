@@ -83,6 +83,7 @@ def _ground(rng: np.random.Generator, size: Size) -> Field:
     streaks = np.maximum(blotches(rng, (rows, columns), length, log_uniform(rng, 1.0, 5.0)) - uniform(rng, 1.0, 2.2), 0)
     field += uniform(rng, 0.0, 3.0) * streaks * (1 + 0.7 * rng.standard_normal((rows, columns), np.float32))
     field *= np.clip(1 + uniform(rng, 0.0, 0.4) * blotches(rng, (rows, columns), rows / 3, columns / 4), 0.1, 3)
+    field += uniform(rng, 0.0, 1.2) * blotches(rng, (rows, columns), *rng.uniform(1.0, 2.5, 2))
     field = _tilted(np.asarray(field * log_uniform(rng, 0.03, 0.14), np.float32), rng)
     return np.ascontiguousarray(field.T) if across else field
 
