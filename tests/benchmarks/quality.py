@@ -26,6 +26,8 @@ from trainer.pipeline.settings import RECIPES
 
 Row = dict[str, str]
 HELD_OUT = 0.3
+DRAWS = (7, 8, 9)
+"""Seeds of the draws of held-out parts: one draw tests 18 defective parts, which is too few to tell 0.85 from 0.92."""
 WIDEN = 0.05
 LIMITS = ("blessing.auroc_min=0", "blessing.recall_min=0", "blessing.regression_max=1")
 JUDGED_HERE = tuple(word for limit in LIMITS for word in ("--set", limit))
@@ -33,7 +35,7 @@ JUDGED_HERE = tuple(word for limit in LIMITS for word in ("--set", limit))
 
 
 def figures() -> Iterator[Figure]:
-    """Train twice (all exposures, exposures 1 to 4) and measure; what is learned from drawn surfaces serves both."""
+    """Train once for each draw, then on exposures 1 to 4; what is learned from drawn surfaces serves all of them."""
     source = Path(os.environ["LINESIDE_DATA"]) / "magnetic-tile"
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         yield from _measure(source, Path(folder))
@@ -41,24 +43,28 @@ def figures() -> Iterator[Figure]:
 
 def _measure(source: Path, folder: Path) -> Iterator[Figure]:
     rows = _read(source / "labels.csv")
-    held = held_out_parts(rows, seed=7)
-    base = _train_and_replay(source, folder / "q1", rows, held, lambda row: True, lambda row: True)
-    image, part = base["image"], base["part"]
-    yield Figure("Q1", "AUROC per image, parts never seen", image, "", 0.97, "higher", base["note"])
-    yield Figure("Q1", "AUROC per part, parts never seen", part, "", 0.99, "higher", base["note"])
-    yield Figure(
-        "Q3", "heatmap's peak in the defect mask, widened by 5 %", base["hit"], "", 0.9, "higher", base["hits"]
-    )
-    yield Figure("Q1t", "training and conversion, whole command", base["seconds"], "s")
+    runs = []
+    for draw in DRAWS:
+        held = held_out_parts(rows, seed=draw)
+        runs.append(_train_and_replay(source, folder / f"draw-{draw}", rows, held, lambda row: True, lambda row: True))
+    for what in ("image", "part"):
+        each = ", ".join(f"{run[what]:.3f}" for run in runs)
+        note = f"mean of {len(runs)} draws ({each}) of {runs[0]['note']}"
+        mean = float(np.mean([run[what] for run in runs]))
+        target = 0.97 if what == "image" else 0.99
+        yield Figure("Q1", f"AUROC per {what}, parts never seen", mean, "", target, "higher", note)
+    hits = np.concatenate([run["hits"] for run in runs])
+    note = f"{int(hits.sum())} of {len(hits)} pictures"
+    yield Figure("Q3", "heatmap's peak in the defect mask, widened by 5 %", float(hits.mean()), "", 0.9, "higher", note)
+    yield Figure("Q1t", "training and conversion, whole command", runs[0]["seconds"], "s")
+    yield Figure("Q1t", "the same once the drawn surfaces are learned", runs[1]["seconds"], "s")
+    held = held_out_parts(rows, seed=DRAWS[0])
     dark = _train_and_replay(
         source, folder / "q2", rows, held, lambda row: row["exposure"] in "1234", lambda row: row["exposure"] in "56"
     )
-    yield Figure(
-        "Q2", "AUROC per image lost on exposures 5, 6 after training on 1 to 4", 100 * (image - dark["image"]), "pp", 2
-    )
-    yield Figure(
-        "Q2", "AUROC per part lost on exposures 5, 6 after training on 1 to 4", 100 * (part - dark["part"]), "pp", 2
-    )
+    for what in ("image", "part"):
+        lost = 100 * (runs[0][what] - dark[what])
+        yield Figure("Q2", f"AUROC per {what} lost on exposures 5, 6 after training on 1 to 4", lost, "pp", 2)
 
 
 def _read(path: Path) -> list[Row]:
@@ -124,8 +130,7 @@ def judged(rows: list[Row], results: list[Row], source: Path) -> dict[str, Any]:
     return {
         "image": float(auroc(scores, defective)),
         "part": float(auroc(part_scores, part_truth)),
-        "hit": float(np.mean(hits)),
-        "hits": f"{sum(hits)} of {len(hits)} pictures",
+        "hits": np.array(hits),
         "note": f"{len(rows)} pictures of {len(parts)} parts, {int(part_truth.sum())} defective",
     }
 
