@@ -81,7 +81,8 @@ def test_tiles_go_from_labelled_pictures_to_the_agents_verdicts(data_dir: Path, 
     assert numbers[:, 0].std() > 0
 
     figures = judged(unseen, found, source)
-    assert all(0 <= figures[name] <= 1 for name in ("image", "part", "hit"))
+    assert all(0 <= figures[name] <= 1 for name in ("image", "part"))
+    assert len(figures["hits"]) == sum(bool(row["mask"]) for row in unseen)
     perfect = [row | {"score": str(float(truth["label"] != "ok"))} for row, truth in aligned(found, unseen)]
     assert judged(unseen, perfect, source)["part"] == 1.0
 
