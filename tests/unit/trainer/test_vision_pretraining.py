@@ -91,7 +91,7 @@ def test_pretraining_helps_and_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert [epoch.number for epoch in seen] == list(range(1, 11))
     assert seen[-1].share == 1.0
     pretrain(recipe, 1, tmp_path / "whole").training.save_weights(whole)
-    same = [train(pictures, None, recipe, 1, tmp_path / path.name, pretrained=path) for path in (weights, whole)]
+    same = [train(pictures, None, recipe, 1, tmp_path / path.stem, pretrained=path) for path in (weights, whole)]
     assert same[0].epochs[0].loss == pytest.approx(same[1].epochs[0].loss, rel=1e-3)
 
     without = train(pictures, None, recipe, 1, tmp_path / "without")
