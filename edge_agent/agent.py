@@ -11,6 +11,7 @@ import random
 import sys
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from edge_agent.capture.camera import Camera
@@ -19,10 +20,11 @@ from edge_agent.capture.sources import make_source
 from edge_agent.capture.triggers import Interval, Taken, Trigger, TriggerQueue
 from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
-from edge_agent.config import StationConfig
+from edge_agent.config import PlcConfig, StationConfig
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import load_credentials
 from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.plc import Disposition, PlcPart, before
 from edge_agent.contracts.verdict import Automation, Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model, load_model
@@ -37,7 +39,11 @@ from edge_agent.keeper import Keeper
 from edge_agent.line import Line, Settings
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
+from edge_agent.plc.handshake import State
 from edge_agent.vitals import Vitals
+
+if TYPE_CHECKING:
+    from edge_agent.plc.desk import PlcDesk
 
 _IDLE_S = 0.05
 _REPORT_EVERY_S = 1.0
@@ -76,17 +82,34 @@ class Hot:
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
-        self._output = around.output or make_outputs(config.outputs, home)
+        self.plc = self._plc(config.plc, boot)
+        self._output = around.output or make_outputs(config.outputs, home, self.plc)
         self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self._loader = Loader(self._load)
         self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
-        self.line = Line(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random)
+        written = self.plc.written if self.plc is not None else None
+        self.line = Line(
+            self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written
+        )
         self._queue = TriggerQueue(config.trigger.depth, config.trigger.debounce_ms / 1e3)
         self._ticks: Interval | None = None
         self._reported = float("-inf")
         self._told: Message = {}
+        self._progress = 0
+        self._plc_heard = False
+
+    def _plc(self, config: PlcConfig | None, boot: UUID) -> PlcDesk | None:
+        if config is None:
+            return None
+        from edge_agent.plc.desk import PlcDesk
+
+        return PlcDesk(config, boot, self.journal.last_plc_part(), self._plc_state, self.channel.deliver, self.clock)
+
+    def _plc_state(self) -> State:
+        """Return what the PLC is shown; the heartbeat moves only while this loop does."""
+        return State(self.ready, bool(self.camera.fault or self.line.trouble), self._keeper.held, self._progress, 0)
 
     @property
     def ready(self) -> bool:
@@ -100,7 +123,7 @@ class Hot:
             return "no model is installed"
         if self.camera.fault:
             return self.camera.fault
-        return self.line.trouble
+        return self.line.trouble or (self.plc.fault if self.plc is not None else "")
 
     @property
     def mode(self) -> Automation:
@@ -123,6 +146,8 @@ class Hot:
         self._ring.start()
         self._keeper.start()
         self.camera.start()
+        if self.plc is not None:
+            self.plc.start()
         if self.config.trigger.kind == "interval":
             self._ticks = Interval(self.config.trigger.every_ms / 1e3, self.clock.monotonic())
         self.channel.send({"to": "uplink", "kind": "started"})
@@ -146,6 +171,7 @@ class Hot:
 
     def step(self, wait_s: float) -> bool:
         """Obey messages, take over a loaded model, judge at most one part; True if there was one."""
+        self._progress += 1
         while (message := self.channel.receive(0.0)) is not None:
             self._obey(message)
         self._take_loaded()
@@ -200,8 +226,24 @@ class Hot:
         elif kind == "settings":
             self.settings = self.settings.changed(message)
         elif kind == "trigger":
-            at = float(message.get("at", self.clock.monotonic()))
-            self._offer(Trigger(at, str(message.get("serial", ""))[:200], str(message.get("request", ""))))
+            self._triggered(message)
+        elif kind == "plc_acted":
+            self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
+
+    def _triggered(self, message: Message) -> None:
+        at = float(message.get("at", self.clock.monotonic()))
+        part = PlcPart(*message["plc"]) if message.get("plc") else None
+        if part is not None:
+            self._missed(at, part, int(message["missed"]))
+        request = str(message["request"]) if "request" in message else None
+        self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part))
+
+    def _missed(self, at: float, part: PlcPart, count: int) -> None:
+        """Reject the parts whose triggers nobody saw: the first ones came while the station was down."""
+        reason = Reason.OVERRUN if self._plc_heard else Reason.NOT_READY
+        self._plc_heard = True
+        for earlier in before(part, count):
+            self.line.refuse(Trigger(at, plc=earlier), reason)
 
     def _activate(self, bundle: str) -> None:
         model = self.champion.loaded(bundle)

@@ -44,6 +44,9 @@ class Channel(Protocol):
     def receive(self, timeout: float) -> Message | None:
         """Return the next message, or None after `timeout` seconds or when the channel closes."""
 
+    def deliver(self, message: Message) -> None:
+        """Put a message into this end's own inbox, from whatever thread."""
+
 
 class LocalChannel:
     """A channel within one process: what `send` gives is handed to `on_send`, `deliver` feeds `receive`."""

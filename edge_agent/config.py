@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.strict import Strict, load_yaml
 from edge_agent.contracts.verdict import Automation
@@ -14,12 +14,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TriggerConfig(Strict):
-    """What makes a part: each picture of the source, a fixed interval, or a request by HTTP.
+    """What makes a part: each picture of the source, a fixed interval, a PLC, or a request by HTTP.
 
     Requests by HTTP are taken in every mode. `depth` triggers may wait; more are rejected as overrun.
     """
 
-    kind: Literal["continuous", "interval", "http"] = "continuous"
+    kind: Literal["continuous", "interval", "http", "plc"] = "continuous"
     every_ms: Annotated[float, Field(gt=0)] = 1000.0
     debounce_ms: Annotated[float, Field(ge=0)] = 0.0
     depth: Annotated[int, Field(ge=1, le=64)] = 4
@@ -30,6 +30,22 @@ class OutputConfig(Strict):
 
     kind: Literal["none", "gate"] = "none"
     path: str = "gate.jsonl"
+
+
+class PlcConfig(Strict):
+    """Where the PLC keeps its registers (docs/formats/plc.md), and how often it is asked.
+
+    `base` is the first of its 40 holding registers, counted from 0; `silence_ms` is how long its heartbeat may stand
+    still before the station is not ready.
+    """
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 502
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    base: Annotated[int, Field(ge=0, le=65_496)] = 0
+    poll_ms: Annotated[float, Field(ge=1, le=1000)] = 10.0
+    timeout_ms: Annotated[float, Field(ge=10)] = 500.0
+    silence_ms: Annotated[float, Field(ge=100)] = 2000.0
 
 
 class UiConfig(Strict):
@@ -72,6 +88,7 @@ class StationConfig(Strict):
     source: str = "synthetic:?seed=1&fps=5"
     trigger: TriggerConfig = TriggerConfig()
     outputs: tuple[OutputConfig, ...] = ()
+    plc: PlcConfig | None = None
     ui: UiConfig = UiConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     storage: StorageConfig = StorageConfig()
@@ -80,6 +97,12 @@ class StationConfig(Strict):
     durability: Literal["batched", "strict"] = "batched"
     automation: Automation | None = None
     pins: str = "pins.json"
+
+    @model_validator(mode="after")
+    def _plc_has_an_address(self) -> StationConfig:
+        if self.trigger.kind == "plc" and self.plc is None:
+            raise ValueError("trigger.kind is plc, but there is no plc section; give it at least `host`")
+        return self
 
 
 def load_config(path: Path) -> StationConfig:

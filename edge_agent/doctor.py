@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from edge_agent.config import StationConfig, load_config
+from edge_agent.config import PlcConfig, StationConfig, load_config
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import LinesideError
@@ -56,6 +56,8 @@ def _examine(home: Home) -> Iterator[Finding]:
     if config is not None:
         running = is_alive(read_json(home.station).get("pid"))
         yield Finding("camera", True, "in use by the running station") if running else _camera(config)
+        if config.plc is not None:
+            yield _plc(config.plc)
         yield Finding("page", True, str(read_json(home.station).get("ui"))) if running else _port(config)
 
 
@@ -171,6 +173,21 @@ def _camera(config: StationConfig) -> Finding:
         return Finding("camera", False, fault or "no frame came", "check cable, power and 'source' in station.yaml")
     height, width = frame.picture.shape[:2]
     return Finding("camera", True, f"{config.source}: {width} x {height}")
+
+
+def _plc(config: PlcConfig) -> Finding:
+    from edge_agent.contracts.plc import order_of
+    from edge_agent.plc.link import ModbusRegisters
+
+    registers = ModbusRegisters(config)
+    try:
+        order = order_of(registers.read())
+    except LinesideError as error:
+        remedy = "check 'plc' in station.yaml and the PLC's server; registers are described in docs/formats/plc.md"
+        return Finding("plc", False, str(error), remedy)
+    finally:
+        registers.close()
+    return Finding("plc", True, f"{config.host}:{config.port} answers, run {order.run}, part {order.sequence}")
 
 
 def _port(config: StationConfig) -> Finding:

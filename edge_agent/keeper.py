@@ -36,13 +36,14 @@ class InFlight:
 
 
 class Keeper:
-    """Keeps deadlines. `watch` is told the part in hand and None once it is decided."""
+    """Keeps deadlines. `watch` is told the part in hand and None once it is decided; `held`: one waits for a person."""
 
     def __init__(self, database: Database, boot: UUID, output: Output, clock: Clock) -> None:
         self._journal = Journal(database, boot)
         self._output = output
         self._clock = clock
         self._in_flight: InFlight | None = None
+        self.held = False
         self._closing = False
         self._wake = threading.Event()
         self._tidied = clock.monotonic()
@@ -88,6 +89,7 @@ class Keeper:
         now = self._clock.monotonic()
         self._reject_late(now)
         reviews.expire(self._journal, self._clock.wall_ms(), now)
+        self.held = bool(self._journal.database.rows("any_review"))
         for part_id, _ in self._journal.database.rows("reviews_to_drive", boot=str(self._journal.boot)):
             self._drive_reviewed(part_id)
         if now - self._tidied >= _TIDY_EVERY_S:
@@ -101,14 +103,15 @@ class Keeper:
         self._in_flight = None
         decision = Decision(Verdict.REJECT, Reason.LATE)
         if self._journal.decide(part.key, decision, self._clock.wall_ms()):
-            self._drive(part.key.id, part.key.seq, part.serial, Verdict.REJECT, Reason.LATE)
+            self._drive(part.key, part.serial, Verdict.REJECT, Reason.LATE)
 
     def _drive_reviewed(self, part_id: int) -> None:
         row = self._journal.part(part_id)
-        self._drive(part_id, row.seq, row.serial, Verdict(row.final), Reason(row.reason))
+        key = PartKey(part_id, self._journal.boot, row.seq, self._journal.plc_part(part_id))
+        self._drive(key, row.serial, Verdict(row.final), Reason(row.reason))
 
-    def _drive(self, part_id: int, seq: int, serial: str, verdict: Verdict, reason: Reason) -> None:
-        drive(self._journal, self._output, part_id, Outcome(str(self._journal.boot), seq, serial, verdict, reason))
+    def _drive(self, key: PartKey, serial: str, verdict: Verdict, reason: Reason) -> None:
+        drive(self._journal, self._output, key.id, Outcome(str(key.boot), key.seq, serial, verdict, reason, key.plc))
 
 
 def drive(journal: Journal, output: Output, part_id: int, outcome: Outcome) -> bool:

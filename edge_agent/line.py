@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from edge_agent.capture.triggers import Trigger
 from edge_agent.clock import Clock
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
 from edge_agent.decision.sampling import Keep, PictureClass, pictures_to_keep
 from edge_agent.inference.champion import Model
@@ -60,7 +62,10 @@ class _Kept:
 
 
 class Line:
-    """Judges parts one after the other. `trouble` says why parts cannot be written down; "" while they can."""
+    """Judges parts one after the other. `trouble` says why parts cannot be written down; "" while they can.
+
+    `written` hears of each part that a PLC sent, once it is in the journal or at least counted.
+    """
 
     def __init__(
         self,
@@ -71,8 +76,10 @@ class Line:
         vitals: Vitals,
         clock: Clock,
         draws: random.Random,
+        written: Callable[[PlcPart], None] | None = None,
     ) -> None:
         self.trouble = ""
+        self._written = written
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
         self._inspector = Inspector(clock)
@@ -130,13 +137,20 @@ class Line:
 
     def _begin(self, trigger: Trigger) -> PartKey | None:
         """Write the trigger down, after what a full disk kept from being written."""
+        key = self._record(trigger)
+        if trigger.plc is not None and self._written is not None:
+            self._written(trigger.plc)
+        return key
+
+    def _record(self, trigger: Trigger) -> PartKey | None:
         try:
             self._catch_up()
-            key = self._journal.trigger(trigger.serial, self._clock.wall_ms())
+            key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc)
         except Unavailable as error:
             self._unrecorded += 1
             self._unwritable(
-                error, Outcome(str(self._journal.boot), 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL)
+                error,
+                Outcome(str(self._journal.boot), 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
             )
             return None
         self.trouble = ""
@@ -176,7 +190,8 @@ class Line:
 
     def _settle(self, key: PartKey, trigger: Trigger, decision: Decision) -> dict[str, Any] | None:
         """Write the decision, then move the output; nothing moves for a part the keeper has rejected meanwhile."""
-        outcome = Outcome(str(key.boot), key.seq, trigger.serial or decision.serial, decision.verdict, decision.reason)
+        serial = trigger.serial or decision.serial
+        outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason, key.plc)
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:

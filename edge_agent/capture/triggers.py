@@ -6,14 +6,20 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
+from edge_agent.contracts.plc import PlcPart
+
 
 @dataclass(frozen=True)
 class Trigger:
-    """A part has come. `at` on the monotonic clock in seconds; `request` goes back to whoever asked."""
+    """A part has come. `at` on the monotonic clock in seconds; `request` goes back to whoever asked.
+
+    `plc` is set where a PLC sent the part: it is told the verdict.
+    """
 
     at: float
     serial: str = ""
     request: str | None = None
+    plc: PlcPart | None = None
 
 
 class Taken(str, Enum):
@@ -34,8 +40,11 @@ class TriggerQueue:
         self._last = float("-inf")
 
     def offer(self, trigger: Trigger) -> Taken:
-        """Queue a trigger, or say why not. A bounce makes no part; an overrun makes one that is rejected."""
-        if trigger.at - self._last < self.debounce_s:
+        """Queue a trigger, or say why not. A bounce makes no part; an overrun makes one that is rejected.
+
+        A PLC numbers its parts, so that two numbers are two parts however close they are.
+        """
+        if trigger.plc is None and trigger.at - self._last < self.debounce_s:
             return Taken.BOUNCED
         self._last = trigger.at
         if len(self._waiting) >= self.depth:

@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PAGE_BYTES = 1024
 """A part changes a dozen pages by a few bytes each: small pages write a third of what the default would."""
 
@@ -24,7 +24,11 @@ _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 @cache
 def queries() -> dict[str, str]:
     """Return the statements of `queries.sql` by name."""
-    pieces = _NAME.split(files(__package__).joinpath("queries.sql").read_text(encoding="utf-8"))
+    return _named("queries.sql")
+
+
+def _named(file: str) -> dict[str, str]:
+    pieces = _NAME.split(files(__package__).joinpath(file).read_text(encoding="utf-8"))
     return {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
@@ -59,14 +63,14 @@ class Database:
     def _create(self) -> None:
         with self.transaction():
             version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _statements():
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+            if version > SCHEMA_VERSION:
                 raise ConfigError(
                     f"{self.path}: journal of schema {version}, this agent reads {SCHEMA_VERSION}; update the agent"
                 )
+            for statement in _steps(version):
+                self._connection.execute(statement)
+            if version != SCHEMA_VERSION:
+                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def transaction(self) -> Transaction:
         """Run a block as one write transaction. Raises Unavailable when the disk is full or the file is locked."""
@@ -146,8 +150,17 @@ class Transaction:
         return Unavailable(f"{self._path}: the journal cannot be written ({error})")
 
 
-def _statements() -> Iterator[str]:
-    """Split the schema at its semicolons (it holds none inside a statement); executescript would commit."""
-    text = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+def _steps(version: int) -> Iterator[str]:
+    """Return the statements that lead from a schema (0 = none) to the present one."""
+    if version == 0:
+        yield from _statements(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
+        return
+    migrations = _named("migrations.sql")
+    for older in range(version, SCHEMA_VERSION):
+        yield from _statements(migrations[f"from_{older}"])
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Split at semicolons (none stands inside a statement); executescript would commit."""
     without_comments = re.sub(r"--[^\n]*", "", text)
     return (piece.strip() for piece in without_comments.split(";") if piece.strip())

@@ -7,16 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from edge_agent.contracts.messages import Decided
+from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 
 
 @dataclass(frozen=True)
 class PartKey:
-    """A part's row, and the key under which the rest of the world knows it (with the station)."""
+    """A part's row, the key under which the rest of the world knows it (with the station), and the PLC's own count."""
 
     id: int
     boot: UUID
     seq: int
+    plc: PlcPart | None = None
 
 
 @dataclass(frozen=True)

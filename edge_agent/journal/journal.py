@@ -10,6 +10,7 @@ from uuid import UUID
 
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.messages import Fault, Stream
+from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
@@ -48,8 +49,8 @@ class Journal:
             database.run("lose_outputs")
             return [self.part(part) for part in lost + held]
 
-    def trigger(self, serial: str, now_ms: int) -> PartKey:
-        """Write down that a part has come; from here on it has exactly one verdict.
+    def trigger(self, serial: str, now_ms: int, plc: PlcPart | None = None) -> PartKey:
+        """Write down that a part has come, and as which one a PLC sent it; from here on it has exactly one verdict.
 
         Only one process counts parts, so the next number is kept in memory.
         """
@@ -58,8 +59,29 @@ class Journal:
             seq = self._last_seq() + 1
             part = database.insert("add_part", boot=self._boot, seq=seq, serial=serial, triggered_ms=now_ms)
             database.run("raise_tally", name="parts", by=1)
+            if plc is not None:
+                database.run("add_plc_part", part=part, run=plc.run, sequence=plc.sequence)
         self._seq = seq
-        return PartKey(part, self.boot, seq)
+        return PartKey(part, self.boot, seq, plc)
+
+    def plc_part(self, part_id: int) -> PlcPart | None:
+        """Return as which part a PLC sent it."""
+        row = self.database.row("plc_part", part=part_id)
+        return PlcPart(*row) if row else None
+
+    def last_plc_part(self) -> PlcPart | None:
+        """Return the last part that a PLC sent, of whatever boot."""
+        row = self.database.row("last_plc_part")
+        return PlcPart(*row) if row else None
+
+    def disposed(self, part: PlcPart, disposition: Disposition) -> None:
+        """Note what the PLC says it did with a part; what it said first holds."""
+        with self.database.transaction():
+            self.database.run("dispose_plc_part", run=part.run, sequence=part.sequence, disposition=int(disposition))
+
+    def dispositions(self) -> dict[Disposition, int]:
+        """Return how many of the PLC's parts went where, by its own word."""
+        return {Disposition(number): count for number, count in self.database.rows("plc_dispositions")}
 
     def _last_seq(self) -> int:
         if self._seq is None:

@@ -17,6 +17,17 @@ INSERT OR IGNORE INTO boot (boot, started_ms) VALUES (:boot, :started_ms)
 SELECT boot FROM boot ORDER BY started_ms DESC LIMIT 1
 -- name: add_part
 INSERT INTO part (boot, seq, serial, triggered_ms) VALUES (:boot, :seq, :serial, :triggered_ms)
+-- name: add_plc_part
+INSERT INTO plc_part (part, run, sequence) VALUES (:part, :run, :sequence)
+-- name: plc_part
+SELECT run, sequence FROM plc_part WHERE part = :part
+-- name: last_plc_part
+SELECT run, sequence FROM plc_part ORDER BY part DESC LIMIT 1
+-- name: dispose_plc_part
+UPDATE plc_part SET disposition = :disposition
+WHERE part = (SELECT max(part) FROM plc_part WHERE run = :run AND sequence = :sequence) AND disposition = 0
+-- name: plc_dispositions
+SELECT disposition, count(*) FROM plc_part GROUP BY disposition
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM part WHERE boot = :boot
 -- name: decide_part
@@ -60,6 +71,8 @@ SELECT state FROM review WHERE part = :part
 -- name: open_reviews
 SELECT p.id, p.serial, p.score, p.label, p.image, r.opened_ms, r.deadline_mono
 FROM review r JOIN part p ON p.id = r.part WHERE r.state = 'open' ORDER BY r.deadline_mono
+-- name: any_review
+SELECT 1 FROM review WHERE state = 'open' LIMIT 1
 -- name: reviews_due
 SELECT part FROM review WHERE state = 'open' AND deadline_mono <= :now_mono ORDER BY deadline_mono
 -- name: reviews_of_other_boots

@@ -34,6 +34,15 @@ CREATE TABLE part (
 CREATE INDEX part_open ON part (id) WHERE final IS NULL OR output = 'none';
 CREATE INDEX part_serial ON part (serial) WHERE serial != '';
 
+-- Parts that a PLC sent, by its own count, and what it says it did with them.
+CREATE TABLE plc_part (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    run INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    disposition INTEGER NOT NULL DEFAULT 0  -- 0 not said, 1 accepted, 2 rejected, 3 rejected as no result came in time
+);
+CREATE INDEX plc_part_sequence ON plc_part (run, sequence);
+
 -- Parts held for a person. Deadlines are on the machine's monotonic clock (seconds), so a clock jump moves none.
 CREATE TABLE review (
     part INTEGER PRIMARY KEY REFERENCES part (id),

@@ -34,6 +34,7 @@ class OutputGroup:
             output.close()
 
 
-def make_outputs(configs: Sequence[OutputConfig], home: Home) -> OutputGroup:
-    """Return the outputs of the station's settings; relative paths lie in its home."""
-    return OutputGroup([GateFile(home.root / config.path) for config in configs if config.kind == "gate"])
+def make_outputs(configs: Sequence[OutputConfig], home: Home, plc: Output | None = None) -> OutputGroup:
+    """Return the PLC, where there is one, and the outputs of the station's settings; relative paths lie in its home."""
+    gates = [GateFile(home.root / config.path) for config in configs if config.kind == "gate"]
+    return OutputGroup([*([plc] if plc is not None else []), *gates])

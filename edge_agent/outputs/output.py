@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A part's final verdict, for the machine behind the station. `verdict` is accept or reject, never review."""
+    """A part's final verdict, for the machine behind the station. `verdict` is accept or reject, never review.
+
+    `plc` is how the PLC that sent the part counts it, None where none did.
+    """
 
     boot: str
     seq: int
     serial: str
     verdict: Verdict
     reason: Reason
+    plc: PlcPart | None = None
 
 
 class Output(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
 from edge_agent.contracts.messages import Decided, Position, Stream
+from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox, reviews
 from edge_agent.journal.database import Database
@@ -167,3 +169,40 @@ def test_a_file_that_is_no_journal_is_unavailable(tmp_path: Path) -> None:
 def test_keys_of_two_boots_do_not_collide(journal: Journal) -> None:
     other = Journal(journal.database, UUID(int=7))
     assert journal.trigger("a", 1).seq == other.trigger("b", 1).seq == 1
+
+
+def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    old = Journal(Database(path), uuid4())
+    old.begin(1)
+    kept = old.trigger("kept", 2)
+    old.database.close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("DROP TABLE plc_part")
+        raw.execute("PRAGMA user_version=1")
+    raw.close()
+    journal = Journal(Database(path), uuid4())
+    assert journal.part(kept.id).serial == "kept"
+    sent = journal.trigger("sent", 3, PlcPart(7, 1))
+    assert (journal.plc_part(kept.id), journal.plc_part(sent.id)) == (None, PlcPart(7, 1))
+    assert journal.last_plc_part() == PlcPart(7, 1)
+    assert _schema(path) == _schema(tmp_path / "new.db", fresh=True)
+
+
+def test_what_the_plc_said_first_holds(tmp_path: Path) -> None:
+    journal = Journal(Database(tmp_path / "journal.db"), uuid4())
+    for run in (7, 8):
+        journal.trigger("", 1, PlcPart(run, 5))
+    journal.disposed(PlcPart(8, 5), Disposition.ACCEPTED)
+    journal.disposed(PlcPart(8, 5), Disposition.REJECTED)
+    journal.disposed(PlcPart(9, 5), Disposition.REJECTED)
+    assert journal.dispositions() == {Disposition.NONE: 1, Disposition.ACCEPTED: 1}
+
+
+def _schema(path: Path, fresh: bool = False) -> set[str]:
+    if fresh:
+        Database(path).close()
+    raw = sqlite3.connect(path)
+    made = [row[0] for row in raw.execute("SELECT sql FROM sqlite_master") if row[0]]
+    raw.close()
+    return {" ".join(re.sub(r"--[^\n]*", "", sql).split()) for sql in made}

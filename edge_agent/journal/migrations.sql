@@ -1,0 +1,10 @@
+-- What makes a journal of one schema one of the next; schema.sql is what all of them lead to.
+
+-- name: from_1
+CREATE TABLE plc_part (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    run INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    disposition INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX plc_part_sequence ON plc_part (run, sequence);
