@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from pydantic import BaseModel
@@ -72,12 +72,26 @@ def _prose(model: type[BaseModel]) -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield (f"`{prefix}{name}`", "section", "", _prose(inner))
+        inner = _section(field.annotation)
+        if inner is not None:
+            kind = "section" if inner is field.annotation else "section, may be left out"
+            yield (f"`{prefix}{name}`", kind, "", _prose(inner))
             yield from _rows(inner, f"{prefix}{name}.")
         else:
-            yield (f"`{prefix}{name}`", _type(inner), _default(field), " ".join((field.description or "").split()))
+            yield (
+                f"`{prefix}{name}`",
+                _type(field.annotation),
+                _default(field),
+                " ".join((field.description or "").split()),
+            )
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a section, of `Model` as of `Model | None`."""
+    for inner in (annotation, *(get_args(annotation) if type(None) in get_args(annotation) else ())):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner
+    return None
 
 
 def _type(annotation: Any) -> str:
