@@ -61,7 +61,7 @@ class Fit:
         self._seed, self._folder = seed, folder
         self._batch = min(recipe.network.batch, lessons.count)
         self._steps = max(lessons.count // self._batch, _FEWEST_STEPS)
-        self._network = build(recipe)
+        self._network = build(recipe, dropout=lessons.dropout)
         self._model = self._network.training
         self._optimiser = keras.optimizers.AdamW(1e-9, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
         self._optimiser.build(self._model.trainable_variables)
@@ -165,7 +165,7 @@ def weights_of(model: keras.Model) -> Arrays:
 def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
     """Let the dropout of an epoch depend on nothing that a resumed training does not know."""
     for layer in model.layers:
-        if isinstance(layer, keras.layers.SpatialDropout2D):
+        if isinstance(layer, keras.layers.SpatialDropout2D) and layer.rate > 0:
             layer.seed_generator.state.assign([seed, epoch])
 
 

@@ -28,9 +28,13 @@ _DRAWN = 900_000
 
 
 class Lessons(Protocol):
-    """`count` pictures an epoch; `weights` (classes,) of the classes in the loss; `digest` names what is taught."""
+    """`count` pictures an epoch; `weights` (classes,) of the classes in the loss; `digest` names what is taught.
+
+    `dropout` is the share of features to leave out against learning pictures by heart.
+    """
 
     count: int
+    dropout: float
     weights: npt.NDArray[np.float32]
     digest: str
 
@@ -44,6 +48,8 @@ class LabelledLessons:
     A network that has learned from drawn surfaces before gets some more of them in every batch: with nothing but the
     same few defects over and over it learns these by heart.
     """
+
+    dropout = 0.1
 
     def __init__(self, pictures: Pictures, recipe: Recipe, seed: int) -> None:
         self._pictures, self._seed = pictures, seed
@@ -73,7 +79,9 @@ class LabelledLessons:
 
 
 class DrawnLessons:
-    """Surfaces that no camera has seen, `count` new ones an epoch."""
+    """Surfaces that no camera has seen, `count` new ones an epoch: none comes twice, so none is learned by heart."""
+
+    dropout = 0.0
 
     def __init__(self, recipe: Recipe, count: int, seed: int) -> None:
         self._size, self._channels, self._seed = (recipe.network.height, recipe.network.width), channels(recipe), seed

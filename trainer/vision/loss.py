@@ -16,6 +16,9 @@ _CLASS_SHARE = 0.1
 _HINT_SHARE = 0.02
 _RAREST = 4.0
 _DEFECT_WEIGHT, _LARGE_WEIGHT, _SMALL_WEIGHT = 60.0, 3.0, 20.0
+_INNER_WEIGHT, _BESIDE_WEIGHT = 0.5, 0.2
+_RIM, _LARGE = 2, 64.0
+"""A defect's rim is so many cells wide; a defect of more than _LARGE cells has an inside that tells little."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,31 @@ def _cross_entropy(logits: Any, labels: Any) -> Any:
     return tf.where(labels < 0, unnamed, named)
 
 
+def cell_weights(target: Any) -> Any:
+    """Return how much each cell of the heatmap's target (n, rows, columns; 0 or 1) counts.
+
+    The rim of a defect counts most, the more the smaller it is. Deep inside a large one, as in a band that is finished
+    differently, and right beside it nobody can say which side is the defect: what tells is where the surface changes.
+    The picture's border is no rim.
+    """
+    rim = target * _spread(1.0 - target)
+    cells = tf.reduce_sum(rim, axis=(1, 2), keepdims=True)
+    large = tf.cast(tf.reduce_sum(target, axis=(1, 2), keepdims=True) > _LARGE, tf.float32)
+    defect = tf.clip_by_value(_DEFECT_WEIGHT / tf.maximum(cells, 1.0), _LARGE_WEIGHT, _SMALL_WEIGHT)
+    beside = 1.0 - (1.0 - _BESIDE_WEIGHT) * large * _spread(target)
+    return rim * defect + (target - rim) * _INNER_WEIGHT + (1.0 - target) * beside
+
+
+def _spread(cells: Any) -> Any:
+    """Return 1 where a cell that is 1 lies within _RIM cells."""
+    return tf.nn.max_pool2d(cells[..., None], 2 * _RIM + 1, 1, "SAME")[..., 0]
+
+
 def _place(heat: Any, masks: Any, masked: Any) -> Any:
-    """Cross entropy of the heatmap's cells, in which the cells of a small defect weigh more than those of a large one.
+    """Cross entropy of the heatmap's cells, weighed.
 
     Weighing only the hardest cells, or the overlap (Dice), let the training stand still at a grey heatmap.
     """
     target = heat_targets(masks)
-    size = tf.reduce_sum(target, axis=(1, 2), keepdims=True)
-    weight = tf.clip_by_value(_DEFECT_WEIGHT / tf.maximum(size, 1.0), _LARGE_WEIGHT, _SMALL_WEIGHT)
-    cells = tf.nn.sigmoid_cross_entropy_with_logits(target, heat) * (1.0 + target * (weight - 1.0))
+    cells = tf.nn.sigmoid_cross_entropy_with_logits(target, heat) * cell_weights(target)
     return tf.reduce_mean(masked * tf.reduce_mean(cells, axis=(1, 2)))

@@ -32,7 +32,6 @@ BACKBONES = {
 _CONTRAST = 4.0
 _KNOTS = (32.0, 255.0, 9)
 _DEFECTS_ARE_RARE = -3.0
-_DROPOUT = 0.1
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,10 @@ def map_size(recipe: Recipe) -> tuple[int, int]:
     return -(-recipe.network.height // STRIDE), -(-recipe.network.width // STRIDE)
 
 
-def build(recipe: Recipe, batch: int | None = None) -> Network:
+def build(recipe: Recipe, batch: int | None = None, dropout: float = 0.0) -> Network:
     """Build the network with fresh weights; `batch` fixes the batch size (an export needs 1).
 
+    `dropout` is the share of features that are left out at random while training.
     Raises ConfigError for a backbone that is not known.
     """
     if recipe.network.backbone not in BACKBONES:
@@ -70,7 +70,7 @@ def build(recipe: Recipe, batch: int | None = None) -> Network:
         )
     shape = (recipe.network.height, recipe.network.width, channels(recipe))
     image = keras.Input(shape, batch_size=batch, name="image", dtype="float32")
-    features = _features(_relative(image), BACKBONES[recipe.network.backbone])
+    features = _features(_relative(image), BACKBONES[recipe.network.backbone], dropout)
     heat = layers.Conv2D(1, 1, name="heat", bias_initializer=keras.initializers.Constant(_DEFECTS_ARE_RARE))(features)
     kinds = layers.Conv2D(len(recipe.labels.defects), 1, name="kinds")(features)
     logits = _pooled(heat, heat + kinds, len(recipe.labels.names))
@@ -112,28 +112,30 @@ def _fixed(x: Any, kernel: npt.NDArray[np.float64], bias: npt.NDArray[np.float64
     return layer(x)
 
 
-def _features(x: Any, widths: tuple[int, ...]) -> Any:
-    """Fine features at stride 8, joined with what the coarse level at stride 16 and the whole picture say."""
+def _features(x: Any, widths: tuple[int, ...], dropout: float) -> Any:
+    """Fine features at stride 8, joined with what the coarse level at stride 16 and the whole picture say.
+
+    While training, whole features are left out at random: few defective parts are learned by heart otherwise.
+    """
+
+    def dropped(features: Any) -> Any:
+        return layers.SpatialDropout2D(dropout)(features)
+
     x = _convolution(x, widths[0], stride=2)
     x = _residual(_convolution(x, widths[1], stride=2))
-    fine = _dropped(_residual(_dropped(_convolution(x, widths[2], stride=2))))
-    coarse = _dropped(_convolution(fine, widths[3], stride=2))
-    coarse = _dropped(_residual(_dropped(_residual(coarse))))
+    fine = dropped(_residual(dropped(_convolution(x, widths[2], stride=2))))
+    coarse = dropped(_convolution(fine, widths[3], stride=2))
+    coarse = dropped(_residual(dropped(_residual(coarse))))
     whole = layers.Dense(widths[3])(layers.GlobalAveragePooling2D(keepdims=True)(coarse))
     coarse = layers.ReLU(6.0)(coarse + whole)
     coarse = _convolution(coarse, widths[2], size=1)
     enlarged = ops.image.resize(coarse, fine.shape[1:3], interpolation="nearest")
-    return _dropped(_convolution(_convolution(fine, widths[2], size=1) + enlarged, widths[2]))
+    return dropped(_convolution(_convolution(fine, widths[2], size=1) + enlarged, widths[2]))
 
 
 def _convolution(x: Any, width: int, stride: int = 1, size: int = 3) -> Any:
     x = layers.Conv2D(width, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
     return layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
-
-
-def _dropped(x: Any) -> Any:
-    """While training, whole features are left out at random: few defective parts are learned by heart otherwise."""
-    return layers.SpatialDropout2D(_DROPOUT)(x)
 
 
 def _residual(x: Any) -> Any:

@@ -16,7 +16,7 @@ from trainer.vision.data import join, load_folder, mask_input, read_records, wri
 from trainer.vision.evaluate import auroc, heatmap_hit_rate
 from trainer.vision.flaws import _KINDS
 from trainer.vision.invent import UNKNOWN_DEFECT, Donors, _drawn, invented_batch
-from trainer.vision.loss import class_weights
+from trainer.vision.loss import cell_weights, class_weights
 from trainer.vision.schedule import rate_at
 
 
@@ -122,6 +122,20 @@ def test_rare_classes_weigh_more_and_the_mean_weight_is_one():
     weights = class_weights(labels, 3)
     assert weights[1] == pytest.approx(3 * weights[0], rel=1e-5)
     assert weights[labels].mean() == pytest.approx(1, rel=1e-5)
+
+
+def test_the_rim_of_a_defect_counts_and_the_inside_of_a_large_one_hardly():
+    target = np.zeros((3, 32, 32), np.float32)
+    target[0, 4:7, 4:7] = 1
+    target[1, 12:, :] = 1
+    small, large, none = cell_weights(target).numpy()
+    assert (none == 1).all()
+    assert set(small[4:7, 4:7].ravel()) == {np.float32(60 / 9)}
+    assert (small[target[0] == 0] == 1).all()
+    assert (large[12:14] == 3).all()
+    assert (large[14:] == 0.5).all(), "the inside, up to the picture's border"
+    assert large[10:12].max() == pytest.approx(0.2)
+    assert (large[:10] == 1).all()
 
 
 def test_the_rate_rises_then_falls():
