@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from edge_agent.config import StationConfig, TriggerConfig
 from edge_agent.contracts.messages import Stream
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.journal import outbox, reviews
+from tests.conftest import wait_for
 from tests.simulators.codes import PART, STRIP, blurred, code, faded, labelled, turned
-from tests.simulators.line import SCRATCHED, LineRig, altered_bundle, picture
+from tests.simulators.line import SCRATCHED, LineRig, altered_bundle, install, picture
 
 
 def bundle(folder: Path, identity: dict[str, Any], **more: Any) -> Path:
@@ -211,3 +213,15 @@ def test_the_lookup_for_duplicates_uses_the_index(tmp_path: Path) -> None:
         plan = database._connection.execute("EXPLAIN QUERY PLAN " + database._sql["serial_before"], values).fetchall()
         assert "part_serial" in str(plan)
         assert "rowid>" in str(plan)
+
+
+def test_a_model_whose_codes_cannot_be_read_is_not_taken_into_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    with LineRig(tmp_path / "home") as rig:
+        wanted = install(rig.home, bundle(tmp_path / "bundle", CODES), active=False)
+        rig.channel.deliver({"kind": "activate", "bundle": wanted})
+        wait_for(lambda: rig.hot.step(0.0) or bool(rig.said("activate_failed")), 10, "the refusal")
+        assert "pip install zxing-cpp" in rig.said("activate_failed")[0]["reason"]
+        assert judged(rig, picture())[1:] == ("accept", "model"), "the model before it goes on"
