@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from edge_agent.capture.camera import Camera
+from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.capture.sources import make_source
 from edge_agent.capture.triggers import Interval, Taken, Trigger, TriggerQueue
@@ -87,7 +88,7 @@ class Hot:
         self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
-        self._loader = Loader(self._load)
+        self._loader = Loader(self._load_whole)
         self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
         written = self.plc.written if self.plc is not None else None
         self.line = Line(
@@ -267,6 +268,13 @@ class Hot:
         self.vitals.new_model()
         self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
         self._reported = float("-inf")
+
+    def _load_whole(self, bundle: str) -> Model:
+        """Load a model and, where its recipe reads codes, the decoder, so that the first part does not wait for it."""
+        model = self._load(bundle)
+        if model.recipe.identity.source == "code":
+            check_decoder()
+        return model
 
     def _load(self, bundle: str) -> Model:
         folder = self.home.bundle(bundle)

@@ -166,6 +166,15 @@ class Journal:
         self._count(str(row.final), str(row.reason))
         outbox.append_event(self.database, self.boot, decided_event(row), now_ms)
 
+    def knows(self, serial: str, part: PartKey, within: int, any_verdict: bool) -> bool:
+        """Return whether one of the `within` parts before this one had its serial and was accepted or may still be.
+
+        `any_verdict`: whether one had it and was decided at all. Parts are counted, not days: a wrong clock matters
+        to nobody.
+        """
+        since = part.id - within
+        return self.database.row("serial_before", serial=serial, part=part.id, since=since, any=any_verdict) is not None
+
     def raise_tally(self, name: str, by: int = 1) -> None:
         """Count something that is no part, such as `trigger.bounced`."""
         with self.database.transaction():

@@ -55,6 +55,9 @@ UPDATE part SET output = 'unknown' WHERE (final IS NULL OR output = 'none') AND 
 SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
     decided_ms, operator, image, output
 FROM part WHERE id = :id
+-- name: serial_before
+SELECT 1 FROM part WHERE serial = :serial AND serial != '' AND id < :part AND id >= :since
+    AND verdict IS NOT NULL AND (:any OR final = 'accept' OR final IS NULL) LIMIT 1
 -- name: recent_parts
 SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
     decided_ms, operator, image, output
