@@ -26,6 +26,8 @@ SELECT run, sequence FROM plc_part ORDER BY part DESC LIMIT 1
 -- name: dispose_plc_part
 UPDATE plc_part SET disposition = :disposition
 WHERE part = (SELECT max(part) FROM plc_part WHERE run = :run AND sequence = :sequence) AND disposition = 0
+-- name: all_plc_parts
+SELECT l.run, l.sequence, p.final FROM plc_part l JOIN part p ON p.id = l.part ORDER BY p.id
 -- name: plc_dispositions
 SELECT disposition, count(*) FROM plc_part GROUP BY disposition
 -- name: last_seq
