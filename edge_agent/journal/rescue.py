@@ -70,7 +70,10 @@ def _carry(database: Database, aside: Path, table: str) -> int:
     with database.transaction():
         for row in _readable(aside, table):
             marks = ", ".join("?" * len(row))
-            count += database.copy_row(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+            try:
+                count += database.copy_row(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+            except sqlite3.IntegrityError:
+                continue  # it speaks of a part that is lost
     return count
 
 

@@ -95,8 +95,12 @@ def _handler(mes: Mes) -> type[BaseHTTPRequestHandler]:
             super().setup()
 
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            raw = self.rfile.read(length)
             mes.asked += 1
+            if len(raw) < length:  # the caller was killed in the middle of it
+                self.close_connection = True
+                return
             if mes.hang:
                 mes.released.wait(60)
                 self.close_connection = True

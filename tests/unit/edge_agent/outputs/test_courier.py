@@ -160,14 +160,16 @@ def test_receivers_do_not_wait_for_each_other(journal: Journal) -> None:
 def test_after_a_rescue_that_lost_parts_new_ones_are_told(journal: Journal, tmp_path: Path) -> None:
     shop = Shop()
     post = courier(journal, shop)
-    judge(journal, 9)
+    for number in range(9):
+        judge(journal, message=f"m{number}")
     post.step()
     post.close(0)
-    with journal.database.transaction():
-        journal.database._connection.execute("DELETE FROM part WHERE seq > 4")
+    journal.database._connection.execute("PRAGMA foreign_keys=OFF")
+    journal.database._connection.execute("DELETE FROM part WHERE seq > 4")
     journal.database.close()
     rescue(tmp_path / "journal.db", "test", 0)
     again = Journal(Database(tmp_path / "journal.db"), uuid4())
+    assert again.last_messages(99) == ["m0", "m1", "m2", "m3"], "those of lost parts are lost with them"
     judge(again, 2)
     later = courier(again, shop)
     later.step()
