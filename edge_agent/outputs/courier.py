@@ -1,11 +1,13 @@
 """Tells one receiver every finished part, in order and at least once, from the journal and not from memory.
 
-The cursor (`counter`, `output/<name>`) is the `final_seq` of the last part that the receiver has. It is written after
-the receiver has answered: a process that is killed in between tells a few parts again, under the same key.
+The cursor (`counter`, `output/<name>`) is the `final_seq` of the last part that the receiver has. It is written
+some time after the receiver has answered: a process that is killed tells the last half second's parts again, under the
+same key.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import sqlite3
@@ -83,6 +85,8 @@ class Courier:
             self._thread.join(wait_s)
         self._receiver.close()
         if not self._thread.is_alive():
+            with contextlib.suppress(Unavailable):  # the next process tells some parts again
+                self._save()
             self._journal.database.close()
 
     def step(self) -> float:
@@ -91,10 +95,12 @@ class Courier:
         for number, *fields in rows:
             if self._stopping.is_set() or not self._tell(number, _notice(fields)):
                 break
-        self._save()
+        self._save_when_due()
         if self._tries.failures:
             return self._tries.pause_s(self._draw())
-        return 0.0 if len(rows) == _PAGE else _LOOK_EVERY_S
+        if len(rows) == _PAGE:
+            return 0.0
+        return _LOOK_EVERY_S if self._told == self._saved else _SAVE_EVERY_S
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -118,8 +124,7 @@ class Courier:
             return self._failed(number, notice, error)
         self._told, self._tries, self.problem = number, Tries(), ""
         self._mend()
-        if self._clock.monotonic() - self._saved_at >= _SAVE_EVERY_S:
-            self._save()
+        self._save_when_due()
         return True
 
     def _failed(self, number: int, notice: Notice, error: LinesideError) -> bool:
@@ -156,6 +161,11 @@ class Courier:
             self._journal.fault(self._fault_code, False, "", self._clock.wall_ms())
             self._set(self._fault_flag, 0)
             self._faulty = False
+
+    def _save_when_due(self) -> None:
+        """Write the cursor twice a second at most: each write is one that the hot process may have to wait for."""
+        if self._clock.monotonic() - self._saved_at >= _SAVE_EVERY_S:
+            self._save()
 
     def _save(self) -> None:
         self._saved_at = self._clock.monotonic()

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from edge_agent.clock import Clock
 from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.line_messages import Notice
 from edge_agent.contracts.verdict import Reason, Verdict
@@ -133,6 +134,21 @@ def test_the_next_process_goes_on_where_the_last_one_was(journal: Journal) -> No
     second.step()
     assert shop.seqs == [1, 2, 3, 4, 5]
     second.close(0)
+
+
+def test_the_cursor_is_written_now_and_then_and_a_killed_process_repeats_what_came_since(journal: Journal) -> None:
+    shop, now = Shop(), [0.0]
+    clock = Clock(monotonic=lambda: now[0])
+    killed = Courier("mes", Journal(Database(journal.database.path), BOOT), shop, clock)
+    for now[0] in (0.1, 0.2, 0.6, 0.7, 0.8):
+        judge(journal)
+        killed.step()
+    killed._journal.database.close()
+    heir = courier(journal, shop)
+    heir.step()
+    assert shop.seqs == [1, 2, 3, 4, 5, 4, 5]
+    assert shop.told[3].encode() == shop.told[5].encode()
+    heir.close(0)
 
 
 def test_a_new_receiver_hears_of_this_start_only_and_of_all_of_it(journal: Journal) -> None:
