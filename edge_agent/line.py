@@ -164,7 +164,7 @@ class Line:
     def _record(self, trigger: Trigger) -> PartKey | None:
         try:
             self._catch_up()
-            key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc)
+            key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc, trigger.message)
         except Unavailable as error:
             self._unrecorded += 1
             self._unwritable(

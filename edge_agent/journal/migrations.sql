@@ -8,3 +8,6 @@ CREATE TABLE plc_part (
     disposition INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX plc_part_sequence ON plc_part (run, sequence);
+
+-- name: from_2
+CREATE TABLE part_message (part INTEGER PRIMARY KEY REFERENCES part (id), message TEXT NOT NULL);

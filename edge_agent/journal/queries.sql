@@ -30,6 +30,22 @@ WHERE part = (SELECT max(part) FROM plc_part WHERE run = :run AND sequence = :se
 SELECT l.run, l.sequence, p.final FROM plc_part l JOIN part p ON p.id = l.part ORDER BY p.id
 -- name: plc_dispositions
 SELECT disposition, count(*) FROM plc_part GROUP BY disposition
+-- name: add_part_message
+INSERT INTO part_message (part, message) VALUES (:part, :message)
+-- name: last_part_messages
+SELECT message FROM part_message ORDER BY part DESC LIMIT :limit
+-- name: finished_parts
+SELECT p.final_seq, p.id, p.boot, p.seq, p.serial, p.final, p.reason, p.label, p.score, p.bundle, p.decided_ms,
+    coalesce(m.message, '')
+FROM part p LEFT JOIN part_message m ON m.part = p.id
+WHERE p.final_seq > :after ORDER BY p.final_seq LIMIT :limit
+-- name: last_finished
+SELECT coalesce(max(final_seq), 0) FROM part
+-- name: finished_before_boot
+SELECT final_seq FROM part WHERE final_seq IS NOT NULL AND boot != :boot ORDER BY final_seq DESC LIMIT 1
+-- name: clamp_cursors
+UPDATE counter SET value = min(value, (SELECT coalesce(max(final_seq), 0) FROM part))
+WHERE name = 'window/cursor' OR name LIKE 'output/%'
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM part WHERE boot = :boot
 -- name: decide_part

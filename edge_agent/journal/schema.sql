@@ -43,6 +43,9 @@ CREATE TABLE plc_part (
 );
 CREATE INDEX plc_part_sequence ON plc_part (run, sequence);
 
+-- Parts that a message asked for, by its id: a repeat of the message makes no second part.
+CREATE TABLE part_message (part INTEGER PRIMARY KEY REFERENCES part (id), message TEXT NOT NULL);
+
 -- Parts held for a person. Deadlines are on the machine's monotonic clock (seconds), so a clock jump moves none.
 CREATE TABLE review (
     part INTEGER PRIMARY KEY REFERENCES part (id),
