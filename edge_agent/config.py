@@ -5,12 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from edge_agent.contracts.strict import Strict, load_yaml
 from edge_agent.contracts.verdict import Automation
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _clock_time(value: object) -> object:
+    """Return HH:MM; YAML reads an unquoted 14:00 as a number of minutes."""
+    if isinstance(value, int) and 0 <= value < 24 * 60:
+        return f"{value // 60:02}:{value % 60:02}"
+    return value
+
+
+ClockTime = Annotated[
+    str, BeforeValidator(_clock_time), StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", strict=True)
+]
 
 
 class TriggerConfig(Strict):
@@ -82,6 +94,23 @@ class ProbationConfig(Strict):
     crashes_max: Annotated[int, Field(ge=1)] = 3
 
 
+class ShiftConfig(Strict):
+    """A shift of every day in local time; `to` may be on the next day."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^\S(.{0,38}\S)?$")]
+    start: Annotated[ClockTime, Field(alias="from")]
+    end: Annotated[ClockTime, Field(alias="to")]
+
+    @model_validator(mode="after")
+    def _lasts(self) -> ShiftConfig:
+        if self.start == self.end:
+            raise ValueError(f"shift {self.name} begins and ends at {self.start}; give it another end")
+        return self
+
+
+_SHIFTS = 'Shifts for reports, in local time; `to` may be on the next day: `{name: early, from: "06:00", to: "14:00"}`'
+
+
 class StationConfig(Strict):
     """Everything that is set at the station itself. What belongs to the product is in the bundle's recipe."""
 
@@ -97,11 +126,19 @@ class StationConfig(Strict):
     durability: Literal["batched", "strict"] = "batched"
     automation: Automation | None = None
     pins: str = "pins.json"
+    shifts: Annotated[tuple[ShiftConfig, ...], Field(description=_SHIFTS)] = ()
 
     @model_validator(mode="after")
     def _plc_has_an_address(self) -> StationConfig:
         if self.trigger.kind == "plc" and self.plc is None:
             raise ValueError("trigger.kind is plc, but there is no plc section; give it at least `host`")
+        return self
+
+    @model_validator(mode="after")
+    def _shifts_have_names_of_their_own(self) -> StationConfig:
+        names = [shift.name for shift in self.shifts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two shifts have the same name ({', '.join(names)}); give each one its own")
         return self
 
 

@@ -179,6 +179,7 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     old.database.close()
     with sqlite3.connect(path) as raw:
         raw.execute("DROP TABLE plc_part")
+        raw.execute("DROP TABLE readiness")
         raw.execute("PRAGMA user_version=1")
     raw.close()
     journal = Journal(Database(path), uuid4())
