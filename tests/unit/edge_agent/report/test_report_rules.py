@@ -206,7 +206,7 @@ def test_the_chart_stays_within_its_frame():
     found = count(Period(0, 8 * HOUR_MS), [part(n, HOUR_MS * (n % 3)) for n in range(40)], [])
     drawn = columns(found.bars, nice_top(14), HOUR_MS, "{start} {accepted}")
     assert nice_top(14) == 20
-    assert all(44 <= bar.x and bar.x + bar.width <= 1000 and bar.waiting_y >= 8 for bar in drawn)
+    assert all(bar.x >= 44 and bar.x + bar.width <= 1000 and bar.waiting_y >= 8 for bar in drawn)
     assert (drawn[0].accepted, drawn[3].accepted) == (pytest.approx(14 / 20 * 196), 0)
 
 
