@@ -14,7 +14,7 @@ from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.report.period import Period
 
 HOUR_MS = 3_600_000
-ALIVE_MS = 90_000
+ALIVE_MS = 45_000
 """A stretch whose end was moved along so recently still lasts."""
 
 _HOURLY_MS = 48 * HOUR_MS
