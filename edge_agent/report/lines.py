@@ -14,7 +14,7 @@ COLUMNS = (
     "part", "boot", "seq", "serial", "triggered", "decided", "verdict", "final", "reason", "label", "score",
     "latency_ms", "bundle", "operator", "output", "picture", "plc_run", "plc_sequence", "plc_disposition",
 )  # fmt: skip
-"""Times are RFC 3339 in UTC; `decided` is when the station gave its first verdict, `score` the probability of defective."""
+"""Times are RFC 3339 in UTC; `decided` is when the station gave its first verdict, `score` is that of defective."""
 _TRIGGERED, _DECIDED, _DISPOSITION = (COLUMNS.index(name) for name in ("triggered", "decided", "plc_disposition"))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _AT_ONCE = 200
