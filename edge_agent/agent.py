@@ -303,6 +303,7 @@ class Hot:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
         status = {"ready": self.ready, "bundle": self._bundle, "mode": self.mode.value, "why": self.not_ready}
+        self._keeper.uptime.note(self.ready, self.not_ready)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
         if status != self._told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from edge_agent.contracts.encoding import Identifier
 from edge_agent.contracts.strict import Strict, load_yaml
@@ -14,6 +14,18 @@ from edge_agent.contracts.verdict import Automation
 Share = Annotated[float, Field(ge=0, le=1)]
 BrokerUrl = Annotated[str, Field(pattern=r"^mqtts?://([^/@:\s]+@)?([^\[\]/@:\s]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$")]
 ReceiverName = Annotated[Identifier, Field(max_length=40)]
+
+
+def _clock_time(value: object) -> object:
+    """Return HH:MM; YAML reads an unquoted 14:00 as a number of minutes."""
+    if isinstance(value, int) and 0 <= value < 24 * 60:
+        return f"{value // 60:02}:{value % 60:02}"
+    return value
+
+
+ClockTime = Annotated[
+    str, BeforeValidator(_clock_time), StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", strict=True)
+]
 
 
 class TriggerConfig(Strict):
@@ -145,6 +157,23 @@ class ProbationConfig(Strict):
     crashes_max: Annotated[int, Field(ge=1)] = 3
 
 
+class ShiftConfig(Strict):
+    """A shift of every day in local time; `to` may be on the next day."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^\S(.{0,38}\S)?$")]
+    start: Annotated[ClockTime, Field(alias="from")]
+    end: Annotated[ClockTime, Field(alias="to")]
+
+    @model_validator(mode="after")
+    def _lasts(self) -> ShiftConfig:
+        if self.start == self.end:
+            raise ValueError(f"shift {self.name} begins and ends at {self.start}; give it another end")
+        return self
+
+
+_SHIFTS = 'Shifts for reports, in local time; `to` may be on the next day: `{name: early, from: "06:00", to: "14:00"}`'
+
+
 class StationConfig(Strict):
     """Everything that is set at the station itself. What belongs to the product is in the bundle's recipe."""
 
@@ -160,6 +189,7 @@ class StationConfig(Strict):
     durability: Literal["batched", "strict"] = "batched"
     automation: Automation | None = None
     pins: str = "pins.json"
+    shifts: Annotated[tuple[ShiftConfig, ...], Field(description=_SHIFTS)] = ()
 
     @model_validator(mode="after")
     def _plc_has_an_address(self) -> StationConfig:
@@ -184,6 +214,13 @@ class StationConfig(Strict):
     def speaks_with_the_line(self) -> bool:
         """Whether the uplink process is needed for triggers or outputs, with a fleet or without."""
         return bool(self.receivers) or self.trigger.kind == "mqtt"
+
+    @model_validator(mode="after")
+    def _shifts_have_names_of_their_own(self) -> StationConfig:
+        names = [shift.name for shift in self.shifts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two shifts have the same name ({', '.join(names)}); give each one its own")
+        return self
 
 
 def load_config(path: Path) -> StationConfig:

@@ -70,7 +70,7 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
 
 def _known_keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        yield name
+        yield field.alias or name
         for inner in _models_in(field.annotation):
             yield from _known_keys(inner)
 

@@ -16,7 +16,10 @@ from edge_agent.journal.database import Database
 DAMAGED_EXIT = 65
 """Exit code of a child that found the journal damaged while it ran."""
 
-_CARRIED = ("boot", "part", "plc_part", "part_message", "review", "answer", "outbox", "counter", "tally", "image")
+_CARRIED = (
+    *("boot", "part", "plc_part", "part_message", "readiness"),
+    *("review", "answer", "outbox", "counter", "tally", "image"),
+)
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")
 _CHECKED_BYTES = 256_000_000
 

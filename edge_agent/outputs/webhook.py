@@ -11,7 +11,9 @@ from edge_agent.clock import Clock
 from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
 from edge_agent.contracts.line_messages import Notice, webhook_headers
 
-_AGAIN = frozenset({408, 425, 429})
+_THIS_PART = frozenset({400, 409, 413, 415, 422})
+"""What a receiver answers where it cannot take this very part; the other 4xx (address, login) hit every part."""
+
 _BODY_MAX = 4096
 
 
@@ -25,7 +27,7 @@ class Webhook:
         self._pool = urllib3.PoolManager(1, timeout=timeout, retries=False, ssl_context=_tls(ca))
 
     def tell(self, notice: Notice) -> None:
-        """Post one part. Raises Unavailable for no answer, 3xx, 408, 425, 429 and 5xx, Rejected for other 4xx."""
+        """Post one part. Raises Rejected where this very part is refused, Unavailable for everything else but 2xx."""
         body = notice.encode()
         headers = {
             **webhook_headers(self._key, notice.key, self._clock.wall_ms() // 1000, body),
@@ -37,7 +39,7 @@ class Webhook:
             return
         if 300 <= status < 400:
             raise Unavailable(f"{self._url}: HTTP {status}, a redirect; put the final address into station.yaml")
-        if 400 <= status < 500 and status not in _AGAIN:
+        if status in _THIS_PART:
             raise Rejected(f"{self._url}: HTTP {status}")
         raise Unavailable(f"{self._url}: HTTP {status}")
 

@@ -120,6 +120,11 @@ class Desk:
             now_ms, now = self._clock.wall_ms(), self._clock.monotonic()
             return reviews.answer(self._journal, part, operator, verdict, label, now_ms, now)
 
+    def undecided(self, part: int) -> bool:
+        """Return whether a person may still be asked about the part."""
+        with self._lock:
+            return self._journal.database.row("review_state", part=part) == ("open",)
+
     def decided_by(self, part: int) -> str:
         """Return who decided the part, or an empty string."""
         with self._lock:

@@ -257,3 +257,18 @@ def test_many_stations_live_in_one_process(tmp_path: Path) -> None:
             rig.camera.show(picture(GOOD))
             rig.step(until=1)
             assert len(rig.parts()) == 1
+
+
+def test_the_journal_knows_since_when_the_station_is_ready_and_why_not(tmp_path: Path) -> None:
+    with LineRig(tmp_path) as rig:
+        rig.camera.show(picture(GOOD), "a")
+        rig.step(until=1)
+        database = rig.hot.journal.database
+
+        def ready() -> list[tuple[int, str]]:
+            return [(row[2], row[3]) for row in database.rows("readiness", from_ms=0, to_ms=1 << 60)]
+
+        wait_for(lambda: ready()[-1:] == [(1, "")], 5.0, "a stretch in which the station is ready")
+        rig.hot.line.trouble = "the disk is full"
+        rig.step()
+        wait_for(lambda: ready()[-1:] == [(0, "the disk is full")], 5.0, "a stretch in which it is not")
