@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from edge_agent.capture.camera import Camera
+from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.capture.sources import make_source
-from edge_agent.capture.triggers import Interval, Taken, Trigger, TriggerQueue
+from edge_agent.capture.triggers import Interval, MessageIds, Taken, Trigger, TriggerQueue
 from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 _IDLE_S = 0.05
 _REPORT_EVERY_S = 1.0
 _MEGABYTE = 1_000_000
+_MESSAGES = 500
+"""Ids of triggers' messages that are remembered, over restarts too."""
+
 _SWITCH_S = 0.0005
 """How long another thread may keep the interpreter from this one: the default of 5 ms would be a late part."""
 
@@ -83,17 +87,18 @@ class Hot:
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
         self.plc = self._plc(config.plc, boot)
-        self._output = around.output or make_outputs(config.outputs, home, self.plc)
+        self._output = around.output or make_outputs(config.outputs, home, self.plc, channel.send)
         self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
-        self._loader = Loader(self._load)
+        self._loader = Loader(self._load_whole)
         self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
         written = self.plc.written if self.plc is not None else None
         self.line = Line(
             self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written
         )
         self._queue = TriggerQueue(config.trigger.depth, config.trigger.debounce_ms / 1e3)
+        self._messages = MessageIds([], _MESSAGES)
         self._ticks: Interval | None = None
         self._reported = float("-inf")
         self._told: Message = {}
@@ -142,6 +147,7 @@ class Hot:
         if story := rescued(self.journal.database):
             _log.error("the journal was damaged: %s", story)
             self.journal.fault("journal-damaged", True, story, now_ms)
+        self._messages = MessageIds(self.journal.last_messages(_MESSAGES), _MESSAGES)
         self._load_installed()
         self._ring.start()
         self._keeper.start()
@@ -231,12 +237,16 @@ class Hot:
             self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
 
     def _triggered(self, message: Message) -> None:
+        asked = str(message.get("id", ""))
+        if self._messages.repeated(asked):
+            self.journal.raise_tally("trigger.repeated")
+            return
         at = float(message.get("at", self.clock.monotonic()))
         part = PlcPart(*message["plc"]) if message.get("plc") else None
         if part is not None:
             self._missed(at, part, int(message["missed"]))
         request = str(message["request"]) if "request" in message else None
-        self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part))
+        self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part, asked))
 
     def _missed(self, at: float, part: PlcPart, count: int) -> None:
         """Reject the parts whose triggers nobody saw: the first ones came while the station was down."""
@@ -268,6 +278,13 @@ class Hot:
         self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
         self._reported = float("-inf")
 
+    def _load_whole(self, bundle: str) -> Model:
+        """Load a model and, where its recipe reads codes, the decoder, so that the first part does not wait for it."""
+        model = self._load(bundle)
+        if model.recipe.identity.source == "code":
+            check_decoder()
+        return model
+
     def _load(self, bundle: str) -> Model:
         folder = self.home.bundle(bundle)
         if not folder.is_dir():
@@ -286,6 +303,7 @@ class Hot:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
         status = {"ready": self.ready, "bundle": self._bundle, "mode": self.mode.value, "why": self.not_ready}
+        self._keeper.uptime.note(self.ready, self.not_ready)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
         if status != self._told:

@@ -11,7 +11,9 @@ Messages (besides `to` and `kind`; the supervisor adds `from`)
 | hot → uplink | `activate_failed` | `bundle`, `reason` |
 | hot → uplink, ui | `health` | about once a second: see `edge_agent.agent.Hot.health` |
 | ui → hot | `review_decided` | `review`: the part's id |
-| hot → hot | `trigger`, `plc_acted`, `recipe_wanted` | from the thread that speaks with the PLC: see `edge_agent.plc.desk` |
+| hot → hot | `trigger`, `plc_acted`, `recipe_wanted` | from the PLC's thread: see `edge_agent.plc.desk` |
+| hot → uplink | `finished` | a part has its verdict; only where outputs are told from the journal |
+| uplink → hot | `trigger` | `serial`, `id` of the message ("" for none), `at` |
 | ui → hot | `trigger` | `serial`, `request` (any string, comes back) |
 | hot → ui | `triggered` | `request`, `part`, `seq`, `verdict`, `reason`, `score`, `label` |
 | supervisor → uplink | `child_exited` | `child`, `code` |

@@ -42,6 +42,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--home", required=True, type=lambda text: Home(Path(text)))
     parser.add_argument("--boot", type=UUID, default=None)
     parser.add_argument("--source", default=None)
+    parser.add_argument("--alone", action="store_true", help="without the fleet")
     options = parser.parse_args(arguments)
     options.boot = options.boot or uuid4()
     return options
@@ -51,9 +52,9 @@ def _become(options: argparse.Namespace, channel: PipeChannel) -> None:
     if options.name == "hot":
         _inspect(options, channel)
     elif options.name == "uplink":
-        from edge_agent.uplink.service import main as uplink
+        from edge_agent.uplink.process import main as uplink
 
-        uplink(options.home, options.boot, channel)
+        uplink(options.home, options.boot, channel, not options.alone)
     else:
         from edge_agent.station.server import main as page
 

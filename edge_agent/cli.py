@@ -14,6 +14,8 @@ from edge_agent.contracts.command import Command, json_option, report
 LAZY = {
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
+    "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
+    "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
 }
 DEFAULT_SOURCE = "synthetic:?seed=1&fps=5"
@@ -63,9 +65,9 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
     from edge_agent.status import station_status
 
     place = Home(home.absolute())
-    _ready_to_run(place.root, source, bundle)
+    line = _ready_to_run(place.root, source, bundle)
     enrolled = place.credentials.exists() and bundle is None
-    names = (HOT, UPLINK, UI) if enrolled else (HOT, UI)
+    names = (HOT, UPLINK, UI) if enrolled or line else (HOT, UI)
     if seconds is not None:
         timer = threading.Timer(seconds, os.kill, (os.getpid(), 15))
         timer.daemon = True
@@ -76,6 +78,7 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
         _tell(name, status, last, as_json)
 
     options: tuple[str, ...] = ("--source", source) if source is not None else ()
+    options += () if enrolled else ("--alone",)
     supervise(place, names, options, tell)
     after = station_status(place)
     kept = ("bundle", "mode", "ready")
@@ -83,11 +86,12 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
     report(as_json, shown, lambda: click.echo(f"stopped after {shown['counts'].get('parts', 0)} parts"))
 
 
-def _ready_to_run(home: Path, source: str | None, bundle: Path | None) -> None:
-    """Say at once what a person must mend, rather than in a child's log.
+def _ready_to_run(home: Path, source: str | None, bundle: Path | None) -> bool:
+    """Say at once what a person must mend, rather than in a child's log; return whether the uplink serves the line.
 
     Looked at in a process of its own, so that the supervisor, which lives for months, stays small.
     """
+    import json
     import subprocess
 
     from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
@@ -98,7 +102,7 @@ def _ready_to_run(home: Path, source: str | None, bundle: Path | None) -> None:
     options += ["--bundle", str(bundle.absolute())] if bundle is not None else []
     done = subprocess.run(python_program("edge_agent.setup", *options), capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        return
+        return bool(json.loads(done.stdout.splitlines()[-1])["line"])
     kinds: tuple[type[LinesideError], ...] = (Rejected, Unavailable, ConfigError)
     kind = next((k for k in kinds if k.exit_code == done.returncode), LinesideError)
     raise kind((done.stderr.strip() or f"the check ended with code {done.returncode}").splitlines()[-1])

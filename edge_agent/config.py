@@ -5,12 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from edge_agent.contracts.encoding import Identifier
 from edge_agent.contracts.strict import Strict, load_yaml
 from edge_agent.contracts.verdict import Automation
 
 Share = Annotated[float, Field(ge=0, le=1)]
+BrokerUrl = Annotated[str, Field(pattern=r"^mqtts?://([^/@:\s]+@)?([^\[\]/@:\s]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$")]
+ReceiverName = Annotated[Identifier, Field(max_length=40)]
+
+
+def _clock_time(value: object) -> object:
+    """Return HH:MM; YAML reads an unquoted 14:00 as a number of minutes."""
+    if isinstance(value, int) and 0 <= value < 24 * 60:
+        return f"{value // 60:02}:{value % 60:02}"
+    return value
+
+
+ClockTime = Annotated[
+    str, BeforeValidator(_clock_time), StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", strict=True)
+]
 
 
 class TriggerConfig(Strict):
@@ -25,11 +40,71 @@ class TriggerConfig(Strict):
     depth: Annotated[int, Field(ge=1, le=64)] = 4
 
 
+class MqttTriggerConfig(Strict):
+    """A message on `topic` of the line's own broker makes a part (docs/formats/outputs.md).
+
+    `url` is `mqtt://[user@]host[:port]`, or `mqtts://` for TLS; `password` and `ca` (PEM, instead of the machine's own
+    authorities) are files, relative to the station's folder. `debounce_ms` and `depth` as for the other kinds.
+    """
+
+    kind: Literal["mqtt"]
+    url: BrokerUrl
+    topic: Annotated[str, Field(min_length=1, max_length=1024)]
+    password: str | None = None
+    ca: str | None = None
+    debounce_ms: Annotated[float, Field(ge=0)] = 0.0
+    depth: Annotated[int, Field(ge=1, le=64)] = 4
+
+
 class OutputConfig(Strict):
     """Who is told the verdict: `none` or `gate` (a line per part in a file, as a PLC would count them)."""
 
     kind: Literal["none", "gate"] = "none"
     path: str = "gate.jsonl"
+
+
+class WebhookConfig(Strict):
+    """Each finished part is posted to `url`, signed, until the receiver has it (docs/formats/outputs.md).
+
+    `name` is under which the station remembers how far the receiver is: keep it when the address changes. `secret` is a
+    file that only its owner may read (mode 0600), `ca` one of PEM certificates to trust instead of the machine's own
+    authorities; both relative to the station's folder.
+    """
+
+    kind: Literal["webhook"]
+    name: ReceiverName = "webhook"
+    url: Annotated[str, Field(pattern=r"^https?://[^/@\s]+(/\S*)?$")]
+    secret: str
+    ca: str | None = None
+    timeout_ms: Annotated[float, Field(ge=100, le=60_000)] = 5000.0
+
+
+class MqttOutputConfig(Strict):
+    """Each finished part is published at QoS 1 on `topic` of the line's own broker (docs/formats/outputs.md).
+
+    `name`, `url`, `password` and `ca` as for the webhook and the MQTT trigger; `timeout_ms` is how long an
+    acknowledgement may take before it is called a fault.
+    """
+
+    kind: Literal["mqtt"]
+    name: ReceiverName = "mqtt"
+    url: BrokerUrl
+    topic: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^+#\x00]+$")]
+    password: str | None = None
+    ca: str | None = None
+    qos: Literal[1] = 1
+    timeout_ms: Annotated[float, Field(ge=100, le=60_000)] = 5000.0
+
+
+def _kind(default: str) -> BeforeValidator:
+    """Return what gives a section without `kind` the usual one."""
+    return BeforeValidator(lambda value: {"kind": default, **value} if isinstance(value, dict) else value)
+
+
+AnyTrigger = Annotated[TriggerConfig | MqttTriggerConfig, Field(discriminator="kind"), _kind("continuous")]
+AnyOutput = Annotated[OutputConfig | WebhookConfig | MqttOutputConfig, Field(discriminator="kind"), _kind("none")]
+ReceiverConfig = WebhookConfig | MqttOutputConfig
+"""An output that is told from the journal, by the uplink process."""
 
 
 class PlcConfig(Strict):
@@ -82,12 +157,29 @@ class ProbationConfig(Strict):
     crashes_max: Annotated[int, Field(ge=1)] = 3
 
 
+class ShiftConfig(Strict):
+    """A shift of every day in local time; `to` may be on the next day."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^\S(.{0,38}\S)?$")]
+    start: Annotated[ClockTime, Field(alias="from")]
+    end: Annotated[ClockTime, Field(alias="to")]
+
+    @model_validator(mode="after")
+    def _lasts(self) -> ShiftConfig:
+        if self.start == self.end:
+            raise ValueError(f"shift {self.name} begins and ends at {self.start}; give it another end")
+        return self
+
+
+_SHIFTS = 'Shifts for reports, in local time; `to` may be on the next day: `{name: early, from: "06:00", to: "14:00"}`'
+
+
 class StationConfig(Strict):
     """Everything that is set at the station itself. What belongs to the product is in the bundle's recipe."""
 
     source: str = "synthetic:?seed=1&fps=5"
-    trigger: TriggerConfig = TriggerConfig()
-    outputs: tuple[OutputConfig, ...] = ()
+    trigger: AnyTrigger = TriggerConfig()
+    outputs: tuple[AnyOutput, ...] = ()
     plc: PlcConfig | None = None
     ui: UiConfig = UiConfig()
     runtime: RuntimeConfig = RuntimeConfig()
@@ -97,11 +189,37 @@ class StationConfig(Strict):
     durability: Literal["batched", "strict"] = "batched"
     automation: Automation | None = None
     pins: str = "pins.json"
+    shifts: Annotated[tuple[ShiftConfig, ...], Field(description=_SHIFTS)] = ()
 
     @model_validator(mode="after")
     def _plc_has_an_address(self) -> StationConfig:
         if self.trigger.kind == "plc" and self.plc is None:
             raise ValueError("trigger.kind is plc, but there is no plc section; give it at least `host`")
+        return self
+
+    @model_validator(mode="after")
+    def _receivers_have_names(self) -> StationConfig:
+        names = [output.name for output in self.receivers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two outputs have the name '{name}'; give each a `name` of its own")
+        return self
+
+    @property
+    def receivers(self) -> tuple[ReceiverConfig, ...]:
+        """The outputs that are told from the journal."""
+        return tuple(output for output in self.outputs if not isinstance(output, OutputConfig))
+
+    @property
+    def speaks_with_the_line(self) -> bool:
+        """Whether the uplink process is needed for triggers or outputs, with a fleet or without."""
+        return bool(self.receivers) or self.trigger.kind == "mqtt"
+
+    @model_validator(mode="after")
+    def _shifts_have_names_of_their_own(self) -> StationConfig:
+        names = [shift.name for shift in self.shifts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two shifts have the same name ({', '.join(names)}); give each one its own")
         return self
 
 

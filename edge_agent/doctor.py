@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from edge_agent.config import PlcConfig, StationConfig, load_config
+from edge_agent.config import MqttTriggerConfig, PlcConfig, StationConfig, load_config
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
-from edge_agent.contracts.errors import LinesideError
+from edge_agent.contracts.errors import ConfigError, LinesideError
 from edge_agent.home import Home, read_json
 from edge_agent.install.slots import read_slots
+from edge_agent.outputs.secret import check_secrets
 from edge_agent.setup import check_port
 from edge_agent.status import is_alive
 
 _BUILT_AFTER = 1_700_000_000
 _FIRST_FRAME_S = 3.0
+_PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def _examine(home: Home) -> Iterator[Finding]:
         yield Finding("camera", True, "in use by the running station") if running else _camera(config)
         if config.plc is not None:
             yield _plc(config.plc)
+        if config.speaks_with_the_line:
+            yield from _line(home, config)
         yield Finding("page", True, str(read_json(home.station).get("ui"))) if running else _port(config)
 
 
@@ -188,6 +192,18 @@ def _plc(config: PlcConfig) -> Finding:
     finally:
         registers.close()
     return Finding("plc", True, f"{config.host}:{config.port} answers, run {order.run}, part {order.sequence}")
+
+
+def _line(home: Home, config: StationConfig) -> Iterator[Finding]:
+    """Look at the servers of the line that triggers come from and verdicts go to, and at the secrets for them."""
+    try:
+        check_secrets(home, config)
+    except ConfigError as error:
+        yield Finding("line secrets", False, str(error), "mend the file that 'trigger' or 'outputs' name")
+    if isinstance(config.trigger, MqttTriggerConfig):
+        yield _reachable("trigger", config.trigger.url, _PORTS[urlsplit(config.trigger.url).scheme])
+    for output in config.receivers:
+        yield _reachable(f"output {output.name}", output.url, _PORTS[urlsplit(output.url).scheme])
 
 
 def _port(config: StationConfig) -> Finding:

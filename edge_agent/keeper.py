@@ -1,7 +1,8 @@
 """The hot process's second thread: deadlines that nobody may miss, whatever the first thread is doing.
 
 It rejects held parts whose time is up, moves the output for parts that a person decided, rejects the part in the
-first thread's hands when that hangs, and tidies the write-ahead log. It has its own connection to the journal.
+first thread's hands when that hangs, notes since when the station is ready, and tidies the write-ahead log. It has its
+own connection to the journal.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal, PartKey
+from edge_agent.journal.uptime import Uptime
 from edge_agent.outputs.output import Outcome, Output
 
 _LOOK_EVERY_S = 0.05
@@ -44,6 +46,7 @@ class Keeper:
         self._clock = clock
         self._in_flight: InFlight | None = None
         self.held = False
+        self.uptime = Uptime(database, boot, clock)
         self._closing = False
         self._wake = threading.Event()
         self._tidied = clock.monotonic()
@@ -59,6 +62,7 @@ class Keeper:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
+        self.uptime.close()
         self._journal.database.close()
 
     def watch(self, part: InFlight | None) -> None:
@@ -92,6 +96,7 @@ class Keeper:
         self.held = bool(self._journal.database.rows("any_review"))
         for part_id, _ in self._journal.database.rows("reviews_to_drive", boot=str(self._journal.boot)):
             self._drive_reviewed(part_id)
+        self.uptime.step()
         if now - self._tidied >= _TIDY_EVERY_S:
             self._tidied = now
             self._journal.database.checkpoint()

@@ -18,8 +18,10 @@ from edge_agent.clock import Clock
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.plc import PlcPart
-from edge_agent.contracts.verdict import Automation, Reason, Verdict
+from edge_agent.contracts.verdict import ABOUT_ID, Automation, Reason, Verdict
+from edge_agent.decision.identity import ruling_on_identity
 from edge_agent.decision.sampling import Keep, PictureClass, pictures_to_keep
+from edge_agent.identification import Identification, Identified
 from edge_agent.inference.champion import Model
 from edge_agent.inference.heatmap import encode_png, heatmap_png
 from edge_agent.inspection import Finding, Inspector
@@ -83,6 +85,7 @@ class Line:
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
         self._inspector = Inspector(clock)
+        self._identification = Identification(journal, clock)
         self._faults: set[str] = set()
         self._undecided: list[PartKey] = []
         self._unrecorded = 0
@@ -102,6 +105,8 @@ class Line:
 
         Returns the part's id, seq, verdict, reason, score and label; None where it could not be written down.
         """
+        if model.recipe.identity.source != "trigger":
+            trigger = replace(trigger, serial="")
         key = self._begin(trigger)
         if key is None:
             return None
@@ -111,8 +116,11 @@ class Line:
         frames = camera.part_frames(first, trigger.at, model.recipe.views.count, trigger.at + _CAMERA_SHARE * allowed_s)
         degree = settings.automation or model.recipe.automation
         finding = self._inspector.inspect(frames, model, degree, deadline)
+        told = trigger.serial or (frames[0].serial if frames else "")
+        found = self._identification.of(key, told, finding.views, model.recipe.identity, deadline)
+        finding = self._identified(finding, found, model, degree, deadline)
         kept = self._keep(finding, model, settings)
-        decision = self._decision(finding, trigger, model, frames)
+        decision = self._decision(finding, trigger, model, found.serial)
         if kept is not None and kept.named:
             decision = replace(decision, image=kept.named)
         result = self._settle(key, trigger, decision)
@@ -121,15 +129,26 @@ class Line:
         self._after(decision)
         return result
 
+    def _identified(
+        self, finding: Finding, found: Identified, model: Model, degree: Automation, deadline: float
+    ) -> Finding:
+        """Return the finding with the verdict that it has once the part's serial is known or missing."""
+        late = self._clock.monotonic() > deadline
+        ruling = ruling_on_identity(finding.ruling, found.problem, model.recipe.identity, degree, late)
+        return replace(finding, ruling=ruling)
+
     def _keep(self, finding: Finding, model: Model, settings: Settings) -> _Kept | None:
         """Return what to do with the part's picture.
 
-        One drawn for labelling is encoded at once, for the event of its verdict must name it; they are few.
+        One drawn for labelling is encoded at once, for the event of its verdict must name it; they are few. One that
+        is held for its serial stays here: what a person says of it is no label for a model.
         """
         if finding.picture is None:
             return None
         shares, draw = (settings.audit, settings.keep), self._draws.random()
         why = pictures_to_keep(finding.ruling.verdict, finding.score, model.thresholds, shares, draw)
+        if why is not None and finding.ruling.reason in ABOUT_ID:
+            why = replace(why, upload=False)
         if why is None or why.kind is not PictureClass.AUDIT:
             return None if why is None else _Kept(why, finding.picture)
         data = encode_png(finding.picture)
@@ -145,7 +164,7 @@ class Line:
     def _record(self, trigger: Trigger) -> PartKey | None:
         try:
             self._catch_up()
-            key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc)
+            key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc, trigger.message)
         except Unavailable as error:
             self._unrecorded += 1
             self._unwritable(
@@ -169,7 +188,7 @@ class Line:
     def _since(self, trigger: Trigger) -> float:
         return (self._clock.monotonic() - trigger.at) * 1e3
 
-    def _decision(self, finding: Finding, trigger: Trigger, model: Model, frames: list[Frame]) -> Decision:
+    def _decision(self, finding: Finding, trigger: Trigger, model: Model, serial: str) -> Decision:
         ruling = finding.ruling
         review = ruling.verdict is Verdict.REVIEW
         now = self._clock.monotonic()
@@ -185,7 +204,7 @@ class Line:
             finding.features,
             now + model.recipe.review_deadline_ms / 1e3 if review else None,
             heatmap_png(finding.heatmap) if review and finding.heatmap is not None else None,
-            frames[0].serial if frames and not trigger.serial else "",
+            serial if serial != trigger.serial else "",
         )
 
     def _settle(self, key: PartKey, trigger: Trigger, decision: Decision) -> dict[str, Any] | None:

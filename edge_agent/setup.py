@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import socket
@@ -19,6 +20,7 @@ from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
 from edge_agent.home import Home
 from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import read_slots, write_slots
+from edge_agent.outputs.secret import check_secrets
 from edge_agent.processes import lock_station
 
 
@@ -106,6 +108,7 @@ def check_station(home: Home) -> StationConfig:
     config = load_config(home.config)
     if home.credentials.exists():
         load_credentials(home.credentials)
+    check_secrets(home, config)
     os.close(lock_station(home))
     check_port(config.ui.host, config.ui.port)
     return config
@@ -124,8 +127,11 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def ready_to_run(home: Home, source: str | None, bundle: Path | None) -> None:
-    """Look at all that a person must mend before a station can run, and install a bundle that was given by hand."""
+def ready_to_run(home: Home, source: str | None, bundle: Path | None) -> StationConfig:
+    """Look at all that a person must mend before a station can run, and install a bundle that was given by hand.
+
+    Returns the settings.
+    """
     if bundle is not None:
         prepare(home, source or StationConfig().source)
     config = check_station(home)
@@ -134,17 +140,22 @@ def ready_to_run(home: Home, source: str | None, bundle: Path | None) -> None:
         stored_parts(Path(address.target))
     if bundle is not None:
         install_by_hand(home, bundle, "generic")
+    return config
 
 
 def main() -> None:
-    """Check from the command line: exit 0, or one line on standard error and the error's exit code."""
+    """Check from the command line: exit 0, or one line on standard error and the error's exit code.
+
+    The last line on standard output is what the supervisor must know of the settings, as JSON.
+    """
     parser = argparse.ArgumentParser(prog="python -m edge_agent.setup")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--source")
     parser.add_argument("--bundle", type=Path)
     options = parser.parse_args()
     try:
-        ready_to_run(Home(options.home), options.source, options.bundle)
+        config = ready_to_run(Home(options.home), options.source, options.bundle)
+        sys.stdout.write(json.dumps({"line": config.speaks_with_the_line}) + "\n")
     except LinesideError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         sys.exit(error.exit_code)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -72,8 +72,12 @@ def _prose(model: type[BaseModel]) -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
     for name, field in model.model_fields.items():
+        kinds = _kinds(field.annotation)
         inner = _section(field.annotation)
-        if inner is not None:
+        if kinds:
+            many = "[]" if get_origin(field.annotation) is tuple else ""
+            yield from _kind_rows(kinds, f"{prefix}{name}{many}")
+        elif inner is not None:
             kind = "section" if inner is field.annotation else "section, may be left out"
             yield (f"`{prefix}{name}`", kind, "", _prose(inner))
             yield from _rows(inner, f"{prefix}{name}.")
@@ -84,6 +88,25 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, 
                 _default(field),
                 " ".join((field.description or "").split()),
             )
+
+
+def _kind_rows(kinds: list[type[BaseModel]], name: str) -> Iterator[tuple[str, str, str, str]]:
+    """Return the rows of a section, or of each member of a list, whose keys depend on its `kind`."""
+    for inner in kinds:
+        words = get_args(inner.model_fields["kind"].annotation)
+        yield (f"`{name}`", f"section of kind {', '.join(words)}", "", _prose(inner))
+        yield from _rows(inner, f"{name}.")
+
+
+def _kinds(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models of a union that `kind` tells apart, of `A | B` as of `tuple[A | B, ...]`; else nothing."""
+    inner = annotation
+    if get_origin(inner) is tuple:
+        inner = get_args(inner)[0]
+    if get_origin(inner) is Annotated:
+        inner = get_args(inner)[0]
+    models = [part for part in get_args(inner) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return models if len(models) > 1 else []
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:

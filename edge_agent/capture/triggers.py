@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,13 +14,14 @@ from edge_agent.contracts.plc import PlcPart
 class Trigger:
     """A part has come. `at` on the monotonic clock in seconds; `request` goes back to whoever asked.
 
-    `plc` is set where a PLC sent the part: it is told the verdict.
+    `plc` is set where a PLC sent the part: it is told the verdict. `message` is the id of the message that asked.
     """
 
     at: float
     serial: str = ""
     request: str | None = None
     plc: PlcPart | None = None
+    message: str = ""
 
 
 class Taken(str, Enum):
@@ -55,6 +57,25 @@ class TriggerQueue:
     def take(self) -> Trigger | None:
         """Return the oldest trigger that waits."""
         return self._waiting.popleft() if self._waiting else None
+
+
+class MessageIds:
+    """The ids of the last messages that asked for a part, so that a message delivered twice makes one part."""
+
+    def __init__(self, known: Iterable[str], limit: int) -> None:
+        self._limit = limit
+        self._ids = dict.fromkeys(known)
+
+    def repeated(self, message: str) -> bool:
+        """Return whether the id has been seen, and remember it; "" is never a repeat."""
+        if not message:
+            return False
+        if message in self._ids:
+            return True
+        self._ids[message] = None
+        if len(self._ids) > self._limit:
+            del self._ids[next(iter(self._ids))]
+        return False
 
 
 class Interval:

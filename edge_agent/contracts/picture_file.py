@@ -84,3 +84,11 @@ def _unpack(form: str, data: bytes, offset: int) -> tuple[int, ...]:
 
 
 _SIZES = {"png": _png_size, "jpeg": _jpeg_size, "bmp": _bmp_size, "tiff": _tiff_size}
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Return width and height in pixels, as the picture's header claims them. Raises Rejected for no picture."""
+    kind = picture_kind(data)
+    if kind is None:
+        raise Rejected(f"not a readable picture ({len(data)} bytes); expected JPEG, PNG, BMP or TIFF")
+    return _SIZES[kind](data)

@@ -73,6 +73,8 @@ CODES: dict[Reason, int] = {
     Reason.CRASH: 32,
     Reason.DISK_FULL: 33,
     Reason.CHALLENGE: 40,
+    Reason.NO_ID: 41,
+    Reason.DUPLICATE_ID: 42,
 }
 """What stands in the report's code register for each reason. Numbers are never given to another reason."""
 

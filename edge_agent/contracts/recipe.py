@@ -5,11 +5,12 @@ The trainer trains from it, the bundle carries it, the agent runs it.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from edge_agent.contracts.encoding import Identifier
 from edge_agent.contracts.strict import Strict, load_yaml
@@ -119,6 +120,61 @@ class Views(Strict):
     combine: Literal["max", "mean"] = "max"
 
 
+CodeFormat = Literal[
+    "data-matrix",
+    "qr-code",
+    "micro-qr-code",
+    "aztec",
+    "pdf417",
+    "code-128",
+    "code-93",
+    "code-39",
+    "itf",
+    "codabar",
+]
+"""Symbologies that can hold a serial number; EAN and UPC name a product, not a part."""
+
+
+class IdPolicy(str, Enum):
+    """What becomes of a part whose serial is not as it should be, whatever the model says of it."""
+
+    IGNORE = "ignore"
+    REJECT = "reject"
+    REVIEW = "review"
+
+
+class Identity(Strict):
+    """Where a part's serial comes from, and what becomes of parts without one (`missing`) or with a known one.
+
+    `trigger`: from who asked for the inspection, or from the source; `code`: the one code in `region` of the picture
+    (fractions of the whole picture) of a kind in `formats`; `none`: parts have no serial. A serial must match the whole
+    `pattern`; what does not, two different codes, and no code at all are `missing`. `duplicate`: one of the station's
+    last `duplicate_parts` parts with this serial was accepted or still waits for a person (`any`: has a verdict at
+    all). Each of the two is `ignore`, `reject`, or `review`: a person decides.
+    """
+
+    source: Literal["trigger", "code", "none"] = "trigger"
+    region: Crop = Crop()
+    formats: Annotated[tuple[CodeFormat, ...], Field(min_length=1)] = ("data-matrix", "qr-code", "code-128")
+    pattern: Annotated[str, Field(max_length=200)] = ""
+    missing: IdPolicy = IdPolicy.IGNORE
+    duplicate: IdPolicy = IdPolicy.IGNORE
+    duplicate_of: Literal["accepted", "any"] = "accepted"
+    duplicate_parts: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Identity:
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"the pattern is no regular expression: {error}; correct it or leave it out") from error
+        if self.source == "none" and {self.missing, self.duplicate} != {IdPolicy.IGNORE}:
+            raise ValueError(
+                "with source none no part has a serial; set source to trigger or code, or drop the policies"
+            )
+        return self
+
+
 class Monitoring(Strict):
     """How production is watched: number of parts in a statistics window, of which drift is judged."""
 
@@ -146,10 +202,19 @@ class Recipe(Strict):
     thresholds: Thresholds = Thresholds()
     blessing: Blessing = Blessing()
     views: Views = Views()
+    identity: Identity = Identity()
     monitoring: Monitoring = Monitoring()
     automation: Automation = Automation.PARTIAL
     deadline_ms: Annotated[int, Field(gt=0)] = 500
     review_deadline_ms: Annotated[int, Field(gt=0)] = 20_000
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `identity` out where it says nothing: the recipe keeps its digest, and older agents can read it."""
+        content: dict[str, Any] = handler(self)
+        if self.identity == Identity():
+            content.pop("identity", None)
+        return content
 
 
 def load_recipe(path: Path) -> Recipe:

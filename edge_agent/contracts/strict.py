@@ -60,13 +60,17 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
         return f"unknown key '{where}'; {hint}"
     if first["type"] == "missing":
         return f"key '{where}' is missing; add it"
+    if first["type"] == "union_tag_invalid":
+        context = first["ctx"]
+        key = f"{where}.{context['discriminator'].strip(chr(39))}"
+        return f"'{key}' is '{context['tag']}', expected one of {context['expected_tags']}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"'{where}' is {first['input']!r}: {first['msg']}{more}"
 
 
 def _known_keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        yield name
+        yield field.alias or name
         for inner in _models_in(field.annotation):
             yield from _known_keys(inner)
 

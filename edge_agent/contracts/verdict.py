@@ -14,7 +14,11 @@ class Verdict(str, Enum):
 
 
 class Reason(str, Enum):
-    """Why a verdict was given. Everything but `MODEL`, `OPERATOR` and `UNSURE` is a failure and rejects."""
+    """Why a verdict was given.
+
+    `NO_ID` and `DUPLICATE_ID` reject or ask a person, as the recipe says. Everything else but `MODEL`, `OPERATOR` and
+    `UNSURE` is a failure and rejects.
+    """
 
     MODEL = "model"
     UNSURE = "unsure"
@@ -30,6 +34,12 @@ class Reason(str, Enum):
     NOT_READY = "not-ready"
     DISK_FULL = "disk-full"
     CHALLENGE = "challenge"
+    NO_ID = "no-id"
+    DUPLICATE_ID = "duplicate-id"
+
+
+ABOUT_ID = frozenset({Reason.NO_ID, Reason.DUPLICATE_ID})
+"""Reasons that speak of the part's serial and say nothing of its quality."""
 
 
 class Automation(str, Enum):

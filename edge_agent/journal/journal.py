@@ -49,10 +49,11 @@ class Journal:
             database.run("lose_outputs")
             return [self.part(part) for part in lost + held]
 
-    def trigger(self, serial: str, now_ms: int, plc: PlcPart | None = None) -> PartKey:
+    def trigger(self, serial: str, now_ms: int, plc: PlcPart | None = None, message: str = "") -> PartKey:
         """Write down that a part has come, and as which one a PLC sent it; from here on it has exactly one verdict.
 
-        Only one process counts parts, so the next number is kept in memory.
+        `message` is the id of the message that asked for it, "" where there was none. Only one process counts parts,
+        so the next number is kept in memory.
         """
         database = self.database
         with database.transaction():
@@ -61,8 +62,14 @@ class Journal:
             database.run("raise_tally", name="parts", by=1)
             if plc is not None:
                 database.run("add_plc_part", part=part, run=plc.run, sequence=plc.sequence)
+            if message:
+                database.run("add_part_message", part=part, message=message)
         self._seq = seq
         return PartKey(part, self.boot, seq, plc)
+
+    def last_messages(self, limit: int) -> list[str]:
+        """Return the ids of the last messages that asked for a part, of whatever boot, the oldest first."""
+        return [str(row[0]) for row in self.database.rows("last_part_messages", limit=limit)][::-1]
 
     def plc_part(self, part_id: int) -> PlcPart | None:
         """Return as which part a PLC sent it."""
@@ -165,6 +172,15 @@ class Journal:
         row = self.part(part)
         self._count(str(row.final), str(row.reason))
         outbox.append_event(self.database, self.boot, decided_event(row), now_ms)
+
+    def knows(self, serial: str, part: PartKey, within: int, any_verdict: bool) -> bool:
+        """Return whether one of the `within` parts before this one had its serial and was accepted or may still be.
+
+        `any_verdict`: whether one had it and was decided at all. Parts are counted, not days: a wrong clock matters
+        to nobody.
+        """
+        since = part.id - within
+        return self.database.row("serial_before", serial=serial, part=part.id, since=since, any=any_verdict) is not None
 
     def raise_tally(self, name: str, by: int = 1) -> None:
         """Count something that is no part, such as `trigger.bounced`."""

@@ -8,3 +8,16 @@ CREATE TABLE plc_part (
     disposition INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX plc_part_sequence ON plc_part (run, sequence);
+
+-- name: from_2
+CREATE TABLE part_message (part INTEGER PRIMARY KEY REFERENCES part (id), message TEXT NOT NULL);
+
+-- name: from_3
+CREATE TABLE readiness (
+    id INTEGER PRIMARY KEY,
+    boot TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    ready INTEGER NOT NULL,
+    why TEXT NOT NULL DEFAULT ''
+);

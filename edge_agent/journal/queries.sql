@@ -26,8 +26,26 @@ SELECT run, sequence FROM plc_part ORDER BY part DESC LIMIT 1
 -- name: dispose_plc_part
 UPDATE plc_part SET disposition = :disposition
 WHERE part = (SELECT max(part) FROM plc_part WHERE run = :run AND sequence = :sequence) AND disposition = 0
+-- name: all_plc_parts
+SELECT l.run, l.sequence, p.final FROM plc_part l JOIN part p ON p.id = l.part ORDER BY p.id
 -- name: plc_dispositions
 SELECT disposition, count(*) FROM plc_part GROUP BY disposition
+-- name: add_part_message
+INSERT INTO part_message (part, message) VALUES (:part, :message)
+-- name: last_part_messages
+SELECT message FROM part_message ORDER BY part DESC LIMIT :limit
+-- name: finished_parts
+SELECT p.final_seq, p.id, p.boot, p.seq, p.serial, p.final, p.reason, p.label, p.score, p.bundle, p.decided_ms,
+    coalesce(m.message, '')
+FROM part p LEFT JOIN part_message m ON m.part = p.id
+WHERE p.final_seq > :after ORDER BY p.final_seq LIMIT :limit
+-- name: last_finished
+SELECT coalesce(max(final_seq), 0) FROM part
+-- name: finished_before_boot
+SELECT final_seq FROM part WHERE final_seq IS NOT NULL AND boot != :boot ORDER BY final_seq DESC LIMIT 1
+-- name: clamp_cursors
+UPDATE counter SET value = min(value, (SELECT coalesce(max(final_seq), 0) FROM part))
+WHERE name = 'window/cursor' OR name LIKE 'output/%'
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM part WHERE boot = :boot
 -- name: decide_part
@@ -55,6 +73,9 @@ UPDATE part SET output = 'unknown' WHERE (final IS NULL OR output = 'none') AND 
 SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
     decided_ms, operator, image, output
 FROM part WHERE id = :id
+-- name: serial_before
+SELECT 1 FROM part WHERE serial = :serial AND serial != '' AND id < :part AND id >= :since
+    AND verdict IS NOT NULL AND (:any OR final = 'accept' OR final IS NULL) LIMIT 1
 -- name: recent_parts
 SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
     decided_ms, operator, image, output
@@ -155,3 +176,50 @@ SELECT value FROM meta WHERE key = :key
 DELETE FROM meta WHERE key = :key
 -- name: missing_parts
 SELECT sum(gap) FROM (SELECT max(seq) - count(*) AS gap FROM part GROUP BY boot)
+-- name: begin_readiness
+INSERT INTO readiness (boot, from_ms, until_ms, ready, why) VALUES (:boot, :at_ms, :at_ms, :ready, :why)
+-- name: move_readiness
+UPDATE readiness SET until_ms = max(until_ms, :at_ms) WHERE id = :id
+-- name: prove_readiness
+UPDATE readiness SET until_ms = max(until_ms, min(:at_ms, coalesce(
+    (SELECT p.triggered_ms FROM part p WHERE p.boot = readiness.boot ORDER BY p.seq DESC LIMIT 1), 0)))
+WHERE id = (SELECT max(id) FROM readiness)
+-- name: forget_readiness
+DELETE FROM readiness WHERE until_ms < :before_ms
+-- name: readiness
+SELECT from_ms, until_ms, ready, why FROM readiness WHERE until_ms >= :from_ms AND from_ms < :to_ms ORDER BY id
+-- name: first_readiness
+SELECT min(from_ms) FROM readiness
+-- name: next_boot
+SELECT min(boot) FROM part WHERE boot > :boot
+-- name: parts_of_boot
+SELECT (SELECT id FROM part WHERE boot = :boot ORDER BY seq LIMIT 1),
+    (SELECT id FROM part WHERE boot = :boot ORDER BY seq DESC LIMIT 1)
+-- name: part_time
+SELECT id, triggered_ms FROM part WHERE id >= :id ORDER BY id LIMIT 1
+-- name: report_parts
+SELECT id, triggered_ms, verdict, final, reason, label, score, bundle, latency_ms FROM part
+WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms ORDER BY id LIMIT :limit
+-- name: report_answers
+SELECT a.id, a.operator, a.verdict, a.late, a.conflict, p.score FROM answer a JOIN part p ON p.id = a.part
+WHERE a.part >= :first AND a.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
+ORDER BY a.part, a.id
+-- name: report_lines
+SELECT p.id, p.boot, p.seq, p.serial, p.triggered_ms, p.decided_ms, p.verdict, p.final, p.reason, p.label, p.score,
+    p.latency_ms, p.bundle, p.operator, p.output, p.image, c.run, c.sequence, c.disposition
+FROM part p LEFT JOIN plc_part c ON c.part = p.id
+WHERE p.id > :after AND p.id <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
+    AND p.final IS NOT NULL
+ORDER BY p.id LIMIT :limit
+-- name: parts_with_serial
+SELECT id, serial, triggered_ms, verdict, final, reason FROM part
+WHERE serial != '' AND serial = :serial ORDER BY id DESC LIMIT :limit
+-- name: parts_with_prefix
+SELECT id, serial, triggered_ms, verdict, final, reason FROM part
+WHERE serial != '' AND serial > :serial AND serial < :beyond ORDER BY serial DESC, id DESC LIMIT :limit
+-- name: part_answers
+SELECT operator, verdict, label, at_ms, late, conflict FROM answer WHERE part = :part ORDER BY id
+-- name: part_review
+SELECT opened_ms, state, heatmap IS NOT NULL FROM review WHERE part = :part
+-- name: part_plc
+SELECT run, sequence, disposition FROM plc_part WHERE part = :part

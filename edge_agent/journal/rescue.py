@@ -16,7 +16,10 @@ from edge_agent.journal.database import Database
 DAMAGED_EXIT = 65
 """Exit code of a child that found the journal damaged while it ran."""
 
-_CARRIED = ("boot", "part", "plc_part", "review", "answer", "outbox", "counter", "tally", "image")
+_CARRIED = (
+    *("boot", "part", "plc_part", "part_message", "readiness"),
+    *("review", "answer", "outbox", "counter", "tally", "image"),
+)
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")
 _CHECKED_BYTES = 256_000_000
 
@@ -59,6 +62,7 @@ def rescue(path: Path, reason: str, now_ms: int) -> Path:
         gap = _missing_parts(database)
         text = f"{reason[:200]}; carried over {carried['part']} parts, {gap} are missing; see {aside.name}"
         database.run("set_meta", key="rescued", value=text)
+        database.run("clamp_cursors")  # new parts take the numbers of those that were lost
     database.close()
     return aside
 
@@ -69,7 +73,10 @@ def _carry(database: Database, aside: Path, table: str) -> int:
     with database.transaction():
         for row in _readable(aside, table):
             marks = ", ".join("?" * len(row))
-            count += database.copy_row(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+            try:
+                count += database.copy_row(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+            except sqlite3.IntegrityError:
+                continue  # it speaks of a part that is lost
     return count
 
 

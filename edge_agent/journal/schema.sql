@@ -43,6 +43,20 @@ CREATE TABLE plc_part (
 );
 CREATE INDEX plc_part_sequence ON plc_part (run, sequence);
 
+-- Parts that a message asked for, by its id: a repeat of the message makes no second part.
+CREATE TABLE part_message (part INTEGER PRIMARY KEY REFERENCES part (id), message TEXT NOT NULL);
+
+-- Stretches of time in which the station was ready or was not, and why. `until_ms` moves along twice a minute, so that
+-- what no row covers is time in which the station did not run.
+CREATE TABLE readiness (
+    id INTEGER PRIMARY KEY,
+    boot TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    ready INTEGER NOT NULL,
+    why TEXT NOT NULL DEFAULT ''
+);
+
 -- Parts held for a person. Deadlines are on the machine's monotonic clock (seconds), so a clock jump moves none.
 CREATE TABLE review (
     part INTEGER PRIMARY KEY REFERENCES part (id),

@@ -144,9 +144,9 @@ class Api:
         return {"outcome": outcome.value, "decided_by": self.desk.decided_by(part)}
 
     def heatmap(self, part: int, request: Request) -> Response:
-        """Return the defect heatmap of a held part as a grey PNG of the size of the model's map."""
+        """Return the defect heatmap of a part that was held as a grey PNG of the size of the model's map."""
         self.door.visitor(request)
-        data = None if self.view.blind() else self.desk.heatmap(part)
+        data = None if self.view.blind() and self.desk.undecided(part) else self.desk.heatmap(part)
         if data is None:
             raise Refused(404, "no-heatmap", f"there is no heatmap for part {part}")
         return Response(data, media_type="image/png")

@@ -10,7 +10,7 @@ from uuid import UUID
 from edge_agent.clock import Clock
 from edge_agent.contracts.bundle import Manifest
 from edge_agent.contracts.recipe import Crop
-from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.contracts.verdict import ABOUT_ID, Reason, Verdict
 from edge_agent.journal import reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal, PartRow
@@ -23,7 +23,10 @@ YIELD_OVER = 100
 
 @dataclass(frozen=True)
 class Waiting:
-    """A part that waits for a person. `crop` is what the model saw, and so where the heatmap lies."""
+    """A part that waits for a person. `crop` is what the model saw, and so where the heatmap lies.
+
+    `why` is the reason where it waits for its serial and not for its looks, else "".
+    """
 
     part: int
     serial: str
@@ -35,6 +38,7 @@ class Waiting:
     heatmap: str | None
     peak: tuple[float, float] | None
     crop: tuple[float, float, float, float]
+    why: str = ""
 
 
 class Desk:
@@ -73,6 +77,7 @@ class Desk:
             heatmap=f"/api/parts/{review.part}/heatmap" if self._heatmap(review.part) else None,
             peak=_peak(row),
             crop=_corners(manifest.recipe.camera.crop if manifest else Crop()),
+            why=str(row.reason) if row.reason in ABOUT_ID else "",
         )
 
     def recent(self) -> list[dict[str, Any]]:
@@ -109,10 +114,16 @@ class Desk:
         with self._lock:
             if self._journal.database.row("review_state", part=part) is None:
                 raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
-            manifest = self._bundles.manifest(self._journal.part(part).bundle)
-            label = checked_label(verdict, label, manifest)
+            row = self._journal.part(part)
+            manifest = self._bundles.manifest(row.bundle)
+            label = checked_label(verdict, label, manifest, row.reason in ABOUT_ID)
             now_ms, now = self._clock.wall_ms(), self._clock.monotonic()
             return reviews.answer(self._journal, part, operator, verdict, label, now_ms, now)
+
+    def undecided(self, part: int) -> bool:
+        """Return whether a person may still be asked about the part."""
+        with self._lock:
+            return self._journal.database.row("review_state", part=part) == ("open",)
 
     def decided_by(self, part: int) -> str:
         """Return who decided the part, or an empty string."""
@@ -120,10 +131,11 @@ class Desk:
             return self._journal.part(part).operator
 
 
-def checked_label(verdict: Verdict, label: str, manifest: Manifest | None) -> str:
+def checked_label(verdict: Verdict, label: str, manifest: Manifest | None, about_id: bool = False) -> str:
     """Return the label to store with a person's verdict. Raises Refused for one that contradicts the recipe.
 
-    An accepted part is labelled good; a rejected one keeps what the person named, or the only defect there is.
+    An accepted part is labelled good; a rejected one keeps what the person named, or the only defect there is. Of a
+    part that was held for its serial (`about_id`) the verdict says nothing of its looks, so only a named label counts.
     """
     if manifest is None:
         return label
@@ -137,7 +149,7 @@ def checked_label(verdict: Verdict, label: str, manifest: Manifest | None) -> st
     if label not in allowed:
         expected = ", ".join(allowed[1:])
         raise Refused(422, "bad-label", f"label '{label}' does not go with {verdict.value}; use one of: {expected}")
-    return label or implied
+    return label or ("" if about_id else implied)
 
 
 def _peak(row: PartRow) -> tuple[float, float] | None:

@@ -22,6 +22,7 @@ from edge_agent.config import StationConfig, UiConfig, load_config
 from edge_agent.contracts.errors import ConfigError, LinesideError
 from edge_agent.home import Home
 from edge_agent.journal.database import Database
+from edge_agent.report.reading import shifts_of
 from edge_agent.station.api import Api
 from edge_agent.station.desk import Desk
 from edge_agent.station.door import Door, load_api_token
@@ -32,6 +33,7 @@ from edge_agent.station.models import Bundles
 from edge_agent.station.pages import Pages
 from edge_agent.station.pinbook import PinBook
 from edge_agent.station.prediction import Predictor
+from edge_agent.station.reports import Reports
 from edge_agent.station.serving import Serving
 from edge_agent.station.shield import Shield
 from edge_agent.station.triggers import Triggers
@@ -71,6 +73,7 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     app.include_router(Serving(door, bundles, predictor, view.automation).router())
     app.include_router(Probes(door, view, predictor).router())
     app.include_router(Pages(view.place["device"]).router())
+    app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)

@@ -40,7 +40,7 @@ class View:
         self._bundles = bundles
         self._clock = clock
         self._hot: Report | None = None
-        self.place = _place(home)
+        self.place = station_place(home)
 
     def hear(self, message: Message) -> None:
         """Take a report of the hot process."""
@@ -121,7 +121,8 @@ def blinded(item: Waiting) -> Waiting:
     return replace(item, score=None, label="", heatmap=None, peak=None)
 
 
-def _place(home: Home) -> dict[str, str]:
+def station_place(home: Home) -> dict[str, str]:
+    """Return device, site, line and device class; a station that was never enrolled is called like its folder."""
     try:
         found: Credentials = load_credentials(home.credentials)
     except ConfigError:

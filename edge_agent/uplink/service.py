@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from edge_agent.channel import Channel as LocalWire
 from edge_agent.channel import Message
 from edge_agent.clock import SYSTEM, Clock
-from edge_agent.config import StationConfig, load_config
+from edge_agent.config import StationConfig
 from edge_agent.contracts.credentials import Credentials, load_credentials
-from edge_agent.contracts.errors import Unavailable
 from edge_agent.home import Home
 from edge_agent.install.activation import Activation
 from edge_agent.install.arrival import Arrival, SelfTest
@@ -122,6 +120,13 @@ class Uplink:
         self.updater.hear(message)
         self.conversation.hear(message)
 
+    def watch(self) -> None:
+        """Nothing is due: the threads look for themselves."""
+
+    def status(self) -> Message:
+        """Return what belongs into the station's status."""
+        return self.conversation.status()
+
     def close(self) -> None:
         """Say goodbye, stop the threads and let go of the journal; the outbox keeps what was not acknowledged."""
         self._stopping.set()
@@ -198,23 +203,3 @@ class _Later:
 
     def __call__(self) -> bool:
         return self.ask()
-
-
-def main(home: Home, boot: UUID, channel: LocalWire) -> None:
-    """Be the uplink process until the channel closes. Raises Unavailable when a part of it has died."""
-    uplink = Uplink(home, boot, channel.send, load_config(home.config))
-    uplink.start()
-    told: Message = {}
-    try:
-        while not channel.closed:
-            message = channel.receive(1.0)
-            if message is not None:
-                uplink.receive(message)
-            if not uplink.alive:
-                raise Unavailable("a thread of the uplink has died; see the lines above")
-            status = uplink.conversation.status()
-            if status != told:
-                channel.send({"to": "supervisor", "kind": "status", **status})
-                told = status
-    finally:
-        uplink.close()

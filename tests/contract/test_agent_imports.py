@@ -37,6 +37,7 @@ def test_no_module_of_the_agent_loads_what_is_forbidden() -> None:
     modules = loaded(WHOLE_AGENT)
     assert "edge_agent" in modules
     assert modules.isdisjoint(FORBIDDEN), modules & set(FORBIDDEN)
+    assert "zxingcpp" not in modules, "only a recipe that reads codes loads the decoder"
 
 
 @pytest.mark.parametrize("heavy", ["numpy", "cv2", "pydantic", "fastapi", "tuf", "paho", "ai_edge_litert"])

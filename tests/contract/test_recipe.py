@@ -32,6 +32,9 @@ def test_the_smallest_recipe_has_defaults_for_the_rest(tmp_path: Path):
         ("- a\n- b\n", "found list, expected a mapping"),
         ("name: [\n", "not valid YAML at line"),
         (GOOD + "camera:\n  crop: {left: 0.9, right: 0.1}\n", "the crop is empty"),
+        (GOOD + "identity: {pattern: '['}\n", "the pattern is no regular expression"),
+        (GOOD + "identity: {formats: [data-matrx]}\n", "'identity.formats.0' is 'data-matrx'"),
+        (GOOD + "identity: {source: none, missing: reject}\n", "with source none no part has a serial"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, text: str, message: str):
@@ -41,6 +44,19 @@ def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, text: str
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_that_says_nothing_of_identity_is_written_as_ever(tmp_path: Path):
+    recipe = load_recipe(written(tmp_path, GOOD))
+    assert "identity" not in recipe.model_dump(mode="json"), "its digest would change, and older agents refuse the key"
+    assert load_recipe(written(tmp_path, GOOD + "identity: {missing: ignore}\n")) == recipe
+
+
+def test_what_a_recipe_says_of_identity_is_written_and_read_again(tmp_path: Path):
+    text = GOOD + "identity: {source: code, formats: [qr-code], missing: reject, duplicate: review}\n"
+    recipe = load_recipe(written(tmp_path, text))
+    assert recipe.model_dump(mode="json")["identity"]["missing"] == "reject"
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
 
 
 def test_a_missing_file_says_so(tmp_path: Path):

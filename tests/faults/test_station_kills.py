@@ -13,7 +13,7 @@ from edge_agent.contracts.messages import Stream
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import PartRow
-from tests.simulators.killed import KilledStation, Ledger, ledger, nursery
+from tests.simulators.killed import KilledAtPlc, KilledStation, Ledger, ledger, nursery
 
 KILLS = 40
 SEED = 20
@@ -82,6 +82,16 @@ def test_killed_between_output_and_its_note_makes_no_second_pulse(station: Kille
     parts = check(station, lost=1)
     assert parts[2].output == "unknown"
     assert [line["seq"] for line in station.gate()] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.slow
+@pytest.mark.fault("A04")
+def test_killed_at_random_the_plc_counts_what_the_journal_counts(tmp_path: Path, births: Any) -> None:
+    station = KilledAtPlc(tmp_path, births)
+    station.kill_at_random(KILLS, random.Random(SEED))
+    triggered = station.plc.program.triggered
+    assert triggered > KILLS
+    assert station.ledger() == Ledger(triggered, lost=0, twice=0)
 
 
 @pytest.mark.slow

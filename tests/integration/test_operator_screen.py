@@ -113,6 +113,12 @@ def test_the_page_says_in_plain_words_why_the_station_is_not_ready(station, scre
     expect(page.locator("#stamp")).to_contain_text("no picture")
 
 
+def test_a_part_that_is_held_for_its_serial_says_so(station, screen):
+    page = screen("Anna")
+    in_hand(page, station.hold(reason=Reason.NO_ID))
+    expect(page.locator("#opinion small")).to_have_text("no serial")
+
+
 def test_a_removed_person_is_out_at_once(station, screen):
     page = screen("Ben")
     PinBook(station.home.root / "pins.json").remove("Ben")

@@ -14,7 +14,7 @@ from uuid import UUID
 from edge_agent.agent import Hot, Surroundings
 from edge_agent.capture.frame import Frame
 from edge_agent.channel import LocalChannel
-from edge_agent.config import OutputConfig, StationConfig
+from edge_agent.config import OutputConfig, PlcConfig, StationConfig, TriggerConfig
 from edge_agent.home import Home
 from edge_agent.outputs.gate import GateFile
 from edge_agent.outputs.output import Outcome
@@ -73,11 +73,19 @@ class DeadlyGate(GateFile):
             die()
 
 
-def live(home: Path, boot: str, point: str, parts: int, started: Any) -> None:
-    """Be the hot process. `point`: trigger, decided, driven, or "" to live until `parts` are judged or it is killed."""
+def live(home: Path, boot: str, point: str, parts: int, started: Any, plc_port: int = 0) -> None:
+    """Be the hot process. `point`: trigger, decided, driven, or "" to live until `parts` are judged or it is killed.
+
+    With `plc_port` the parts come from the PLC there, which is told the verdicts beside the gate.
+    """
     place = Home(home)
-    around = Surroundings(source=Parade(point == "trigger"), output=DeadlyGate(place.root / "gate.jsonl", point))
+    around = Surroundings(source=Parade(point == "trigger"))
     config = StationConfig(outputs=(OutputConfig(kind="gate"),))
+    if plc_port:
+        plc = PlcConfig(host="127.0.0.1", port=plc_port, poll_ms=2)
+        config = config.model_copy(update={"plc": plc, "trigger": TriggerConfig(kind="plc")})
+    else:
+        around.output = DeadlyGate(place.root / "gate.jsonl", point)
     hot = Hot(place, UUID(boot), LocalChannel(), config, around)
     hot.start()
     started.set()

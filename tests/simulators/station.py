@@ -70,7 +70,13 @@ class StationHome:
         path.write_bytes(data)
         return digest, part.masks[0]
 
-    def hold(self, seconds: float = 20.0, index: int | None = None, label: str = DEFECTS[0]) -> PartKey:
+    def hold(
+        self,
+        seconds: float = 20.0,
+        index: int | None = None,
+        label: str = DEFECTS[0],
+        reason: Reason = Reason.UNSURE,
+    ) -> PartKey:
         """A part comes and is held for a person."""
         index = self.parts if index is None else index
         digest, mask = self.picture(index)
@@ -78,7 +84,7 @@ class StationHome:
         row, column = np.unravel_index(int(small.argmax()), small.shape)
         decision = Decision(
             Verdict.REVIEW,
-            Reason.UNSURE,
+            reason,
             label=label,
             score=0.47,
             peak=((column + 0.5) / 16, (row + 0.5) / 16),

@@ -114,7 +114,7 @@ function paintOpinion(item, idle) {
   const blind = part.score === null;
   setClass(box, "opinion", blind ? "blind words" : late ? "words" : "");
   const [head, name, share] = [box.querySelector("small"), box.querySelector("b"), box.querySelector("span")];
-  head.textContent = late ? t("label_only") : blind && item ? t("blind") : t("looks_like");
+  head.textContent = late ? t("label_only") : part.why ? t(`reason_${part.why}`) : blind && item ? t("blind") : t("looks_like");
   name.textContent = part.label || "–";
   share.textContent = blind ? "" : t("defect_share", { percent: Math.round(part.score * 100) });
   box.querySelector(".meter i").style.transform = `scaleX(${part.score ?? 0})`;

@@ -14,7 +14,12 @@ let stream = null;
 let heard = 0;
 let last = null;
 
+// Pages that sent somebody here to log in; nothing else that stands in the address is followed.
+const BACK_TO = { report: "/report", search: "/search" };
+
 function enter(who) {
+  const next = BACK_TO[new URLSearchParams(location.search).get("next")];
+  if (next) return location.replace(`${next}?lang=${document.documentElement.lang}`);
   setToken(who.csrf);
   $("who").textContent = who.name;
   document.body.classList.remove("outside");
@@ -106,6 +111,12 @@ async function changeLanguage(next) {
   $("language").textContent = nextLanguage().toUpperCase();
   $("language").title = t("language");
   $("theme").title = t("theme");
+  for (const page of ["report", "search"]) {
+    const link = $(`to-${page}`);
+    link.href = `/${page}?lang=${next}`;
+    link.title = t(`to_${page}`);
+    link.setAttribute("aria-label", link.title);
+  }
   if (last && stream) showStation(last.station);
   desk.repaint();
 }

@@ -190,6 +190,22 @@ def test_the_doctor_finds_each_fault_and_names_its_remedy(tmp_path: Path) -> Non
     assert all(finding["remedy"] for finding in findings.values() if not finding["ok"])
 
 
+def test_outputs_that_cannot_work_are_said_before_the_start_and_by_the_doctor(tmp_path: Path) -> None:
+    home = home_on_a_free_port(tmp_path / "home")
+    url = f"http://127.0.0.1:{free_port()}/parts"
+    output = f"outputs: [{{kind: webhook, url: '{url}', secret: hook.key}}]"
+    (home / "station.yaml").write_text(f"ui: {{port: 0}}\nsource: folder://{PARTS}\n{output}\n")
+    result = call("run", "--home", home, "--seconds", "1")
+    assert result.exit_code == 5
+    assert "hook.key: cannot be read" in result.output
+    findings = {
+        finding["check"]: finding for finding in last_json(call("doctor", "--home", home, "--json"))["findings"]
+    }
+    assert "hook.key" in findings["line secrets"]["found"]
+    assert not findings["output webhook"]["ok"]
+    assert url in findings["output webhook"]["found"]
+
+
 def test_replay_writes_the_agreed_table(tmp_path: Path) -> None:
     out = tmp_path / "results.csv"
     result = call("replay", "--bundle", TINY, "--source", PARTS, "--out", out, "--json")

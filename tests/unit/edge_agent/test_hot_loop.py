@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_agent.capture.triggers import MessageIds
 from edge_agent.config import StationConfig, TriggerConfig
 from edge_agent.contracts.measures import feature_names
 from edge_agent.contracts.messages import Decided, Stream
@@ -79,6 +80,33 @@ def test_a_requested_part_is_answered(tmp_path: Path) -> None:
         answer = rig.said("triggered")[0]
         assert (answer["request"], answer["verdict"], answer["seq"]) == ("r1", "reject", 1)
         assert rig.parts()[0].serial == "x-9"
+
+
+def test_a_message_delivered_twice_makes_one_part_even_after_a_restart(tmp_path: Path) -> None:
+    config = StationConfig(trigger=TriggerConfig(kind="http"))
+    ask = {"kind": "trigger", "serial": "x", "id": "m1"}
+    with LineRig(tmp_path, config=config) as rig:
+        rig.camera.show(picture(GOOD))
+        for _ in range(3):
+            rig.channel.deliver(ask)
+        rig.step(until=1)
+        rig.step()
+        assert rig.hot.journal.last_messages(9) == ["m1"]
+        assert rig.hot.journal.tallies()["trigger.repeated"] == 2
+    with LineRig(tmp_path, bundle=None, config=config) as again:
+        again.camera.show(picture(GOOD))
+        for message in (ask, {**ask, "id": "m2"}, {**ask, "id": ""}):
+            again.channel.deliver(message)
+        again.camera.show(picture(GOOD))
+        again.step(until=3)
+        assert len(again.parts()) == 3
+        assert again.hot.journal.last_messages(9) == ["m1", "m2"]
+
+
+def test_only_the_last_ids_are_remembered() -> None:
+    ids = MessageIds(["a", "b"], 3)
+    assert [ids.repeated(name) for name in ("a", "b", "c", "d", "", "")] == [True, True, False, False, False, False]
+    assert [ids.repeated(name) for name in ("b", "d", "a")] == [True, True, False]
 
 
 @pytest.mark.fault("A16")
@@ -229,3 +257,18 @@ def test_many_stations_live_in_one_process(tmp_path: Path) -> None:
             rig.camera.show(picture(GOOD))
             rig.step(until=1)
             assert len(rig.parts()) == 1
+
+
+def test_the_journal_knows_since_when_the_station_is_ready_and_why_not(tmp_path: Path) -> None:
+    with LineRig(tmp_path) as rig:
+        rig.camera.show(picture(GOOD), "a")
+        rig.step(until=1)
+        database = rig.hot.journal.database
+
+        def ready() -> list[tuple[int, str]]:
+            return [(row[2], row[3]) for row in database.rows("readiness", from_ms=0, to_ms=1 << 60)]
+
+        wait_for(lambda: ready()[-1:] == [(1, "")], 5.0, "a stretch in which the station is ready")
+        rig.hot.line.trouble = "the disk is full"
+        rig.step()
+        wait_for(lambda: ready()[-1:] == [(0, "the disk is full")], 5.0, "a stretch in which it is not")

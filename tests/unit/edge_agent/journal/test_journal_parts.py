@@ -179,6 +179,8 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     old.database.close()
     with sqlite3.connect(path) as raw:
         raw.execute("DROP TABLE plc_part")
+        raw.execute("DROP TABLE part_message")
+        raw.execute("DROP TABLE readiness")
         raw.execute("PRAGMA user_version=1")
     raw.close()
     journal = Journal(Database(path), uuid4())
@@ -186,6 +188,9 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     sent = journal.trigger("sent", 3, PlcPart(7, 1))
     assert (journal.plc_part(kept.id), journal.plc_part(sent.id)) == (None, PlcPart(7, 1))
     assert journal.last_plc_part() == PlcPart(7, 1)
+    journal.trigger("asked", 4, message="m1")
+    journal.trigger("asked", 4, message="m2")
+    assert journal.last_messages(5) == ["m1", "m2"]
     assert _schema(path) == _schema(tmp_path / "new.db", fresh=True)
 
 

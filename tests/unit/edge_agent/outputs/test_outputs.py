@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config import OutputConfig
+from edge_agent.config import MqttOutputConfig, OutputConfig
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.home import Home
@@ -31,13 +31,23 @@ class Unplugged:
 
 
 def test_the_gate_file_has_a_line_a_part(tmp_path: Path) -> None:
-    outputs = make_outputs([OutputConfig(kind="gate", path="plc/gate.jsonl"), OutputConfig()], Home(tmp_path))
+    configs, sent = [OutputConfig(kind="gate", path="plc/gate.jsonl"), OutputConfig()], []
+    outputs = make_outputs(configs, Home(tmp_path), None, sent.append)
     outputs.drive(OUTCOME)
     outputs.drive(OUTCOME)
     outputs.close()
     lines = (tmp_path / "plc" / "gate.jsonl").read_text().splitlines()
     told = {"boot": "boot", "seq": 3, "serial": "s", "verdict": "reject", "reason": "model"}
     assert [json.loads(line) for line in lines] == [told, told]
+    assert sent == [], "nobody needs to be woken"
+
+
+def test_receivers_by_network_are_left_to_the_uplink_which_is_woken(tmp_path: Path) -> None:
+    config, sent = MqttOutputConfig(kind="mqtt", url="mqtt://broker", topic="line/verdict"), []
+    outputs = make_outputs([config], Home(tmp_path), None, sent.append)
+    outputs.drive(OUTCOME)
+    outputs.close()
+    assert sent == [{"to": "uplink", "kind": "finished"}]
 
 
 def test_all_are_told_although_one_fails() -> None:

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from edge_agent.contracts.verdict import Reason, Verdict
-from tests.simulators.station import PIN
+from tests.simulators.station import GOOD, PIN
 
 PROTECTED = [
     "/api/queue",
@@ -186,6 +186,17 @@ def test_where_people_decide_unbiased_the_opinion_is_hidden(desk, mode):
     assert (item["score"], item["label"], item["heatmap"], item["peak"]) == (None, "", None, None)
     assert item["image"]
     assert anna.get(f"/api/parts/{part.id}/heatmap").status_code == 404
+
+
+def test_a_part_held_for_its_serial_says_so_and_its_answer_is_no_label(desk):
+    part = desk.station.hold(label="", reason=Reason.DUPLICATE_ID)
+    looks = desk.station.hold()
+    desk.hear(mode="human")
+    anna = desk.browser("Anna")
+    assert [item["why"] for item in anna.get("/api/queue").json()] == ["duplicate-id", ""]
+    for held in (part, looks):
+        anna.post(f"/api/parts/{held.id}/answer", json={"verdict": "accept", "label": ""})
+    assert [desk.station.journal.part(held.id).label for held in (part, looks)] == ["", GOOD]
 
 
 def test_status_says_in_plain_words_why_the_station_is_not_ready(desk):

@@ -1,0 +1,146 @@
+"""The trace of a part: what came of it, who decided, what the PLC did, and what is still there to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from edge_agent.home import Home
+from edge_agent.journal.reader import Reader
+from edge_agent.report.lines import disposition_name
+from edge_agent.station.errors import Refused
+from edge_agent.station.models import Bundles
+from edge_agent.station.pictures import find_picture
+
+LIMIT = 50
+_BEYOND = "\U0010ffff"
+
+
+class Hit(NamedTuple):
+    """A part that was found."""
+
+    part: int
+    serial: str
+    triggered_ms: int
+    verdict: str | None
+    final: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a person said, `late` after the deadline, `conflict` after somebody else."""
+
+    operator: str
+    verdict: str
+    label: str
+    at_ms: int
+    late: bool
+    conflict: bool
+
+
+@dataclass(frozen=True)
+class Sent:
+    """As which part a PLC sent it, and what it says it did: none, accepted, rejected, no-result."""
+
+    run: int
+    sequence: int
+    disposition: str
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that the station knows of a part. Times in milliseconds since 1970; `score`: probability of defective.
+
+    `picture` is its SHA-256 while the picture is in the ring; `decided_ms` is when the machine gave its verdict, and
+    `review` how the question to people ended: "", open, decided, timeout, lost.
+    """
+
+    part: int
+    boot: str
+    seq: int
+    serial: str
+    triggered_ms: int
+    decided_ms: int | None
+    verdict: str | None
+    final: str | None
+    reason: str | None
+    label: str
+    score: float | None
+    peak: tuple[float, float] | None
+    latency_ms: float | None
+    bundle: str | None
+    model: str
+    operator: str
+    output: str
+    picture: str | None
+    heatmap: bool
+    review: str
+    answers: tuple[Answered, ...]
+    plc: Sent | None
+
+
+def find_parts(reader: Reader, serial: str) -> list[Hit]:
+    """Return the parts with this serial, the newest first, then those whose serial begins with it; at most `LIMIT`."""
+    if not serial:
+        return []
+    exact = reader.rows("parts_with_serial", serial=serial, limit=LIMIT)
+    more = reader.rows("parts_with_prefix", serial=serial, beyond=serial + _BEYOND, limit=LIMIT - len(exact))
+    return [Hit._make(row) for row in (*exact, *more)]
+
+
+def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace | None:
+    """Return a part's trace, None where there is no such part."""
+    row = reader.row("part_fields", id=part)
+    if row is None:
+        return None
+    (number, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, x, y) = row[:12]
+    bundle, latency_ms, decided_ms, operator, image, output = row[12:]
+    asked = reader.row("part_review", part=part)
+    return Trace(
+        number,
+        boot,
+        seq,
+        serial,
+        triggered_ms,
+        decided_ms,
+        verdict,
+        final,
+        reason,
+        label,
+        score,
+        None if x is None or y is None else (x, y),
+        latency_ms,
+        bundle,
+        model_name(bundles, bundle),
+        operator,
+        output,
+        image if image and _kept(home, image) else None,
+        bool(asked and asked[2]),
+        asked[1] if asked else "",
+        tuple(Answered(*answer[:4], bool(answer[4]), bool(answer[5])) for answer in _answers(reader, part)),
+        _sent(reader, part),
+    )
+
+
+def model_name(bundles: Bundles, bundle: str | None) -> str:
+    """Return name and version of a model, the begin of its ID where it is not on this device any more."""
+    manifest = bundles.manifest(bundle)
+    return f"{manifest.name} {manifest.version}" if manifest else (bundle or "")[:12]
+
+
+def _answers(reader: Reader, part: int) -> list[tuple[str, str, str, int, int, int]]:
+    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in reader.rows("part_answers", part=part)]
+
+
+def _sent(reader: Reader, part: int) -> Sent | None:
+    row = reader.row("part_plc", part=part)
+    return Sent(row[0], row[1], disposition_name(row[2])) if row else None
+
+
+def _kept(home: Home, digest: str) -> bool:
+    try:
+        find_picture(home.images, digest)
+    except Refused:
+        return False
+    return True
