@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from edge_agent.contracts.verdict import Reason, Verdict
@@ -278,6 +278,14 @@ def count_answers(answers: Iterable[Answer]) -> list[Operator]:
         else:
             _count_decision(person, answer)
     return sorted(people.values(), key=lambda person: person.name)
+
+
+def known_to(name: str, operators: list[Operator]) -> list[Operator]:
+    """Return what one person may see of the others: his own row, and theirs as one without a name."""
+    others = [person for person in operators if person.name != name]
+    counts = [field.name for field in fields(Operator) if field.name != "name"]
+    together = Operator("", **{count: sum(getattr(person, count) for person in others) for count in counts})
+    return [*(person for person in operators if person.name == name), *([together] if others else [])]
 
 
 def _count_decision(person: Operator, answer: Answer) -> None:

@@ -17,7 +17,7 @@ from edge_agent.home import Home
 from edge_agent.journal.reader import read_journal
 from edge_agent.report import page
 from edge_agent.report.lines import csv_lines
-from edge_agent.report.numbers import Numbers
+from edge_agent.report.numbers import Numbers, known_to
 from edge_agent.report.period import Period, Shift, Wish, chosen, local
 from edge_agent.report.reading import finished_parts, read_numbers
 from edge_agent.report.trace import Trace, find_parts, model_name, trace_part
@@ -26,6 +26,7 @@ from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
 from edge_agent.station.pages import LANGUAGES
 from edge_agent.station.pictures import find_picture
+from edge_agent.station.pinbook import Role
 from edge_agent.station.view import View
 
 _SERIAL_CHARACTERS = 200
@@ -33,7 +34,10 @@ _SERIAL_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Reports:
-    """The routes `/report`, `/report.csv` and `/search`. Who can log in may see them; programs send their token."""
+    """The routes `/report`, `/report.csv` and `/search`. Who can log in may see them; programs send their token.
+
+    What single people did is for supervisors and programs; an operator sees his own work and that of all others.
+    """
 
     home: Home
     door: Door
@@ -60,20 +64,26 @@ class Reports:
             period, problem = chosen(Wish(), (), self.clock.wall_ms()), str(error)
         with read_journal(self.home.journal) as reader:
             numbers = read_numbers(reader, period, self.clock)
+        if (only := self._only(request)) is not None:
+            numbers = replace(numbers, operators=known_to(only, numbers.operators))
         html = page.report_page(numbers, self._place(request), self._names(numbers), self.shifts, problem)
         return HTMLResponse(html, 400 if problem else 200)
 
     def lines(self, request: Request) -> Response:
         """Send the finished parts of the same periods as CSV, as they are read."""
-        self.door.visitor(request)
-        period = self._period(request)
+        only, period = self._only(request), self._period(request)
         name = re.sub(r"[^A-Za-z0-9._-]", "_", self.view.place["device"])
         headers = {"Content-Disposition": f'attachment; filename="{name}-{local(period.from_ms):%Y%m%dT%H%M}.csv"'}
-        return StreamingResponse(self._lines(period), media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(self._lines(period, only), media_type="text/csv; charset=utf-8", headers=headers)
 
-    def _lines(self, period: Period) -> Iterator[str]:
+    def _lines(self, period: Period, only: str | None) -> Iterator[str]:
         with read_journal(self.home.journal) as reader:
-            yield from csv_lines(finished_parts(reader, period))
+            yield from csv_lines(finished_parts(reader, period), only)
+
+    def _only(self, request: Request) -> str | None:
+        """Return whose name alone may be shown, None where all may. Raises Refused for strangers."""
+        visitor = self.door.visitor(request)
+        return visitor.name if visitor.role is Role.OPERATOR else None
 
     def search(self, request: Request) -> Response:
         """Return the parts whose serial is or begins with `serial`, and the trace of one of them (`part`)."""

@@ -90,6 +90,20 @@ def test_the_csv_has_a_line_for_every_finished_part_and_no_formula(worked):
         assert "use one of: all day" in anna.get("/report", params={"shift": "nobody's"}).text
 
 
+def test_an_operator_sees_the_work_of_others_without_their_names(worked):
+    worked.people(Olga="operator", Sven="supervisor")
+    with serving(worked) as running:
+        with browser_of(running, "Olga") as olga:
+            page = olga.get("/report", params={"lang": "en"}).text
+            assert "the others" in page
+            assert "Anna" not in page
+            rows = list(csv.DictReader(io.StringIO(olga.get("/report.csv").text, newline="")))
+            assert {row["operator"] for row in rows} == {""}
+        with browser_of(running, "Sven") as sven:
+            assert "Anna" in sven.get("/report").text
+            assert ",Anna," in sven.get("/report.csv").text
+
+
 def test_serials_from_outside_are_text_and_parts_are_numbers(worked):
     with serving(worked) as running, browser_of(running, "Anna") as anna:
         strange = '"><script>alert(1)</script>%_../../etc'

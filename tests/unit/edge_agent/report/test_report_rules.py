@@ -8,7 +8,19 @@ import pytest
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.report.lines import COLUMNS, csv_lines
-from edge_agent.report.numbers import HOUR_MS, Answer, Part, Stretch, bar_start, count, downtime, leaning, percentile
+from edge_agent.report.numbers import (
+    HOUR_MS,
+    Answer,
+    Operator,
+    Part,
+    Stretch,
+    bar_start,
+    count,
+    downtime,
+    known_to,
+    leaning,
+    percentile,
+)
 from edge_agent.report.page import columns, nice_top
 from edge_agent.report.period import Period, Shift, Wish, chosen, moment, rfc3339, shift_period
 from edge_agent.report.show import Show
@@ -214,3 +226,11 @@ def test_numbers_are_written_as_the_language_does():
     assert (Show("en").number(1234.5, 1), Show("de").number(1234.5, 1)) == ("1,234.5", "1.234,5")
     assert [Show("en").span(s * 1000) for s in (5, 65, 90_000)] == ["5 s", "1 min 5 s", "1 d 1 h"]
     assert Show("en").percent(None) == "–"
+
+
+def test_the_others_are_one_row_without_a_name_and_the_sums_stay():
+    anna, ben, cem = Operator("Anna", 3, 1, 1, 0, 2, 0), Operator("Ben", 1, 1, 0, 1, 0, 1), Operator("Cem", 2, 2)
+    assert known_to("Ben", [anna, ben, cem]) == [ben, Operator("", 5, 3, 1, 0, 2, 0)]
+    assert known_to("Dora", [anna]) == [Operator("", 3, 1, 1, 0, 2, 0)]
+    assert known_to("Ben", [ben]) == [ben]
+    assert known_to("Ben", []) == []
