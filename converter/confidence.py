@@ -139,8 +139,9 @@ def choose_thresholds(
     `accept_below` is an order statistic of the defective parts' scores, so that the share of all defective parts
     that would be accepted is at most `escape_rate` with the given confidence (exact, whatever the scores'
     distribution). With too few defective parts nothing is promised (`evidence="insufficient"`, the note says how
-    many are needed) and half the lowest defective score is taken, limited by what people can review.
-    What is left of the review share is spent on caution. Raises Rejected for scores that are no probabilities.
+    many are needed): half the lowest defective score is taken, but people see at least half and at most the whole of
+    what they can review, however well the few parts are told apart. What is left of the review share is spent on
+    caution. Raises Rejected for scores that are no probabilities.
     """
     if not (np.isfinite(scores).all() and ((scores >= 0) & (scores <= 1)).all()):
         raise Rejected("scores of parts must be probabilities from 0 to 1; the model gave something else")
@@ -153,7 +154,8 @@ def choose_thresholds(
     escapes = allowed_escapes(len(bad), policy.escape_rate, policy.confidence)
     cautious = _good_quantile(good, policy.review_share / 2)
     if escapes is None:
-        accept = min(max(float(bad[0]) * _CAUTION, _good_quantile(good, policy.review_share)), 0.5)
+        wary = min(float(bad[0]) * _CAUTION, cautious)
+        accept = min(max(wary, _good_quantile(good, policy.review_share)), 0.5)
     else:
         accept = min(float(bad[escapes]), max(cautious, float(bad[0]) * _CAUTION))
     reject = _reject_from(scores, good, accept, policy.review_share)

@@ -74,6 +74,17 @@ def test_two_percent_at_95_percent_needs_149_defective_parts():
     assert "149 defective parts are needed" in pair.note
 
 
+@pytest.mark.parametrize("lowest_defective", [0.02, 0.3, 0.9])
+def test_with_too_few_parts_people_see_some_however_well_these_are_told_apart(lowest_defective):
+    rng = np.random.default_rng(3)
+    bad, good = np.r_[lowest_defective, rng.uniform(0.95, 1, 15)], rng.uniform(0, 0.2, 200)
+    pair = choose_thresholds(np.concatenate([bad, good]), np.arange(216) < 16, Thresholds(review_share=0.1))
+    assert pair.evidence == "insufficient"
+    assert 0.05 <= (good >= pair.accept_below).mean() <= 0.1
+    assert (good >= pair.reject_above).mean() <= 0.01
+    assert pair.review_share <= 0.1
+
+
 def test_with_enough_parts_the_bound_holds_and_reviews_stay_within_their_share():
     rng = np.random.default_rng(2)
     bad, good = rng.beta(5, 1.5, 300), rng.beta(1.2, 8, 700)
