@@ -16,7 +16,7 @@ from quickstart_operator import Operator, fetch
 from quickstart_processes import Failed, Stage
 
 RECIPE = "machined-surface"
-TRAINING_PARTS, LINE_PARTS = 120, 80
+TRAINING_PARTS, LINE_PARTS = 120, 160
 DARK = 0.55
 
 
@@ -143,7 +143,7 @@ class Loop:
     def retrain(self, ticket: dict[str, Any]) -> dict[str, Any]:
         assert self.operator is not None
         want = self.operator.answered + 6
-        self.stage.wait("six parts reviewed in the new light", lambda: self.operator.answered >= want, 90)
+        self.stage.wait("six parts reviewed in the new light", lambda: self.operator.answered >= want, 150)
         findings = self._summary()["findings"]
         self.summary["drift"] = [{"site": finding["site"], "cause": finding["cause"]} for finding in findings]
         self.stage.say(f"drift       found at {', '.join(sorted({f['site'] for f in findings}))}")
