@@ -10,7 +10,7 @@ from typing import Protocol
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from edge_agent.capture.camera import reconnect_delay
+from edge_agent.backoff import reconnect_delay
 from edge_agent.clock import Clock
 from edge_agent.config import PlcConfig
 from edge_agent.contracts.errors import Unavailable
