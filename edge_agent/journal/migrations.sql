@@ -21,3 +21,13 @@ CREATE TABLE readiness (
     ready INTEGER NOT NULL,
     why TEXT NOT NULL DEFAULT ''
 );
+
+-- name: from_4
+CREATE TABLE second_opinion (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    bundle TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    score REAL,
+    label TEXT NOT NULL DEFAULT ''
+);
