@@ -17,7 +17,11 @@ _MESSAGES = 500
 
 
 class Intake:
-    """Counts every trigger: queued for inspection, bounced, repeated, or refused as a rejected part."""
+    """Counts every trigger: queued for inspection, bounced, repeated, or refused as a rejected part.
+
+    Parts that a PLC numbers are written down in its order, whatever becomes of them: after a kill the journal's last
+    number tells which parts are missing.
+    """
 
     def __init__(
         self, config: AnyTrigger, journal: Journal, refuse: Callable[[Trigger, Reason], None], clock: Clock
@@ -42,7 +46,9 @@ class Intake:
                 self._ticks.restart(now)
             for tick in self._ticks.due(now):
                 self._offer(tick)
-        return self._queue.take()
+        while (turn := self._queue.take()) is not None and turn.refused is not None:
+            self._refuse(turn.trigger, turn.refused)
+        return turn.trigger if turn is not None else None
 
     @property
     def waiting(self) -> bool:
@@ -67,11 +73,13 @@ class Intake:
         reason = Reason.OVERRUN if self._plc_heard else Reason.NOT_READY
         self._plc_heard = True
         for earlier in before(part, count):
-            self._refuse(Trigger(at, plc=earlier), reason)
+            self._queue.refuse(Trigger(at, plc=earlier), reason)
 
     def _offer(self, trigger: Trigger) -> None:
         taken = self._queue.offer(trigger)
         if taken is Taken.BOUNCED:
             self._journal.raise_tally("trigger.bounced")
+        elif taken is Taken.OVERRUN and trigger.plc is not None:
+            self._queue.refuse(trigger, Reason.OVERRUN)
         elif taken is Taken.OVERRUN:
             self._refuse(trigger, Reason.OVERRUN)

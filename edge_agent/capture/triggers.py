@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from edge_agent.contracts.plc import PlcPart
+from edge_agent.contracts.verdict import Reason
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,20 @@ class Taken(str, Enum):
     OVERRUN = "overrun"
 
 
+class Turn(NamedTuple):
+    """A part whose turn has come: to be inspected, or to be rejected unseen for a reason."""
+
+    trigger: Trigger
+    refused: Reason | None
+
+
 class TriggerQueue:
-    """Triggers that wait for their turn: at most `depth`, and none within `debounce_s` of the one before."""
+    """Parts that wait for their turn: at most `depth` to be inspected, none within `debounce_s` of the one before."""
 
     def __init__(self, depth: int, debounce_s: float) -> None:
         self.depth = depth
         self.debounce_s = debounce_s
-        self._waiting: deque[Trigger] = deque()
+        self._waiting: deque[Turn] = deque()
         self._last = float("-inf")
 
     def offer(self, trigger: Trigger) -> Taken:
@@ -49,18 +58,22 @@ class TriggerQueue:
         if trigger.plc is None and trigger.at - self._last < self.debounce_s:
             return Taken.BOUNCED
         self._last = trigger.at
-        if len(self._waiting) >= self.depth:
+        if sum(turn.refused is None for turn in self._waiting) >= self.depth:
             return Taken.OVERRUN
-        self._waiting.append(trigger)
+        self._waiting.append(Turn(trigger, None))
         return Taken.QUEUED
+
+    def refuse(self, trigger: Trigger, reason: Reason) -> None:
+        """Let a part wait that is rejected unseen when those before it have had their turn."""
+        self._waiting.append(Turn(trigger, reason))
 
     @property
     def waiting(self) -> bool:
         """Whether there is one."""
         return bool(self._waiting)
 
-    def take(self) -> Trigger | None:
-        """Return the oldest trigger that waits."""
+    def take(self) -> Turn | None:
+        """Return the part whose turn it is."""
         return self._waiting.popleft() if self._waiting else None
 
 

@@ -27,7 +27,7 @@ def test_the_queue_takes_so_many_and_no_bounce() -> None:
     queue = TriggerQueue(2, 0.05)
     taken = [queue.offer(Trigger(at)) for at in (0.0, 0.01, 0.1, 0.2)]
     assert taken == [Taken.QUEUED, Taken.BOUNCED, Taken.QUEUED, Taken.OVERRUN]
-    assert [trigger.at for trigger in (queue.take(), queue.take()) if trigger] == [0.0, 0.1]
+    assert [turn.trigger.at for turn in (queue.take(), queue.take()) if turn] == [0.0, 0.1]
     assert queue.take() is None
 
 
