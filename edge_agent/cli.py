@@ -14,6 +14,7 @@ from edge_agent.contracts.command import Command, json_option, report
 LAZY = {
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
+    "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
     "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
@@ -150,23 +151,6 @@ def doctor(ctx: click.Context, home: Path, as_json: bool) -> None:
     ok = all(finding.ok for finding in findings)
     report(as_json, {"ok": ok, "findings": [asdict(finding) for finding in findings]}, show)
     ctx.exit(0 if ok else 5)
-
-
-@main.command(epilog="Example: edge-agent replay --bundle ./bundle --source ./parts --out results.csv")
-@click.option("--bundle", type=click.Path(path_type=Path), required=True, help="The bundle's folder.")
-@click.option("--source", required=True, help="A folder of pictures, or any source's URL.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV file to write.")
-@click.option("--device-class", default="generic", show_default=True, help="Which variant of the bundle to run.")
-@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads of the runtime.")
-@json_option
-def replay(bundle: Path, source: str, out: Path, device_class: str, threads: int, as_json: bool) -> None:
-    """Judge recorded pictures exactly as the station would, one line per picture."""
-    from dataclasses import asdict
-
-    from edge_agent.replay import replay as judge_again
-
-    url = source if ":" in source.split("/")[0] else f"folder://{Path(source).absolute()}"
-    report(as_json, asdict(judge_again(bundle, url, out, device_class, threads)))
 
 
 if __name__ == "__main__":
