@@ -16,6 +16,7 @@ LAZY = {
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
     "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
+    "service": ("edge_agent.service.command:service", "Run the station as a service of systemd."),
     "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
 }
@@ -78,6 +79,8 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
     def tell(name: str, status: dict[str, Any]) -> None:
         _tell(name, status, last, as_json)
 
+    if os.geteuid() == 0:
+        click.echo("running as root, which the station does not need; see 'edge-agent service print'", err=True)
     options: tuple[str, ...] = ("--source", source) if source is not None else ()
     options += () if enrolled else ("--alone",)
     supervise(place, names, options, tell)
