@@ -131,9 +131,12 @@ class UiConfig(Strict):
 
 
 class RuntimeConfig(Strict):
-    """How the model runs. `threads` of the interpreter; the station's own work takes about half a core more."""
+    """How the model runs. `threads` of the interpreter; the station's own work takes about half a core more.
 
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    With `auto` they are as many as a measurement at the model's installation found best on this device.
+    """
+
+    threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
 
 
 class StorageConfig(Strict):

@@ -67,6 +67,11 @@ class Model:
         """Which TFLite runtime runs it."""
         return str(self._interpreter.runtime)
 
+    @property
+    def threads(self) -> int:
+        """How many threads the runtime was given."""
+        return self._interpreter.threads
+
     def prepare(self, frame: npt.NDArray[np.uint8]) -> Picture:
         """Turn a camera's frame (BGR or grey) into what the model sees."""
         return model_input(from_camera(frame, self.recipe.camera.colour), self.recipe)

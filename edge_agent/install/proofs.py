@@ -18,7 +18,7 @@ _KEY = "selftest/passed"
 _PARTS = ("lineside", "ai-edge-litert", "tflite-runtime", "numpy", "opencv-python-headless")
 
 
-def software(device_class: str, threads: int) -> str:
+def software(device_class: str, threads: int | str) -> str:
     """Return what a self-test's answer depends on besides the bundle: versions, class of device, threads."""
     found = [f"class {device_class}", f"threads {threads}", platform.machine(), f"python {platform.python_version()}"]
     for name in _PARTS:

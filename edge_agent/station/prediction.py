@@ -14,6 +14,7 @@ from edge_agent.clock import Clock
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour
 from edge_agent.contracts.verdict import Automation, Reason
+from edge_agent.install.tuning import Threads, threads_for
 from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
 
@@ -39,7 +40,7 @@ class Wanted:
 class Predictor:
     """Holds one interpreter of its own; predictions run one after the other. Safe to call from several threads."""
 
-    def __init__(self, bundles: Bundles, device_class: str, threads: int, clock: Clock) -> None:
+    def __init__(self, bundles: Bundles, device_class: str, threads: Threads, clock: Clock) -> None:
         self._bundles = bundles
         self._device_class = device_class
         self._threads = threads
@@ -67,8 +68,8 @@ class Predictor:
         if bundle is None:
             raise Refused(503, "no-model", "no model is installed on this station yet; roll one out to it")
         if self._model is None or self._model.bundle != bundle:
-            folder = self._bundles.folder(bundle)
-            self._model = load_model(folder, self._device_class, self._threads, expected_id=bundle)
+            folder, threads = self._bundles.folder(bundle), threads_for(self._bundles.home.root, bundle, self._threads)
+            self._model = load_model(folder, self._device_class, threads, expected_id=bundle)
         return self._model
 
     def _picture(self, instance: Instance, place: int, model: Model) -> npt.NDArray[np.uint8]:
