@@ -118,9 +118,11 @@ def values_to_frame(values: list[Any], colour: Colour) -> npt.NDArray[np.uint8]:
     channels = 1 if colour is Colour.GREY else 3
     expected = f"expected numbers 0..255 of shape (rows, columns, {channels})"
     try:
-        array = np.asarray(values, np.float64)
+        array = np.asarray(values)
     except (ValueError, TypeError) as error:
         raise Rejected(f"not a rectangle of numbers; {expected}") from error
+    if array.dtype.kind not in "iuf":
+        raise Rejected(f"values of another kind than numbers; {expected}")
     if array.ndim == 2 and channels == 1:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] != channels or array.size == 0:

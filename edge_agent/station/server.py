@@ -30,6 +30,7 @@ from edge_agent.station.errors import Refused, refusal
 from edge_agent.station.live import Live
 from edge_agent.station.metrics import Probes
 from edge_agent.station.models import Bundles
+from edge_agent.station.openapi import Contract
 from edge_agent.station.pages import Pages
 from edge_agent.station.pinbook import PinBook
 from edge_agent.station.prediction import Predictor
@@ -74,6 +75,7 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     app.include_router(Probes(door, view, predictor).router())
     app.include_router(Pages(view.place["device"]).router())
     app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock).router())
+    app.include_router(Contract(door, app).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)
@@ -160,4 +162,5 @@ def _refuse_input(request: Request, error: Exception) -> JSONResponse:
 
 def _refuse_path(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return JSONResponse(Refused(error.status_code, "http", str(error.detail)).body(), error.status_code)
+    refused = Refused(error.status_code, "http", str(error.detail))
+    return JSONResponse(refused.body(), error.status_code, headers=error.headers)
