@@ -73,6 +73,11 @@ def report_file(numbers: Numbers, place: Place, models: dict[str, str]) -> str:
     return whole_file("report.html", place, numbers=numbers, models=models, **_figures(numbers, place))
 
 
+def served(template: str, place: Place, **values: Any) -> str:
+    """Return a page that the station serves, with its style sheets beside it."""
+    return _render(template, place, styles=None, **values)
+
+
 def whole_file(template: str, place: Place, **values: Any) -> str:
     """Return a page of the station's look that needs no other file."""
     styles = {name: Markup(_static(f"{name}.css")) for name in _STYLES}

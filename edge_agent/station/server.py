@@ -38,6 +38,7 @@ from edge_agent.station.reports import Reports
 from edge_agent.station.serving import Serving
 from edge_agent.station.shield import Shield
 from edge_agent.station.triggers import Triggers
+from edge_agent.station.trying import Trying
 from edge_agent.station.view import View
 
 log = logging.getLogger("lineside.station")
@@ -75,6 +76,7 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     app.include_router(Probes(door, view, predictor).router())
     app.include_router(Pages(view.place["device"]).router())
     app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock).router())
+    app.include_router(Trying(door, view, bundles).router())
     app.include_router(Contract(door, app).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
