@@ -137,7 +137,7 @@ def status(home: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, home: Path, as_json: bool) -> None:
-    """Look for what is wrong, and say what to do."""
+    """Look for what is wrong, and say what to do: exit code 5 where something is, 0 with warnings alone."""
     from dataclasses import asdict
 
     from edge_agent.doctor import examine
@@ -147,7 +147,8 @@ def doctor(ctx: click.Context, home: Path, as_json: bool) -> None:
 
     def show() -> None:
         for finding in findings:
-            click.echo(f"{'ok  ' if finding.ok else 'BAD '} {finding.check}: {finding.found}")
+            word = "BAD " if not finding.ok else "warn" if finding.warning else "ok  "
+            click.echo(f"{word} {finding.check}: {finding.found}")
             if finding.remedy:
                 click.echo(f"     -> {finding.remedy}")
 
