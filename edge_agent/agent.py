@@ -32,7 +32,7 @@ from edge_agent.inference.champion import Champion, Model, load_model
 from edge_agent.inference.heatmap import encode_png
 from edge_agent.inference.loading import Loaded, Loader
 from edge_agent.install.slots import read_slots
-from edge_agent.install.tuning import threads_for
+from edge_agent.install.tuning import delegate_of, threads_for
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.rescue import rescued
@@ -291,7 +291,8 @@ class Hot:
         if not folder.is_dir():
             raise Rejected(f"bundle {bundle[:12]} is not installed")
         threads = threads_for(self.home.root, bundle, self.config.runtime.threads)
-        return load_model(BundleFolder(folder), self._device_class, threads, bundle)
+        delegate = delegate_of(self.config.runtime)
+        return load_model(BundleFolder(folder), self._device_class, threads, bundle, delegate)
 
     def _load_installed(self) -> None:
         """Load the active bundle, or, where it cannot be loaded, the one before it: the line must not stand still."""

@@ -130,6 +130,13 @@ class UiConfig(Strict):
     port: Annotated[int, Field(ge=0, le=65535)] = 8790
 
 
+class DelegateConfig(Strict):
+    """A vendor's shared library for the runtime (TFLite's external delegate interface), and its options."""
+
+    library: str
+    options: dict[str, str] = {}
+
+
 class RuntimeConfig(Strict):
     """How the model runs. `threads` of the interpreter; the station's own work takes about half a core more.
 
@@ -137,6 +144,7 @@ class RuntimeConfig(Strict):
     """
 
     threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
+    delegate: DelegateConfig | None = None
 
 
 class StorageConfig(Strict):

@@ -18,7 +18,7 @@ from edge_agent.contracts.errors import ConfigError, LinesideError
 from edge_agent.home import Home, read_json
 from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import read_slots
-from edge_agent.install.tuning import read_tuning
+from edge_agent.install.tuning import delegate_of, read_tuning
 from edge_agent.outputs.secret import check_secrets
 from edge_agent.service import machine
 from edge_agent.service.machine import Finding
@@ -139,7 +139,7 @@ def _bundle(home: Home, credentials: Credentials | None, config: StationConfig |
     found = problems[0] if problems else f"{manifest.name} {manifest.version}, {manifest.variant_for(device_class).id}"
     yield Finding("model", not problems, found, again if problems else "")
     if not problems:
-        tried = run_selftest(folder, device_class)
+        tried = run_selftest(folder, device_class, delegate=delegate_of(config.runtime) if config else None)
         words = f"{len(tried.cases)} golden pictures as they must be, {tried.runtime}" if tried.ok else tried.reason
         yield Finding("self-test", tried.ok, words, "" if tried.ok else again)
         if config is not None and config.runtime.threads == "auto":

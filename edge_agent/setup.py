@@ -75,7 +75,7 @@ def install_by_hand(home: Home, bundle: Path, device_class: str) -> str:
     """
     bundle_id = _copy(home, bundle, device_class)
     config = load_config(home.config) if home.config.exists() else StationConfig()
-    tried = selftest_of(home.root, config.runtime.threads)(BundleFolder(home.bundle(bundle_id)), device_class)
+    tried = selftest_of(home.root, config.runtime)(BundleFolder(home.bundle(bundle_id)), device_class)
     if not tried.ok:
         raise Rejected(f"{bundle}: the bundle fails its self-test ({tried.reason[:300]})")
     manifest = BundleFolder(home.bundle(bundle_id)).open(bundle_id)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from edge_agent.clock import SYSTEM, Clock
-from edge_agent.config import load_config
+from edge_agent.config import RuntimeConfig, load_config
 from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import MANIFEST, MAX_MANIFEST_BYTES
 from edge_agent.contracts.credentials import Credentials, load_credentials
@@ -29,7 +29,7 @@ from edge_agent.install.slots import prune, read_slots, write_slots
 from edge_agent.install.transitions import release_allowed
 from edge_agent.install.trust import Trust, Trusted
 from edge_agent.install.tuf_client import DownloadHTTPError, FetcherInterface
-from edge_agent.install.tuning import Threads, selftest_of
+from edge_agent.install.tuning import selftest_of
 from edge_agent.journal.database import Database
 from edge_agent.processes import lock_station
 
@@ -78,7 +78,7 @@ def install_from_stick(
         journal = InstallJournal(database, uuid4(), clock)
         guard = ClockGuard(database, clock, credentials.issued_ms)
         ref, trusted = _verified(home, credentials, archive, metadata, guard, journal)
-        _unpacked(home, archive, trusted, credentials.device_class, selftest or selftest_of(home.root, _threads(home)))
+        _unpacked(home, archive, trusted, credentials.device_class, selftest or selftest_of(home.root, _runtime(home)))
         write_slots(home.root, read_slots(home.root).activated(ref.bundle, ref.release).committed())
         with database.transaction():
             database.run("raise_release_floor", model=ref.name, release=ref.release)
@@ -89,8 +89,8 @@ def install_from_stick(
         os.close(lock)
 
 
-def _threads(home: Home) -> Threads:
-    return load_config(home.config).runtime.threads if home.config.exists() else 1
+def _runtime(home: Home) -> RuntimeConfig:
+    return load_config(home.config).runtime if home.config.exists() else RuntimeConfig()
 
 
 def _verified(

@@ -18,11 +18,13 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from edge_agent.config import RuntimeConfig
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.encoding import Digest, canonical_json
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.contracts.program import python_program
 from edge_agent.contracts.strict import Strict
+from edge_agent.inference.delegate import Delegate, delegate_from
 from edge_agent.install.selftest import SelfTestResult, run_selftest
 from edge_agent.install.slots import read_slots, write_synced
 
@@ -77,16 +79,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def selftest_of(root: Path, wanted: Threads) -> Callable[[BundleFolder, str], SelfTestResult]:
+def delegate_of(config: RuntimeConfig) -> Delegate | None:
+    """Return the delegate that the station's settings name."""
+    return None if config.delegate is None else Delegate(config.delegate.library, config.delegate.options)
+
+
+def selftest_of(root: Path, config: RuntimeConfig) -> Callable[[BundleFolder, str], SelfTestResult]:
     """Return the self-test that also measures: a bundle that passes gets its line in `threads.json`.
 
     A measurement that fails is none, and no reason against the model.
     """
 
     def test(bundle: BundleFolder, device_class: str) -> SelfTestResult:
-        result = run_selftest(bundle, device_class, 1 if wanted == "auto" else wanted)
+        threads, delegate = 1 if config.threads == "auto" else config.threads, delegate_of(config)
+        result = run_selftest(bundle, device_class, threads, delegate=delegate)
         if result.ok:
-            found = measure(bundle, device_class, cores())
+            found = measure(bundle, device_class, cores(), delegate)
             if found is not None:
                 remember(root, bundle.folder.name, found)
         return result
@@ -94,11 +102,12 @@ def selftest_of(root: Path, wanted: Threads) -> Callable[[BundleFolder, str], Se
     return test
 
 
-def measure(bundle: BundleFolder, device_class: str, most: int) -> Tuning | None:
+def measure(bundle: BundleFolder, device_class: str, most: int, delegate: Delegate | None = None) -> Tuning | None:
     """Measure a bundle's variant with 1 to `most` threads in a child process; None where that did not work."""
     try:
         variant = bundle.open().variant_for(device_class).id
         options = ["--bundle", str(bundle.folder.absolute()), "--variant", variant, "--cores", str(min(most, MOST))]
+        options += ["--delegate", delegate.text()] if delegate is not None else []
         command = python_program("edge_agent.install.tuning", *options)
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
         return Tuning.model_validate_json(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
@@ -126,10 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--variant", required=True)
     parser.add_argument("--cores", type=int, required=True)
+    parser.add_argument("--delegate", type=delegate_from)
     options = parser.parse_args(arguments)
     os.nice(_BACK_SEAT)
     try:
-        found = _measured(BundleFolder(options.bundle), options.variant, options.cores)
+        found = _measured(BundleFolder(options.bundle), options.variant, options.cores, options.delegate)
     except (LinesideError, ValueError, RuntimeError, OSError) as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         return 3
@@ -137,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured(bundle: BundleFolder, wanted: str, most: int) -> Tuning:
+def _measured(bundle: BundleFolder, wanted: str, most: int, delegate: Delegate | None) -> Tuning:
     """Take turns among the numbers of threads, so that whatever else the machine does meets all of them alike."""
     import statistics
 
@@ -150,7 +160,7 @@ def _measured(bundle: BundleFolder, wanted: str, most: int) -> Tuning:
     pictures = [
         model_input(decode(bundle.read(case.picture), recipe.camera.colour), recipe) for case in manifest.golden.cases
     ]
-    candidates = {threads: Interpreter(data, threads) for threads in range(1, most + 1)}
+    candidates = {threads: Interpreter(data, threads, delegate) for threads in range(1, most + 1)}
     taken: dict[int, list[float]] = {threads: [] for threads in candidates}
     for turn in range(_ROUNDS + 1):
         for threads, interpreter in candidates.items():

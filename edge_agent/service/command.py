@@ -71,7 +71,8 @@ def _settings(home: Path) -> dict[str, Any]:
 
     path = Home(home.absolute()).config
     config = load_config(path) if path.exists() else StationConfig()
-    return {"camera": config.source.startswith("usb:"), "port": config.ui.port}
+    delegate = config.runtime.delegate is not None
+    return {"camera": config.source.startswith("usb:"), "delegate": delegate, "port": config.ui.port}
 
 
 def _program() -> tuple[str, ...]:

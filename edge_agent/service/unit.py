@@ -15,12 +15,16 @@ _STATE = PurePosixPath("/var/lib")
 
 @dataclass(frozen=True)
 class Place:
-    """What the unit is made for. `user` "": one that systemd makes for this service alone (DynamicUser)."""
+    """What the unit is made for. `user` "": one that systemd makes for this service alone (DynamicUser).
+
+    `delegate`: a vendor's library runs the model; it may need its own device and make code at run time.
+    """
 
     program: tuple[str, ...]
     home: PurePosixPath
     user: str = ""
     camera: bool = False
+    delegate: bool = False
     port: int = 8790
 
 
@@ -99,7 +103,7 @@ def _walls(place: Place) -> list[str]:
         "RestrictSUIDSGID=yes",
         "RemoveIPC=yes",
         "LockPersonality=yes",
-        "MemoryDenyWriteExecute=yes",
+        *([] if place.delegate else ["MemoryDenyWriteExecute=yes"]),
         "SystemCallArchitectures=native",
         "SystemCallFilter=@system-service",
         "SystemCallFilter=~@privileged",
@@ -108,6 +112,8 @@ def _walls(place: Place) -> list[str]:
 
 
 def _devices(place: Place) -> list[str]:
+    if place.delegate:
+        return ["SupplementaryGroups=video render"]
     if not place.camera:
         return ["PrivateDevices=yes"]
     return ["SupplementaryGroups=video", "DevicePolicy=closed", "DeviceAllow=char-video4linux rw"]

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.clock import Clock
+from edge_agent.config import RuntimeConfig
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour
 from edge_agent.contracts.verdict import Automation, Reason
-from edge_agent.install.tuning import Threads, threads_for
+from edge_agent.install.tuning import delegate_of, threads_for
 from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
 
@@ -40,10 +41,10 @@ class Wanted:
 class Predictor:
     """Holds one interpreter of its own; predictions run one after the other. Safe to call from several threads."""
 
-    def __init__(self, bundles: Bundles, device_class: str, threads: Threads, clock: Clock) -> None:
+    def __init__(self, bundles: Bundles, device_class: str, runtime: RuntimeConfig, clock: Clock) -> None:
         self._bundles = bundles
         self._device_class = device_class
-        self._threads = threads
+        self._runtime = runtime
         self._clock = clock
         self._lock = threading.Lock()
         self._model: Model | None = None
@@ -68,8 +69,11 @@ class Predictor:
         if bundle is None:
             raise Refused(503, "no-model", "no model is installed on this station yet; roll one out to it")
         if self._model is None or self._model.bundle != bundle:
-            folder, threads = self._bundles.folder(bundle), threads_for(self._bundles.home.root, bundle, self._threads)
-            self._model = load_model(folder, self._device_class, threads, expected_id=bundle)
+            folder, threads = (
+                self._bundles.folder(bundle),
+                threads_for(self._bundles.home.root, bundle, self._runtime.threads),
+            )
+            self._model = load_model(folder, self._device_class, threads, bundle, delegate_of(self._runtime))
         return self._model
 
     def _picture(self, instance: Instance, place: int, model: Model) -> npt.NDArray[np.uint8]:

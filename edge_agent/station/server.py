@@ -71,7 +71,7 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     triggers, live = Triggers(channel, clock), Live(view)
     app = FastAPI(title="Lineside station", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(Api(home, door, desk, view, live, triggers, channel).router())
-    predictor = Predictor(bundles, view.place["class"], config.runtime.threads, clock)
+    predictor = Predictor(bundles, view.place["class"], config.runtime, clock)
     app.include_router(Serving(door, bundles, predictor, view.automation).router())
     app.include_router(Probes(door, view, predictor).router())
     app.include_router(Pages(view.place["device"]).router())

@@ -26,7 +26,7 @@ from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.registry import Registry
 from edge_agent.install.slots import bundle_folder, read_slots
 from edge_agent.install.trust import Trust
-from edge_agent.install.tuning import selftest_of
+from edge_agent.install.tuning import delegate_of, selftest_of
 from edge_agent.install.updater import Updater
 from edge_agent.journal.database import Database
 from edge_agent.uplink.conversation import Conversation
@@ -173,7 +173,7 @@ def _updater(
     download = Download(home, registry, around.siblings, cancelled=cancelled)
     selftest = _selftest(home, config, around)
     trust = Trust(home.trust, registry, credentials.registry.root)
-    around_model = software(credentials.device_class, config.runtime.threads)
+    around_model = software(credentials.device_class, config.runtime.threads, delegate_of(config.runtime))
     proofs = Proofs(database, around_model, lambda bundle: home.bundle(bundle).is_dir())
     arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest, proofs)
     activation = Activation(home, journal, around.clock, send, config.probation.crashes_max)
@@ -183,7 +183,7 @@ def _updater(
 
 
 def _selftest(home: Home, config: StationConfig, around: Surroundings) -> SelfTest:
-    return around.selftest or selftest_of(home.root, config.runtime.threads)
+    return around.selftest or selftest_of(home.root, config.runtime)
 
 
 def _try_model(home: Home, credentials: Credentials, selftest: SelfTest) -> str:

@@ -59,7 +59,7 @@ def test_what_passes_its_self_test_is_measured_and_remembered(tmp_path: Path) ->
 
 def test_what_fails_its_self_test_is_not_measured(tmp_path: Path) -> None:
     bundle = altered(tmp_path / "bundle", model=nan_graph())
-    assert not selftest_of(tmp_path, "auto")(BundleFolder(bundle), "generic").ok
+    assert not selftest_of(tmp_path, RuntimeConfig(threads="auto"))(BundleFolder(bundle), "generic").ok
     assert not (tmp_path / FILE).exists()
 
 

@@ -36,6 +36,13 @@ def test_a_camera_and_a_low_port_are_let_through_and_nothing_else() -> None:
     assert "User=line\nReadWritePaths=/var/lib/station-1" in text
 
 
+def test_a_delegate_gets_at_its_device() -> None:
+    text = unit_text(Place(("/opt/edge-agent",), HOME, delegate=True))
+    assert "PrivateDevices" not in text
+    assert "MemoryDenyWriteExecute" not in text
+    assert "NoNewPrivileges=yes" in text
+
+
 @pytest.mark.parametrize(
     ("place", "said"),
     [
