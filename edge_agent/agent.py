@@ -33,6 +33,7 @@ from edge_agent.inference.champion import Champion, Model, load_model
 from edge_agent.inference.heatmap import encode_png
 from edge_agent.inference.loading import Loaded, Loader
 from edge_agent.install.slots import read_slots
+from edge_agent.install.tuning import delegate_of, threads_for
 from edge_agent.intake import Intake
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
@@ -280,7 +281,9 @@ class Hot:
         folder = self.home.bundle(bundle)
         if not folder.is_dir():
             raise Rejected(f"bundle {bundle[:12]} is not installed")
-        return load_model(BundleFolder(folder), self._device_class, self.config.runtime.threads, bundle)
+        threads = threads_for(self.home.root, bundle, self.config.runtime.threads)
+        delegate = delegate_of(self.config.runtime)
+        return load_model(BundleFolder(folder), self._device_class, threads, bundle, delegate)
 
     def _load_installed(self) -> None:
         """Load the active bundle, or, where it cannot be loaded, the one before it: the line must not stand still."""
@@ -324,6 +327,7 @@ class Hot:
             "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
             "mode": self.mode.value,
             "runtime": model.runtime if model is not None else "",
+            "threads": model.threads if model is not None else None,
             "camera": self.camera.fault,
             "finished": self.camera.ended,
             "pictures_lost": self._ring.lost,

@@ -15,7 +15,9 @@ LAZY = {
     "challenger": ("edge_agent.report.challenger:challenger", "How a model beside the champion judged the same parts."),
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
+    "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
+    "service": ("edge_agent.service.command:service", "Run the station as a service of systemd."),
     "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
 }
@@ -78,6 +80,8 @@ def run(home: Path, source: str | None, bundle: Path | None, seconds: float | No
     def tell(name: str, status: dict[str, Any]) -> None:
         _tell(name, status, last, as_json)
 
+    if os.geteuid() == 0:
+        click.echo("running as root, which the station does not need; see 'edge-agent service print'", err=True)
     options: tuple[str, ...] = ("--source", source) if source is not None else ()
     options += () if enrolled else ("--alone",)
     supervise(place, names, options, tell)
@@ -134,7 +138,7 @@ def status(home: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, home: Path, as_json: bool) -> None:
-    """Look for what is wrong, and say what to do."""
+    """Look for what is wrong, and say what to do: exit code 5 where something is, 0 with warnings alone."""
     from dataclasses import asdict
 
     from edge_agent.doctor import examine
@@ -144,30 +148,14 @@ def doctor(ctx: click.Context, home: Path, as_json: bool) -> None:
 
     def show() -> None:
         for finding in findings:
-            click.echo(f"{'ok  ' if finding.ok else 'BAD '} {finding.check}: {finding.found}")
+            word = "BAD " if not finding.ok else "warn" if finding.warning else "ok  "
+            click.echo(f"{word} {finding.check}: {finding.found}")
             if finding.remedy:
                 click.echo(f"     -> {finding.remedy}")
 
     ok = all(finding.ok for finding in findings)
     report(as_json, {"ok": ok, "findings": [asdict(finding) for finding in findings]}, show)
     ctx.exit(0 if ok else 5)
-
-
-@main.command(epilog="Example: edge-agent replay --bundle ./bundle --source ./parts --out results.csv")
-@click.option("--bundle", type=click.Path(path_type=Path), required=True, help="The bundle's folder.")
-@click.option("--source", required=True, help="A folder of pictures, or any source's URL.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="CSV file to write.")
-@click.option("--device-class", default="generic", show_default=True, help="Which variant of the bundle to run.")
-@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads of the runtime.")
-@json_option
-def replay(bundle: Path, source: str, out: Path, device_class: str, threads: int, as_json: bool) -> None:
-    """Judge recorded pictures exactly as the station would, one line per picture."""
-    from dataclasses import asdict
-
-    from edge_agent.replay import replay as judge_again
-
-    url = source if ":" in source.split("/")[0] else f"folder://{Path(source).absolute()}"
-    report(as_json, asdict(judge_again(bundle, url, out, device_class, threads)))
 
 
 if __name__ == "__main__":

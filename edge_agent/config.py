@@ -136,10 +136,21 @@ class UiConfig(Strict):
     port: Annotated[int, Field(ge=0, le=65535)] = 8790
 
 
-class RuntimeConfig(Strict):
-    """How the model runs. `threads` of the interpreter; the station's own work takes about half a core more."""
+class DelegateConfig(Strict):
+    """A vendor's shared library for the runtime (TFLite's external delegate interface), and its options."""
 
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    library: str
+    options: dict[str, str] = {}
+
+
+class RuntimeConfig(Strict):
+    """How the model runs. `threads` of the interpreter; the station's own work takes about half a core more.
+
+    With `auto` they are as many as a measurement at the model's installation found best on this device.
+    """
+
+    threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
+    delegate: DelegateConfig | None = None
 
 
 class StorageConfig(Strict):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import socket
 import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
 from urllib.parse import urlsplit
 
 from edge_agent.config import MqttTriggerConfig, PlcConfig, StationConfig, load_config
@@ -16,24 +16,17 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, LinesideError
 from edge_agent.home import Home, read_json
+from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import read_slots
+from edge_agent.install.tuning import delegate_of, read_tuning
 from edge_agent.outputs.secret import check_secrets
+from edge_agent.service import machine
+from edge_agent.service.machine import Finding
 from edge_agent.setup import check_port
 from edge_agent.status import is_alive
 
-_BUILT_AFTER = 1_700_000_000
 _FIRST_FRAME_S = 3.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `remedy` is empty where all is well."""
-
-    check: str
-    ok: bool
-    found: str
-    remedy: str = ""
 
 
 def examine(home: Home) -> list[Finding]:
@@ -44,16 +37,18 @@ def examine(home: Home) -> list[Finding]:
 def _examine(home: Home) -> Iterator[Finding]:
     config, finding = _read(home, "settings", lambda: load_config(home.config))
     yield finding
-    yield _disk(home, config)
-    yield _clock()
+    yield machine.user(_station_user(home), home.root)
+    yield machine.files(home, os.geteuid())
+    yield machine.disk(home.root, config.storage.reserve_mb if config else 64.0)
     yield _runtime()
     credentials, finding = _credentials(home)
+    yield from machine.clock(time.time(), credentials.registry.url if credentials else "")
     yield finding
     if credentials is not None:
         yield _reachable("broker", credentials.broker.url, 1883)
         yield _reachable("fleet", credentials.registry.url, 80)
     yield _journal(home)
-    yield _bundle(home, credentials)
+    yield from _bundle(home, credentials, config)
     yield _pins(home, config)
     if config is not None:
         running = is_alive(read_json(home.station).get("pid"))
@@ -65,28 +60,19 @@ def _examine(home: Home) -> Iterator[Finding]:
         yield Finding("page", True, str(read_json(home.station).get("ui"))) if running else _port(config)
 
 
+def _station_user(home: Home) -> int:
+    """Return who runs the station, or, where it does not run, who runs this."""
+    try:
+        return os.stat(f"/proc/{read_json(home.station)['pid']}").st_uid
+    except (KeyError, OSError):
+        return os.geteuid()
+
+
 def _read(home: Home, check: str, load: Callable[[], StationConfig]) -> tuple[StationConfig | None, Finding]:
     try:
         return load(), Finding(check, True, str(home.config))
     except LinesideError as error:
         return None, Finding(check, False, str(error), f"mend {home.config}; keys are described in docs/config.md")
-
-
-def _disk(home: Home, config: StationConfig | None) -> Finding:
-    if not home.root.is_dir():
-        return Finding("disk", False, f"{home.root} does not exist", "run 'edge-agent enrol FILE --home DIR'")
-    free = shutil.disk_usage(home.root).free // 1_000_000
-    needed = int((config.storage.reserve_mb if config else 64) + 50)
-    remedy = "" if free >= needed else "free space, or lower storage.quota_mb"
-    return Finding("disk", free >= needed, f"{free} MB free, {needed} MB needed", remedy)
-
-
-def _clock() -> Finding:
-    now = time.time()
-    good = now > _BUILT_AFTER
-    return Finding(
-        "clock", good, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)), "" if good else "set the clock"
-    )
 
 
 def _runtime() -> Finding:
@@ -126,31 +112,46 @@ def _reachable(check: str, url: str, port: int) -> Finding:
 def _journal(home: Home) -> Finding:
     if not home.journal.exists():
         return Finding("journal", True, "none yet")
-    connection = sqlite3.connect(f"file:{home.journal}?mode=ro", uri=True, timeout=2.0)
     try:
-        result = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        with closing(sqlite3.connect(f"{home.journal.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as journal:
+            result = str(journal.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         result = str(error)
-    finally:
-        connection.close()
     remedy = "" if result == "ok" else f"stop the station, move {home.journal} away and keep it; a new one is begun"
     return Finding("journal", result == "ok", result, remedy)
 
 
-def _bundle(home: Home, credentials: Credentials | None) -> Finding:
+def _bundle(home: Home, credentials: Credentials | None, config: StationConfig | None) -> Iterator[Finding]:
     device_class = credentials.device_class if credentials else "generic"
+    again = "roll the model out again"
     try:
         active = read_slots(home.root).active
         if active is None:
             remedy = "roll one out: fleet rollout MODEL --canary 5%, or run with --bundle DIR"
-            return Finding("model", False, "no model is installed", remedy)
+            yield Finding("model", False, "no model is installed", remedy)
+            return
         folder = BundleFolder(home.bundle(active))
         manifest = folder.open(active)
         problems = folder.problems(manifest.blobs_for(device_class))
     except LinesideError as error:
-        return Finding("model", False, str(error), "roll the model out again")
+        yield Finding("model", False, str(error), again)
+        return
     found = problems[0] if problems else f"{manifest.name} {manifest.version}, {manifest.variant_for(device_class).id}"
-    return Finding("model", not problems, found, "roll the model out again" if problems else "")
+    yield Finding("model", not problems, found, again if problems else "")
+    if not problems:
+        tried = run_selftest(folder, device_class, delegate=delegate_of(config.runtime) if config else None)
+        words = f"{len(tried.cases)} golden pictures as they must be, {tried.runtime}" if tried.ok else tried.reason
+        yield Finding("self-test", tried.ok, words, "" if tried.ok else again)
+        if config is not None and config.runtime.threads == "auto":
+            yield _threads(home, active)
+
+
+def _threads(home: Home, bundle: str) -> Finding:
+    found = read_tuning(home.root, bundle)
+    if found is None:
+        remedy = "one thread runs; it is measured when the model is installed again, or give 'runtime.threads' a number"
+        return Finding("threads", True, "auto, but never measured for this model", remedy, warning=True)
+    return Finding("threads", True, f"{found.threads} of {found.cores} cores measured best, with {found.runtime}")
 
 
 def _pins(home: Home, config: StationConfig | None) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from edge_agent.capture.codes import read_codes, region_of
 from edge_agent.clock import Clock
@@ -10,7 +11,7 @@ from edge_agent.contracts.recipe import Identity, IdPolicy
 from edge_agent.contracts.verdict import Reason
 from edge_agent.decision.identity import is_serial, serial_among
 from edge_agent.inspection import View
-from edge_agent.journal.journal import Journal, PartKey
+from edge_agent.journal.journal import PartKey
 
 _RESERVE_S = 0.01
 """Left of the part's time for the journal and the output."""
@@ -24,11 +25,18 @@ class Identified:
     problem: Reason | None = None
 
 
+class Known(Protocol):
+    """Who remembers serials: the journal."""
+
+    def knows(self, serial: str, part: PartKey, within: int, any_verdict: bool) -> bool:
+        """Return whether one of the `within` parts before this one had its serial, see `Journal.knows`."""
+
+
 class Identification:
     """Finds out which part it is."""
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
-        self._journal, self._clock = journal, clock
+    def __init__(self, known: Known, clock: Clock) -> None:
+        self._memory, self._clock = known, clock
 
     def of(self, key: PartKey, told: str, views: tuple[View, ...], identity: Identity, deadline: float) -> Identified:
         """Identify the part `key`; `told` is what trigger or source call it, `deadline` on the monotonic clock."""
@@ -49,4 +57,4 @@ class Identification:
     def _known(self, key: PartKey, serial: str, identity: Identity) -> bool:
         if identity.duplicate is IdPolicy.IGNORE:
             return False
-        return self._journal.knows(serial, key, identity.duplicate_parts, identity.duplicate_of == "any")
+        return self._memory.knows(serial, key, identity.duplicate_parts, identity.duplicate_of == "any")

@@ -24,11 +24,18 @@ from edge_agent.contracts.program import python_program
 from edge_agent.home import Home, replace_json
 from edge_agent.journal.rescue import DAMAGED_EXIT, damage, rescue
 from edge_agent.piped import Child
+from edge_agent.service.notify import Watchdog, own_watchdog
 
 HOT, UPLINK, UI = "hot", "uplink", "ui"
 FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_AFTER_S = 0.1, 5.0, 10.0
 SILENCE_S = 10.0
-"""A hot process that has spoken once and then says nothing for this long hangs, and is killed."""
+"""A hot process that made progress once and then makes none for this long hangs, and is killed."""
+
+START_SILENCE_S = 120.0
+"""The same for one that has not begun yet: it may have a journal to settle and a model to load."""
+
+_PROGRESS = frozenset({"health", "status"})
+"""What the hot process sends from its loop and from nowhere else; its other threads may live on while that hangs."""
 
 _END_S = 5.0
 
@@ -44,11 +51,17 @@ class Supervisor:
     """Runs the children until it is told to stop. `say(child, status)` hears of each change of a child's status."""
 
     def __init__(
-        self, home: Home, names: tuple[str, ...], options: tuple[str, ...] = (), say: Say | None = None
+        self,
+        home: Home,
+        names: tuple[str, ...],
+        options: tuple[str, ...] = (),
+        say: Say | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self.home = home
         self.boot: UUID = uuid4()
         self._say = say
+        self._watchdog = watchdog
         self._events: queue.SimpleQueue[tuple[Child, Message | None] | None] = queue.SimpleQueue()
         self._stopping = False
         self.damaged = False
@@ -64,7 +77,10 @@ class Supervisor:
                 self._start_due()
                 self._serve(self._wait_s())
                 self._kill_silent()
+                self._tell_system()
         finally:
+            if self._watchdog is not None and not self.damaged:
+                self._watchdog.stopping()
             self._end()
             self.home.station.unlink(missing_ok=True)
             os.close(lock)
@@ -96,7 +112,8 @@ class Supervisor:
         if message is None:
             self._exited(child)
         else:
-            child.heard = time.monotonic()
+            if child.name != HOT or message.get("kind") in _PROGRESS:
+                child.heard = time.monotonic()
             self._route(child, message)
 
     def _exited(self, child: Child) -> None:
@@ -140,9 +157,18 @@ class Supervisor:
 
     def _kill_silent(self) -> None:
         hot = self.children[HOT]
-        if hot.pid is not None and hot.heard is not None and time.monotonic() - hot.heard > SILENCE_S:
+        since, allowed = (hot.started, START_SILENCE_S) if hot.heard is None else (hot.heard, SILENCE_S)
+        if hot.pid is not None and time.monotonic() - since > allowed:
             os.kill(hot.pid, signal.SIGKILL)
-            hot.heard = None
+
+    def _tell_system(self) -> None:
+        """Tell systemd, where it listens, that the station lives and how it is."""
+        if self._watchdog is None:
+            return
+        hot = self.children[HOT]
+        why = hot.status.get("why") or ("starting" if not hot.status else "")
+        words = f"not ready: {why}" if why else f"ready, model {str(hot.status.get('bundle'))[:12]}"
+        self._watchdog.look(time.monotonic(), hot.heard if hot.pid is not None else None, words)
 
     def _end(self) -> None:
         alive = [child.process for child in self.children.values() if child.pid is not None and child.process]
@@ -181,9 +207,9 @@ def supervise(home: Home, names: tuple[str, ...], options: tuple[str, ...] = (),
 
     Where the journal is found damaged, all begin anew, as another boot, on what could be rescued of it.
     """
-    damaged = True
+    damaged, watchdog = True, own_watchdog()
     while damaged:
-        supervisor = Supervisor(home, names, options, say)
+        supervisor = Supervisor(home, names, options, say, watchdog)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, partial(_stop, supervisor))
         supervisor.run()

@@ -18,8 +18,8 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
 from edge_agent.home import Home
-from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import read_slots, write_slots
+from edge_agent.install.tuning import selftest_of
 from edge_agent.outputs.secret import check_secrets
 from edge_agent.processes import lock_station
 
@@ -74,7 +74,8 @@ def install_by_hand(home: Home, bundle: Path, device_class: str) -> str:
     Returns its ID. Raises Rejected for a bundle that is damaged or fails its self-test.
     """
     bundle_id = _copy(home, bundle, device_class)
-    tried = run_selftest(BundleFolder(home.bundle(bundle_id)), device_class)
+    config = load_config(home.config) if home.config.exists() else StationConfig()
+    tried = selftest_of(home.root, config.runtime)(BundleFolder(home.bundle(bundle_id)), device_class)
     if not tried.ok:
         raise Rejected(f"{bundle}: the bundle fails its self-test ({tried.reason[:300]})")
     manifest = BundleFolder(home.bundle(bundle_id)).open(bundle_id)

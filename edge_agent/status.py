@@ -29,11 +29,34 @@ def station_status(home: Home) -> dict[str, Any]:
         "counts": counts,
         "ready": bool(hot.get("ready", False)),
         "why": hot.get("why", "" if running else "the station is not running"),
+        "runtime": _runtime(home, hot.get("bundle") or slots.get("active")),
         "update": update,
         "waiting": waiting,
         "page": note.get("ui") if running else None,
         "pids": {"supervisor": note.get("pid"), **note.get("children", {})} if running else {},
     }
+
+
+def _runtime(home: Home, bundle: object) -> dict[str, Any]:
+    """Return the threads that were asked for, and what was measured for the bundle when it came, if anything was."""
+    wanted = _asked(home)
+    found = read_json(home.root / "threads.json").get("bundles", {}).get(bundle)
+    if not isinstance(found, dict):
+        return {"threads": wanted if isinstance(wanted, int) else 1, "asked": wanted, "measured": None}
+    threads = found.get("threads") if wanted == "auto" else wanted
+    return {"threads": threads, "asked": wanted, "measured": found}
+
+
+def _asked(home: Home) -> int | str:
+    """Return `runtime.threads` of the settings without their models, which take long to load."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(home.config.read_text(encoding="utf-8"))
+        asked = content["runtime"]["threads"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return 1
+    return asked if isinstance(asked, int | str) else 1
 
 
 def is_alive(pid: object) -> bool:

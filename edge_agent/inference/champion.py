@@ -17,6 +17,7 @@ from edge_agent.contracts.measures import picture_values
 from edge_agent.contracts.preprocess import Picture, from_camera, model_input
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import heatmap_peak, probabilities
+from edge_agent.inference.delegate import Delegate
 from edge_agent.inference.interpreter import Floats, Interpreter
 
 
@@ -67,6 +68,11 @@ class Model:
         """Which TFLite runtime runs it."""
         return str(self._interpreter.runtime)
 
+    @property
+    def threads(self) -> int:
+        """How many threads the runtime was given."""
+        return self._interpreter.threads
+
     def prepare(self, frame: npt.NDArray[np.uint8]) -> Picture:
         """Turn a camera's frame (BGR or grey) into what the model sees."""
         return model_input(from_camera(frame, self.recipe.camera.colour), self.recipe)
@@ -98,17 +104,23 @@ def window_values(quality: tuple[float, ...], inference: Inference) -> list[floa
     return picture_values(quality, inference.probabilities, embedding)
 
 
-def load_model(folder: BundleFolder, device_class: str, threads: int, expected_id: str | None = None) -> Model:
+def load_model(
+    folder: BundleFolder,
+    device_class: str,
+    threads: int,
+    expected_id: str | None = None,
+    delegate: Delegate | None = None,
+) -> Model:
     """Load a bundle's variant for a device class.
 
     Raises Rejected where the manifest is not `expected_id`, a blob does not hash to its name, or the graph breaks
-    the bundle's contract.
+    the bundle's contract, ConfigError for a delegate that cannot be loaded.
     """
     manifest = folder.open(expected_id)
     variant = manifest.variant_for(device_class)
     if variant.format != "tflite":
         raise Rejected(f"variant '{variant.id}' is {variant.format}, a station runs tflite; publish one for it")
-    interpreter = Interpreter(folder.read(variant.blob), threads)
+    interpreter = Interpreter(folder.read(variant.blob), threads, delegate)
     network, channels = manifest.recipe.network, manifest.input.shape[3]
     wanted = (network.height, network.width, channels)
     if interpreter.input_shape != wanted:

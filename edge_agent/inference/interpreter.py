@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.inference.delegate import Delegate
+from edge_agent.inference.delegate import load as load_delegate
 
 SIGNATURE = "serving_default"
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
@@ -70,10 +72,10 @@ class Interpreter:
     it cannot be changed later. Raises Rejected for a graph that cannot be loaded or breaks the bundle's contract.
     """
 
-    def __init__(self, model: Path | bytes, threads: int) -> None:
+    def __init__(self, model: Path | bytes, threads: int, delegate: Delegate | None = None) -> None:
         self.runtime = load_runtime()
         self.threads = threads
-        self._tflite = _open(self.runtime, model, threads)
+        self._tflite = _open(self.runtime, model, threads, delegate)
         inputs, outputs = _signature(self._tflite)
         detail = inputs["image"]
         self.input_shape: tuple[int, int, int] = _picture_shape(detail)
@@ -141,9 +143,11 @@ class Interpreter:
         return dequantised
 
 
-def _open(runtime: Runtime, model: Path | bytes, threads: int) -> Any:
-    source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+def _open(runtime: Runtime, model: Path | bytes, threads: int, delegate: Delegate | None) -> Any:
+    source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
     name = "the given bytes" if isinstance(model, bytes) else str(model)
+    if delegate is not None:
+        source["experimental_delegates"] = [load_delegate(delegate, runtime.module, str(runtime))]
     try:
         tflite = runtime.module.Interpreter(**source, num_threads=threads)
         tflite.allocate_tensors()

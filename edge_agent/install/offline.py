@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from edge_agent.clock import SYSTEM, Clock
+from edge_agent.config import RuntimeConfig, load_config
 from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import MANIFEST, MAX_MANIFEST_BYTES
 from edge_agent.contracts.credentials import Credentials, load_credentials
@@ -24,11 +25,11 @@ from edge_agent.home import Home
 from edge_agent.install.arrival import SelfTest, installed_runtimes, unsuitable
 from edge_agent.install.clock_guard import ClockGuard
 from edge_agent.install.record import InstallJournal
-from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import prune, read_slots, write_slots
 from edge_agent.install.transitions import release_allowed
 from edge_agent.install.trust import Trust, Trusted
 from edge_agent.install.tuf_client import DownloadHTTPError, FetcherInterface
+from edge_agent.install.tuning import selftest_of
 from edge_agent.journal.database import Database
 from edge_agent.processes import lock_station
 
@@ -63,7 +64,7 @@ class _Reader(FetcherInterface):
 
 
 def install_from_stick(
-    home: Home, archive: Path, metadata: Path, clock: Clock = SYSTEM, selftest: SelfTest = run_selftest
+    home: Home, archive: Path, metadata: Path, clock: Clock = SYSTEM, selftest: SelfTest | None = None
 ) -> ModelRef:
     """Verify, unpack, try and take into use; return the signed release.
 
@@ -77,7 +78,7 @@ def install_from_stick(
         journal = InstallJournal(database, uuid4(), clock)
         guard = ClockGuard(database, clock, credentials.issued_ms)
         ref, trusted = _verified(home, credentials, archive, metadata, guard, journal)
-        _unpacked(home, archive, trusted, credentials.device_class, selftest)
+        _unpacked(home, archive, trusted, credentials.device_class, selftest or selftest_of(home.root, _runtime(home)))
         write_slots(home.root, read_slots(home.root).activated(ref.bundle, ref.release).committed())
         with database.transaction():
             database.run("raise_release_floor", model=ref.name, release=ref.release)
@@ -86,6 +87,10 @@ def install_from_stick(
         prune(home.root, read_slots(home.root).kept)
         database.close()
         os.close(lock)
+
+
+def _runtime(home: Home) -> RuntimeConfig:
+    return load_config(home.config).runtime if home.config.exists() else RuntimeConfig()
 
 
 def _verified(

@@ -12,15 +12,17 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from edge_agent.contracts.encoding import canonical_json
+from edge_agent.inference.delegate import Delegate
 from edge_agent.journal.database import Database
 
 _KEY = "selftest/passed"
 _PARTS = ("lineside", "ai-edge-litert", "tflite-runtime", "numpy", "opencv-python-headless")
 
 
-def software(device_class: str, threads: int) -> str:
-    """Return what a self-test's answer depends on besides the bundle: versions, class of device, threads."""
+def software(device_class: str, threads: int | str, delegate: Delegate | None = None) -> str:
+    """Return what a self-test's answer depends on besides the bundle: versions, class of device, threads, delegate."""
     found = [f"class {device_class}", f"threads {threads}", platform.machine(), f"python {platform.python_version()}"]
+    found += [f"delegate {delegate.text()}"] if delegate is not None else []
     for name in _PARTS:
         try:
             found.append(f"{name} {version(name)}")

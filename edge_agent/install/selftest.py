@@ -19,6 +19,7 @@ from typing import Any
 from edge_agent.contracts.bundle import BundleFolder, GoldenCase, Manifest, Variant
 from edge_agent.contracts.errors import LinesideError, Rejected
 from edge_agent.contracts.program import python_program
+from edge_agent.inference.delegate import Delegate, delegate_from
 
 FAILED = 3
 TIMEOUT_S = 120.0
@@ -45,12 +46,17 @@ class SelfTestResult:
 
 
 def run_selftest(
-    bundle: BundleFolder, device_class: str, threads: int = 1, timeout_s: float = TIMEOUT_S
+    bundle: BundleFolder,
+    device_class: str,
+    threads: int = 1,
+    timeout_s: float = TIMEOUT_S,
+    delegate: Delegate | None = None,
 ) -> SelfTestResult:
     """Run the golden cases of the variant for `device_class` in a child process. Never raises for a bad model."""
     try:
         variant = bundle.open().variant_for(device_class).id
         options = ["--bundle", str(bundle.folder.absolute()), "--variant", variant, "--threads", str(threads)]
+        options += ["--delegate", delegate.text()] if delegate is not None else []
         command = python_program("edge_agent.install.selftest", *options)
         done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
@@ -81,16 +87,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--variant")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--delegate", type=delegate_from)
     options = parser.parse_args(arguments)
     try:
-        answer = _answer(BundleFolder(options.bundle), options.variant, options.threads)
+        answer = _answer(BundleFolder(options.bundle), options.variant, options.threads, options.delegate)
     except (LinesideError, ValueError, RuntimeError, OSError) as error:
         answer = {"ok": False, "reason": " ".join(str(error).split()), "runtime": "", "cases": []}
     sys.stdout.write(json.dumps(answer, sort_keys=True) + "\n")
     return 0 if answer["ok"] else FAILED
 
 
-def _answer(bundle: BundleFolder, wanted: str | None, threads: int) -> dict[str, Any]:
+def _answer(bundle: BundleFolder, wanted: str | None, threads: int, delegate: Delegate | None) -> dict[str, Any]:
     from edge_agent.inference.interpreter import Interpreter
 
     manifest = bundle.open()
@@ -100,7 +107,7 @@ def _answer(bundle: BundleFolder, wanted: str | None, threads: int) -> dict[str,
     cases = [case for case in manifest.golden.cases if variant.id in case.expected]
     if not cases:
         raise Rejected(f"the bundle has no golden case for variant '{variant.id}'; nothing proves it here")
-    interpreter = Interpreter(bundle.read(variant.blob), threads)
+    interpreter = Interpreter(bundle.read(variant.blob), threads, delegate)
     results = [_judge(bundle, manifest, variant, case, interpreter) for case in cases]
     bad = [result for result in results if not result.ok]
     return {

@@ -236,3 +236,11 @@ SELECT operator, verdict, label, at_ms, late, conflict FROM answer WHERE part = 
 SELECT opened_ms, state, heatmap IS NOT NULL FROM review WHERE part = :part
 -- name: part_plc
 SELECT run, sequence, disposition FROM plc_part WHERE part = :part
+-- name: replay_parts
+SELECT p.id, p.serial, p.verdict, p.reason, p.label, p.score, p.bundle, p.image,
+    (SELECT a.verdict FROM answer a WHERE a.part = p.id AND NOT (i.class = 0 AND i.upload = 'no')
+        ORDER BY a.late + a.conflict, a.id LIMIT 1)
+FROM part p LEFT JOIN image i ON i.digest = p.image
+WHERE p.id > :after AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms AND p.bundle IS NOT NULL
+    AND p.verdict IS NOT NULL
+ORDER BY p.id LIMIT :limit

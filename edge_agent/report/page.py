@@ -71,8 +71,18 @@ class Found:
 
 def report_file(numbers: Numbers, place: Place, models: dict[str, str]) -> str:
     """Return one page that needs no other file; `models` gives names to bundles."""
+    return whole_file("report.html", place, numbers=numbers, models=models, **_figures(numbers, place))
+
+
+def served(template: str, place: Place, **values: Any) -> str:
+    """Return a page that the station serves, with its style sheets beside it."""
+    return _render(template, place, styles=None, **values)
+
+
+def whole_file(template: str, place: Place, **values: Any) -> str:
+    """Return a page of the station's look that needs no other file."""
     styles = {name: Markup(_static(f"{name}.css")) for name in _STYLES}
-    return _render("report.html", place, numbers=numbers, models=models, styles=styles, **_figures(numbers, place))
+    return _render(template, place, styles=styles, **values)
 
 
 def report_page(

@@ -15,8 +15,8 @@ class Refused(LinesideError):
         self.details = details
 
     def body(self) -> dict[str, object]:
-        """Return the JSON of the answer."""
-        return {"error": str(self), "code": self.code, **self.details}
+        """Return the JSON of the answer; what of the message is no text (half of a surrogate pair) becomes `?`."""
+        return {"error": str(self).encode(errors="replace").decode(), "code": self.code, **self.details}
 
 
 def refusal(error: LinesideError) -> Refused:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.clock import Clock
+from edge_agent.config import RuntimeConfig
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour
 from edge_agent.contracts.verdict import Automation, Reason
+from edge_agent.install.tuning import delegate_of, threads_for
 from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
 
@@ -39,10 +41,10 @@ class Wanted:
 class Predictor:
     """Holds one interpreter of its own; predictions run one after the other. Safe to call from several threads."""
 
-    def __init__(self, bundles: Bundles, device_class: str, threads: int, clock: Clock) -> None:
+    def __init__(self, bundles: Bundles, device_class: str, runtime: RuntimeConfig, clock: Clock) -> None:
         self._bundles = bundles
         self._device_class = device_class
-        self._threads = threads
+        self._runtime = runtime
         self._clock = clock
         self._lock = threading.Lock()
         self._model: Model | None = None
@@ -67,8 +69,11 @@ class Predictor:
         if bundle is None:
             raise Refused(503, "no-model", "no model is installed on this station yet; roll one out to it")
         if self._model is None or self._model.bundle != bundle:
-            folder = self._bundles.folder(bundle)
-            self._model = load_model(folder, self._device_class, self._threads, expected_id=bundle)
+            folder, threads = (
+                self._bundles.folder(bundle),
+                threads_for(self._bundles.home.root, bundle, self._runtime.threads),
+            )
+            self._model = load_model(folder, self._device_class, threads, bundle, delegate_of(self._runtime))
         return self._model
 
     def _picture(self, instance: Instance, place: int, model: Model) -> npt.NDArray[np.uint8]:
@@ -117,9 +122,11 @@ def values_to_frame(values: list[Any], colour: Colour) -> npt.NDArray[np.uint8]:
     channels = 1 if colour is Colour.GREY else 3
     expected = f"expected numbers 0..255 of shape (rows, columns, {channels})"
     try:
-        array = np.asarray(values, np.float64)
+        array = np.asarray(values)
     except (ValueError, TypeError) as error:
         raise Rejected(f"not a rectangle of numbers; {expected}") from error
+    if array.dtype.kind not in "iuf":
+        raise Rejected(f"values of another kind than numbers; {expected}")
     if array.ndim == 2 and channels == 1:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] != channels or array.size == 0:

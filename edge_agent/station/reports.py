@@ -56,7 +56,7 @@ class Reports:
 
     def report(self, request: Request) -> Response:
         """Return the report of a shift (`shift`), of times (`from`, `to`), or of today."""
-        if (login := self._login(request, "report")) is not None:
+        if (login := login_first(self.door, request, "report")) is not None:
             return login
         problem = ""
         try:
@@ -88,7 +88,7 @@ class Reports:
 
     def search(self, request: Request) -> Response:
         """Return the parts whose serial is or begins with `serial`, and the trace of one of them (`part`)."""
-        if (login := self._login(request, "search")) is not None:
+        if (login := login_first(self.door, request, "search")) is not None:
             return login
         serial = request.query_params.get("serial", "").strip()[:_SERIAL_CHARACTERS]
         with read_journal(self.home.journal) as reader:
@@ -121,16 +121,6 @@ class Reports:
         wish = Wish(asked.get("from", ""), asked.get("to", ""), asked.get("shift", ""))
         return chosen(wish, self.shifts, self.clock.wall_ms())
 
-    def _login(self, request: Request, back_to: str) -> Response | None:
-        """Send a browser that is not logged in to the log-in, from where it comes back."""
-        try:
-            self.door.visitor(request)
-        except Refused as refused:
-            if refused.code != "login":
-                raise
-            return RedirectResponse(f"/?next={back_to}", 303)
-        return None
-
     def _place(self, request: Request) -> page.Place:
         place = self.view.place
         where = " · ".join(part for part in (place["site"], place["line"]) if part)
@@ -138,6 +128,17 @@ class Reports:
 
     def _names(self, numbers: Numbers) -> dict[str, str]:
         return {model.bundle: model_name(self.bundles, model.bundle) for model in numbers.models}
+
+
+def login_first(door: Door, request: Request, back_to: str) -> Response | None:
+    """Send a browser that is not logged in to the log-in, from where it comes back; None for all others."""
+    try:
+        door.visitor(request)
+    except Refused as refused:
+        if refused.code != "login":
+            raise
+        return RedirectResponse(f"/?next={back_to}", 303)
+    return None
 
 
 def language(request: Request) -> str:

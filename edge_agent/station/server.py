@@ -30,6 +30,7 @@ from edge_agent.station.errors import Refused, refusal
 from edge_agent.station.live import Live
 from edge_agent.station.metrics import Probes
 from edge_agent.station.models import Bundles
+from edge_agent.station.openapi import Contract
 from edge_agent.station.pages import Pages
 from edge_agent.station.pinbook import PinBook
 from edge_agent.station.prediction import Predictor
@@ -37,6 +38,7 @@ from edge_agent.station.reports import Reports
 from edge_agent.station.serving import Serving
 from edge_agent.station.shield import Shield
 from edge_agent.station.triggers import Triggers
+from edge_agent.station.trying import Trying
 from edge_agent.station.view import View
 
 log = logging.getLogger("lineside.station")
@@ -69,11 +71,13 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     triggers, live = Triggers(channel, clock), Live(view)
     app = FastAPI(title="Lineside station", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(Api(home, door, desk, view, live, triggers, channel).router())
-    predictor = Predictor(bundles, view.place["class"], config.runtime.threads, clock)
+    predictor = Predictor(bundles, view.place["class"], config.runtime, clock)
     app.include_router(Serving(door, bundles, predictor, view.automation).router())
     app.include_router(Probes(door, view, predictor).router())
     app.include_router(Pages(view.place["device"]).router())
     app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock).router())
+    app.include_router(Trying(door, view, bundles).router())
+    app.include_router(Contract(door, app).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)
@@ -160,4 +164,5 @@ def _refuse_input(request: Request, error: Exception) -> JSONResponse:
 
 def _refuse_path(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return JSONResponse(Refused(error.status_code, "http", str(error.detail)).body(), error.status_code)
+    refused = Refused(error.status_code, "http", str(error.detail))
+    return JSONResponse(refused.body(), error.status_code, headers=error.headers)

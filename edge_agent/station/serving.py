@@ -6,7 +6,6 @@ Form: https://www.tensorflow.org/tfx/serving/api_rest (model status, predict in 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +24,9 @@ from edge_agent.station.models import Bundles
 from edge_agent.station.prediction import Instance, Predictor, Wanted
 
 MAX_INSTANCES = 64
-FIELD = "image"
+FIELD, SIGNATURE = "image", "serving_default"
+PREDICTIONS, OUTPUTS = "predictions", "outputs"
+"""Where the answers go: by rows for `instances`, by columns for `inputs`."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,17 @@ class Serving:
             router.add_api_route(base, self.status, methods=["GET"], response_model=None)
         return router
 
-    def status(self, request: Request, name: str, version: str = "") -> dict[str, Any]:
+    def status(self, request: Request, name: str) -> dict[str, Any]:
         """Return which version of the model serves."""
         self.door.visitor(request)
-        manifest = self._manifest(name, version)
+        manifest = self._manifest(request, name)
         status = {"error_code": "OK", "error_message": ""}
         return {"model_version_status": [{"version": manifest.version, "state": "AVAILABLE", "status": status}]}
 
-    def metadata(self, request: Request, name: str, version: str = "") -> dict[str, Any]:
+    def metadata(self, request: Request, name: str) -> dict[str, Any]:
         """Return shapes, labels and thresholds."""
         self.door.visitor(request)
-        manifest = self._manifest(name, version)
+        manifest = self._manifest(request, name)
         return {
             "model_spec": {"name": manifest.name, "signature_name": "serving_default", "version": manifest.version},
             "metadata": {
@@ -65,18 +66,20 @@ class Serving:
             },
         }
 
-    async def predict(self, request: Request, name: str, version: str = "") -> dict[str, Any]:
+    async def predict(self, request: Request, name: str) -> dict[str, Any]:
         """Judge pictures: JSON `instances` or `inputs`, or a form with files in the field `image`."""
         await run_in_threadpool(self.door.visitor, request)
-        await run_in_threadpool(self._manifest, name, version)
+        await run_in_threadpool(self._manifest, request, name)
         form = request.headers.get("Content-Type", "").startswith("multipart/form-data")
-        instances, key = (await _uploads(request), "predictions") if form else parse_body(await request.body())
+        instances, key = (await _uploads(request), PREDICTIONS) if form else parse_body(await request.body())
         if not 1 <= len(instances) <= MAX_INSTANCES:
             raise Refused(400, "bad-input", f"{len(instances)} instances; send 1 to {MAX_INSTANCES} at once")
         wanted = Wanted(self.mode(), request.query_params.get("heatmap", "") in ("1", "true"))
-        return {key: await run_in_threadpool(self.predictor.predict, instances, wanted)}
+        answers = await run_in_threadpool(self.predictor.predict, instances, wanted)
+        return {key: columns(answers) if key == OUTPUTS else answers}
 
-    def _manifest(self, name: str, version: str) -> Manifest:
+    def _manifest(self, request: Request, name: str) -> Manifest:
+        version = request.path_params.get("version", "")
         active = self.bundles.active_manifest()
         if active is None:
             raise Refused(503, "no-model", "no model is installed on this station yet; roll one out to it")
@@ -97,13 +100,25 @@ def parse_body(body: bytes) -> tuple[list[Instance], str]:
         raise Rejected(f'the body is no JSON ({error}); send {{"instances": [...]}}') from error
     if not isinstance(content, dict) or ("instances" in content) == ("inputs" in content):
         raise Rejected("the body needs one of 'instances' and 'inputs'")
-    key, answer = ("instances", "predictions") if "instances" in content else ("inputs", "outputs")
+    if content.get("signature_name", SIGNATURE) not in ("", SIGNATURE):
+        raise Rejected(f"the model has no signature '{content['signature_name']}'; it has '{SIGNATURE}'")
+    key, answer = ("instances", PREDICTIONS) if "instances" in content else ("inputs", OUTPUTS)
     rows = content[key]
     if isinstance(rows, dict) and set(rows) == {FIELD}:
         rows = rows[FIELD]
     if not isinstance(rows, list):
         raise Rejected(f"'{key}' is {type(rows).__name__}, expected a list of pictures")
     return [_instance(row, place) for place, row in enumerate(rows)], answer
+
+
+def columns(answers: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return answers by name, one value per picture each, as they were asked for.
+
+    >>> columns([{"score": 0.1}, {"score": 0.9, "error": "x"}])
+    {'score': [0.1, 0.9], 'error': [None, 'x']}
+    """
+    names = dict.fromkeys(name for answer in answers for name in answer)
+    return {name: [answer.get(name) for answer in answers] for name in names}
 
 
 def _instance(row: Any, place: int) -> Instance:
@@ -115,7 +130,7 @@ def _instance(row: Any, place: int) -> Instance:
         raise Rejected(f'instance {place}: expected {{"b64": "…"}} or nested lists of numbers')
     try:
         return base64.b64decode(row["b64"], validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Rejected(f"instance {place}: 'b64' is no base64 ({error})") from error
 
 

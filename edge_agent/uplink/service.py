@@ -24,9 +24,9 @@ from edge_agent.install.download import Download
 from edge_agent.install.proofs import Proofs, software
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.registry import Registry
-from edge_agent.install.selftest import run_selftest
 from edge_agent.install.slots import bundle_folder, read_slots
 from edge_agent.install.trust import Trust
+from edge_agent.install.tuning import delegate_of, selftest_of
 from edge_agent.install.updater import Updater
 from edge_agent.journal.database import Database
 from edge_agent.uplink.conversation import Conversation
@@ -87,7 +87,7 @@ class Uplink:
                 lambda: guard.suspect,
             ),
             desire=self.updater.offer,
-            selftest=lambda: _try_model(home, credentials, _selftest(config, around)),
+            selftest=lambda: _try_model(home, credentials, _selftest(home, config, around)),
             clock=around.clock,
             clock_suspect=lambda: guard.suspect,
             bytes_per_second=config.uplink.bytes_per_second,
@@ -171,9 +171,9 @@ def _updater(
     registry = Registry(credentials.registry.url, credentials.device, credentials.broker.password)
     cancelled = _Later()
     download = Download(home, registry, around.siblings, cancelled=cancelled)
-    selftest = _selftest(config, around)
+    selftest = _selftest(home, config, around)
     trust = Trust(home.trust, registry, credentials.registry.root)
-    around_model = software(credentials.device_class, config.runtime.threads)
+    around_model = software(credentials.device_class, config.runtime.threads, delegate_of(config.runtime))
     proofs = Proofs(database, around_model, lambda bundle: home.bundle(bundle).is_dir())
     arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest, proofs)
     activation = Activation(home, journal, around.clock, send, config.probation.crashes_max)
@@ -182,8 +182,8 @@ def _updater(
     return updater
 
 
-def _selftest(config: StationConfig, around: Surroundings) -> SelfTest:
-    return around.selftest or (lambda bundle, kind: run_selftest(bundle, kind, config.runtime.threads))
+def _selftest(home: Home, config: StationConfig, around: Surroundings) -> SelfTest:
+    return around.selftest or selftest_of(home.root, config.runtime)
 
 
 def _try_model(home: Home, credentials: Credentials, selftest: SelfTest) -> str:

@@ -46,10 +46,10 @@ def test_encoded_pictures_get_the_verdict_of_the_line(desk):
 
 def test_nested_lists_in_column_form_and_a_heatmap(desk):
     values = picture(SCRATCHED)[:, :, None].tolist()
-    answer = desk.program().post(URL + "?heatmap=1", json={"inputs": {"image": [values]}}).json()["outputs"][0]
+    answer = desk.program().post(URL + "?heatmap=1", json={"inputs": {"image": [values]}}).json()["outputs"]
     finding = on_the_line(SCRATCHED)
-    assert answer["score"] == pytest.approx(finding.score, abs=1e-6)
-    assert np.array(answer["heatmap"]) == pytest.approx(finding.heatmap, abs=1e-4)
+    assert answer["score"] == [pytest.approx(finding.score, abs=1e-6)]
+    assert np.array(answer["heatmap"][0]) == pytest.approx(finding.heatmap, abs=1e-4)
 
 
 def test_uploads_in_a_form(desk):
@@ -101,12 +101,15 @@ def test_metadata_tells_shapes_and_labels(desk):
         (b'{"instances": []}', 400, "0 instances; send 1 to 64"),
         (b'{"instances": "x"}', 400, "expected a list"),
         (b'{"instances": [{"b64": "%%"}]}', 400, "instance 0: 'b64' is no base64"),
+        ('{"instances": [{"b64": "é"}]}'.encode(), 400, "instance 0: 'b64' is no base64"),
+        (b'{"signature_name": "\\ud800", "instances": [7]}', 400, "no signature '?'"),
         (b'{"instances": [{"b64": "aGVsbG8="}]}', 400, "instance 0: not a readable picture"),
         (b'{"instances": [[[1, 2], [3]]]}', 400, "instance 0: not a rectangle of numbers"),
         (b'{"instances": [[[[1, 2]]]]}', 400, "instance 0: numbers of shape (1, 1, 2)"),
         (b'{"instances": [[[256]]]}', 400, "instance 0: numbers from 256 to 256"),
         (b'{"instances": [[[NaN]]]}', 400, "expected numbers 0..255"),
         (b'{"instances": [7]}', 400, "instance 0: expected"),
+        (b'{"signature_name": "other", "instances": [7]}', 400, "no signature 'other'"),
     ],
 )
 def test_bad_requests_are_named(desk, body, status, words):
