@@ -17,6 +17,7 @@ from uuid import UUID
 from edge_agent.capture.camera import Camera
 from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
+from edge_agent.capture.settings import wanted_by
 from edge_agent.capture.sources import make_source
 from edge_agent.capture.triggers import Interval, MessageIds, Taken, Trigger, TriggerQueue
 from edge_agent.channel import Channel, Message
@@ -114,7 +115,8 @@ class Hot:
 
     def _plc_state(self) -> State:
         """Return what the PLC is shown; the heartbeat moves only while this loop does."""
-        return State(self.ready, bool(self.camera.fault or self.line.trouble), self._keeper.held, self._progress, 0)
+        fault = bool(self.camera.fault or self.camera.unset or self.line.trouble)
+        return State(self.ready, fault, self._keeper.held, self._progress, 0)
 
     @property
     def ready(self) -> bool:
@@ -126,8 +128,8 @@ class Hot:
         """Why no part can be judged now; "" when one can."""
         if self.champion.active is None:
             return "no model is installed"
-        if self.camera.fault:
-            return self.camera.fault
+        if self.camera.fault or self.camera.unset:
+            return self.camera.fault or self.camera.unset
         return self.line.trouble or (self.plc.fault if self.plc is not None else "")
 
     @property
@@ -274,6 +276,7 @@ class Hot:
             self.channel.send({"to": "uplink", **failed})
             return
         self.champion.take(loaded.model)
+        self.camera.want(wanted_by(loaded.model.recipe.camera))
         self.vitals.new_model()
         self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
         self._reported = float("-inf")
@@ -333,6 +336,7 @@ class Hot:
             "mode": self.mode.value,
             "runtime": model.runtime if model is not None else "",
             "camera": self.camera.fault,
+            "camera_unset": self.camera.unset,
             "finished": self.camera.ended,
             "pictures_lost": self._ring.lost,
             **self.vitals.summary(),

@@ -13,10 +13,10 @@ _COMMON = frozenset({"brightness", "lamp"})
 OPTIONS = {
     "folder": _COMMON | {"loop", "fps", "shuffle"},
     "file": _COMMON | {"loop", "fps"},
-    "usb": _COMMON | {"width", "height", "fps"},
-    "rtsp": _COMMON,
-    "http": _COMMON,
-    "https": _COMMON,
+    "usb": _COMMON | {"width", "height", "fps", "gain_steps", "settings"},
+    "rtsp": _COMMON | {"settings"},
+    "http": _COMMON | {"settings"},
+    "https": _COMMON | {"settings"},
     "synthetic": _COMMON | {"seed", "fps", "defects", "size", "views"},
 }
 """Known schemes and their options. `http` is a network camera that sends motion JPEG."""

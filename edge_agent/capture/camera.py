@@ -8,11 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edge_agent.capture.frame import Frame, Source
+from edge_agent.capture.settings import NOTHING, Adjustable, CameraSettings, deviation
 from edge_agent.clock import Clock
-from edge_agent.contracts.errors import LinesideError
+from edge_agent.contracts.errors import LinesideError, Rejected
+from edge_agent.contracts.verdict import Detail
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.2, 5.0
 _STEP_S = 0.05
+_SETTLING = 3
+"""Frames that a camera may still give with the settings from before."""
+
+BEING_SET = "the camera is being set as the recipe says"
 
 
 def reconnect_delay(attempt: int, draw: float) -> float:
@@ -25,11 +31,17 @@ class Camera:
     """Gives frames by a deadline. A live source is read by a thread of its own, a stored one when it is asked.
 
     `fault` says why there are no frames ("" while there are); `ended` is true while a stored source has no more.
+    `unset` says why the camera is not set as the recipe wants; until it is, no frame is given ("" while it is).
     """
 
     def __init__(self, source: Source, clock: Clock, draw: Callable[[], float] = random.random) -> None:
         self.fault = "not started"
+        self.unset = ""
         self.ended = False
+        self._wanted = self._held = NOTHING
+        self._settling = 0
+        self._set_again_at = float("inf")
+        self._seen = False
         self._source = source
         self._clock = clock
         self._draw = draw
@@ -46,6 +58,21 @@ class Camera:
     def live(self) -> bool:
         """Whether frames come by themselves."""
         return self._source.live
+
+    @property
+    def missing(self) -> Detail:
+        """What to say of a part that got no frame."""
+        if self.fault:
+            return Detail.UNPLUGGED if self._seen else Detail.ABSENT
+        return Detail.SETTINGS if self.unset else Detail.SILENT
+
+    def want(self, wanted: CameraSettings) -> None:
+        """Have the camera set as a recipe says, now and after each reconnect. Stored pictures are as they are."""
+        if not self._source.live or wanted == self._wanted:
+            return
+        with self._fresh:
+            self._wanted, self._latest = wanted, None
+            self.unset = "" if wanted == NOTHING else BEING_SET
 
     def start(self) -> None:
         """Open the source; one that is away is tried again for as long as it takes."""
@@ -88,7 +115,7 @@ class Camera:
         with self._fresh:
             while True:
                 frame = self._latest
-                if frame is not None and frame.index > self._taken and frame.at > after:
+                if frame is not None and frame.index > self._taken and frame.at > after and not self.unset:
                     self._taken = frame.index
                     return frame
                 left = until - self._clock.monotonic()
@@ -128,6 +155,7 @@ class Camera:
             self._lost(error)
             return None
         self.ended = frame is None
+        self._attempt = 0
         return frame
 
     def _connect(self) -> bool:
@@ -138,7 +166,7 @@ class Camera:
         except LinesideError as error:
             self._lost(error)
             return False
-        self.fault = ""
+        self.fault, self._seen = "", True
         return True
 
     def _lost(self, error: LinesideError) -> None:
@@ -152,17 +180,54 @@ class Camera:
         connected = False
         while not self._closing.is_set():
             if not connected:
-                connected = self._connect()
-            frame = self._read_live() if connected else None
+                connected, self._held = self._connect(), NOTHING
+            frame = self._read_live() if connected and self._adjusted() else None
             connected = connected and not self.fault
             if frame is not None:
                 self._attempt = 0
-                with self._fresh:
-                    self._latest = frame
-                    self._fresh.notify_all()
+                self._publish(frame)
             elif not connected:
                 self._closing.wait(_STEP_S)
         self._source.close()
+
+    def _publish(self, frame: Frame) -> None:
+        with self._fresh:
+            if self._held != self._wanted:
+                return
+            if self._settling:
+                self._settling -= 1
+                return
+            self._latest = frame
+            self._fresh.notify_all()
+
+    def _adjusted(self) -> bool:
+        """Set the camera where its settings are not those wanted; False where it is lost over it."""
+        wanted, due = self._wanted, self._clock.monotonic() >= self._set_again_at
+        if wanted == self._held and not due:
+            return True
+        try:
+            unset = self._adjust(wanted)
+        except LinesideError as error:
+            self._lost(error)
+            return False
+        with self._fresh:
+            self._held = wanted
+            self._settling = _SETTLING if wanted != NOTHING else 0
+            self._set_again_at = self._clock.monotonic() + LONGEST_DELAY_S if unset else float("inf")
+            if wanted == self._wanted:
+                self.unset = unset
+        return True
+
+    def _adjust(self, wanted: CameraSettings) -> str:
+        """Return why the camera is not set as wanted, "" where it is. Raises Unavailable where it is lost."""
+        if wanted == NOTHING:
+            return ""
+        if not isinstance(self._source, Adjustable):
+            return "the recipe sets the camera, and this kind of camera cannot be set; use another source"
+        try:
+            return deviation(wanted, self._source.adjust(wanted))
+        except Rejected as error:
+            return str(error)
 
     def _read_live(self) -> Frame | None:
         try:

@@ -1,4 +1,4 @@
-"""Cameras and video files by OpenCV: V4L2 (`usb:0`), RTSP and motion-JPEG cameras, and files (`file:///x.mp4`)."""
+"""Cameras and video files by OpenCV: V4L2 (`usb:0`), RTSP cameras, and files (`file:///x.mp4`)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import cv2
 import numpy as np
 
+from edge_agent.capture import v4l2
 from edge_agent.capture.address import Address
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.lighting import Lighting
+from edge_agent.capture.settings import CameraSettings, set_elsewhere
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import ConfigError, Unavailable
 
@@ -51,6 +53,17 @@ class VideoSource:
             return capture
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
         return cv2.VideoCapture(self._address.target, cv2.CAP_FFMPEG, limits)
+
+    def adjust(self, wanted: CameraSettings) -> CameraSettings:
+        """Set the camera and return what it reads back. Raises Rejected where it refuses or cannot be set from here.
+
+        With `settings=own` in its address the camera is set elsewhere, and what is wanted is taken for granted.
+        """
+        assert self._capture is not None, "open() comes first"
+        if self._address.scheme != "usb" or self._address.options.get("settings") == "own":
+            return set_elsewhere(wanted, self._address)
+        steps = self._address.number("gain_steps", 0.0)
+        return v4l2.adjust(self._capture, wanted, steps if steps > 0 else None)
 
     def read(self) -> Frame | None:
         """Wait for the next frame. Raises Unavailable when a camera gives none; None at the end of a file."""

@@ -21,3 +21,6 @@ CREATE TABLE readiness (
     ready INTEGER NOT NULL,
     why TEXT NOT NULL DEFAULT ''
 );
+
+-- name: from_4
+CREATE TABLE part_detail (part INTEGER PRIMARY KEY REFERENCES part (id), detail TEXT NOT NULL);

@@ -125,6 +125,7 @@ def _figures(numbers: Numbers, place: Place) -> dict[str, Any]:
         "columns": columns(numbers.bars, top, numbers.step_ms, _texts(place.language)["report_bar"]),
         "ticks": [(_y(value, top) + 4, _y(value, top), value) for value in (0, top / 2, top) if value == int(value)],
         "reasons": numbers.reasons.most_common(_TOP),
+        "details": numbers.details.most_common(_TOP),
         "defects": numbers.defects.most_common(_TOP),
         "down": _pieces(numbers.downtime),
     }
