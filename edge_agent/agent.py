@@ -17,6 +17,7 @@ from uuid import UUID
 from edge_agent.capture.camera import Camera
 from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
+from edge_agent.capture.preview import Preview
 from edge_agent.capture.settings import wanted_by
 from edge_agent.capture.sources import make_source
 from edge_agent.capture.triggers import Interval, MessageIds, Taken, Trigger, TriggerQueue
@@ -85,6 +86,7 @@ class Hot:
         strict, turn = config.durability == "strict", threading.Lock()
         self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
+        self._preview = Preview(home.preview, self.camera, self.clock)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
         self.plc = self._plc(config.plc, boot)
@@ -171,6 +173,7 @@ class Hot:
 
     def close(self) -> None:
         """Let go of camera, outputs and files; held parts stay held."""
+        self._preview.close()
         self.camera.close()
         self._keeper.close()
         self._ring.close()
@@ -235,6 +238,8 @@ class Hot:
             self.settings = self.settings.changed(message)
         elif kind == "trigger":
             self._triggered(message)
+        elif kind == "preview":
+            self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
             self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
 

@@ -32,12 +32,14 @@ class Camera:
 
     `fault` says why there are no frames ("" while there are); `ended` is true while a stored source has no more.
     `unset` says why the camera is not set as the recipe wants; until it is, no frame is given ("" while it is).
+    `seen` is the last whole frame that came, judged or not.
     """
 
     def __init__(self, source: Source, clock: Clock, draw: Callable[[], float] = random.random) -> None:
         self.fault = "not started"
         self.unset = ""
         self.ended = False
+        self.seen: Frame | None = None
         self._wanted = self._held = NOTHING
         self._settling = 0
         self._set_again_at = float("inf")
@@ -134,7 +136,7 @@ class Camera:
                 if frame.view == 0:
                     in_time = now - due < self._source.period_s
                     self._due = (due if in_time else now) + self._source.period_s
-                return replace(frame, at=now)
+                return self._noted(replace(frame, at=now))
             if now >= until:
                 return None
             self._closing.wait(max(0.0, min(due, until, now + _STEP_S) - now))
@@ -185,10 +187,15 @@ class Camera:
             connected = connected and not self.fault
             if frame is not None:
                 self._attempt = 0
-                self._publish(frame)
+                self._publish(self._noted(frame))
             elif not connected:
                 self._closing.wait(_STEP_S)
         self._source.close()
+
+    def _noted(self, frame: Frame) -> Frame:
+        if frame.picture is not None:
+            self.seen = frame
+        return frame
 
     def _publish(self, frame: Frame) -> None:
         with self._fresh:

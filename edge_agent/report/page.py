@@ -87,6 +87,11 @@ def search_page(found: Found, place: Place) -> str:
     return _render("search.html", place, found=found, styles=None)
 
 
+def camera_page(place: Place, allowed: bool) -> str:
+    """Return the page of live picture and focus aid, or, for whoever is not `allowed` to see it, who is."""
+    return _render("camera.html", place, styles=None, allowed=allowed)
+
+
 def _render(template: str, place: Place, **values: Any) -> str:
     texts = _texts(place.language)
     show = Show(place.language)

@@ -20,8 +20,8 @@ class NetworkCamera:
     `frozen` sends the same bytes again and again, `torn` leaves out the second half of each picture.
     """
 
-    def __init__(self, port: int, pictures: Sequence[npt.NDArray[np.uint8]]) -> None:
-        self.port = port
+    def __init__(self, port: int, pictures: Sequence[npt.NDArray[np.uint8]], noise: float = 2.0) -> None:
+        self.port, self.noise = port, noise
         self.frozen = self.torn = False
         self._pictures: Iterator[npt.NDArray[np.uint8]] = itertools.cycle(pictures)
         self._server: ThreadingHTTPServer | None = None
@@ -77,7 +77,7 @@ class NetworkCamera:
         while True:
             if not (self.frozen and data):
                 image = next(self._pictures)
-                noisy = np.clip(image + random.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+                noisy = np.clip(image + random.normal(0, self.noise, image.shape), 0, 255).astype(np.uint8)
                 data = cv2.imencode(".jpg", noisy)[1].tobytes()
                 data = data[: len(data) // 2] if self.torn else data
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n".encode()
