@@ -1,6 +1,6 @@
 """The live picture and the focus aid: what the camera sees now, for as long as somebody looks.
 
-Nothing happens while nobody does. While somebody does, a thread of its own, with the lowest right to the processor,
+Nothing happens while nobody does. While somebody does, a thread of its own, with a lower right to the processor,
 measures and encodes at most four pictures a second and leaves them in a file for the page's process.
 """
 
@@ -30,7 +30,9 @@ LOOK_S = 3.0
 
 PERIOD_S = 0.25
 BINS = 64
-_WIDTH, _QUALITY, _NICE = 960, 80, 19
+_WIDTH, _QUALITY, _NICE = 960, 80, 5
+"""Not the lowest right: a thread that is kept waiting with the interpreter's lock in its hand holds up inspection."""
+
 _log = logging.getLogger("lineside.preview")
 
 
