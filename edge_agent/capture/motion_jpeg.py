@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import urllib.error
 import urllib.request
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -42,12 +43,18 @@ class MotionJpegSource:
         self._light = Lighting(address, clock)
         self._answer: http.client.HTTPResponse | None = None
         self._boundary = b""
+        self._at_part = False
         self._index = 0
 
     def open(self) -> None:
         """Connect. Raises Unavailable while the camera is away or sends something else."""
         try:
             self._answer = _opener(self._address.target).open(_bare(self._address.target), timeout=_TIMEOUT_S)
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise Unavailable(
+                f"camera {self._shown} refuses ({error.code}: {error.reason}); check path, name and password"
+            ) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise Unavailable(f"camera {self._shown} does not answer ({reason}); is it plugged in?") from error
@@ -56,6 +63,7 @@ class MotionJpegSource:
         if not kind.startswith("multipart/") or not isinstance(boundary, str):
             self.close()
             raise Unavailable(f"camera {self._shown} sends {kind}, not motion JPEG; give the address of its stream")
+        self._at_part = False
         self._boundary = b"--" + boundary.strip('"').removeprefix("--").encode()
 
     def adjust(self, wanted: CameraSettings) -> CameraSettings:
@@ -69,17 +77,18 @@ class MotionJpegSource:
             data = self._part(self._answer)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unavailable(f"camera {self._shown} gives no frames ({error})") from error
-        picture = whole_picture(data)
+        picture = whole_picture(data) if self._boundary not in data else None
         content = self._light.apply(picture) if picture is not None else None
         self._index += 1
         return Frame(content, self._clock.monotonic(), index=self._index)
 
     def _part(self, answer: http.client.HTTPResponse) -> bytes:
         """Return the content of the next part. Raises ValueError at the end of the stream."""
-        while not (line := answer.readline(_LINE)).startswith(self._boundary):
-            if not line:
+        while not self._at_part:
+            if not (line := answer.readline(_LINE)):
                 raise ValueError("the stream has ended")
-        length = -1
+            self._at_part = line.startswith(self._boundary)
+        self._at_part, length = False, -1
         while line := answer.readline(_LINE).strip():
             name, _, value = line.partition(b":")
             if name.strip().lower() == b"content-length":
@@ -89,11 +98,13 @@ class MotionJpegSource:
         return answer.read(length) if length >= 0 else self._unmeasured(answer)
 
     def _unmeasured(self, answer: http.client.HTTPResponse) -> bytes:
-        """Return a part whose length the camera does not say: up to the end of the line with JPEG's end marker."""
+        """Return a part whose length the camera does not say: up to JPEG's end marker, or the next part."""
         data = bytearray()
         while len(data) <= _LARGEST and (line := answer.readline(_LINE)):
-            data += line
-            if line.rstrip(_PADDING).endswith(_END):
+            self._at_part = line.startswith(self._boundary)
+            if not self._at_part:
+                data += line
+            if self._at_part or line.rstrip(_PADDING).endswith(_END):
                 return bytes(data)
         raise ValueError("the stream has ended")
 
