@@ -6,12 +6,15 @@ from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 
 from edge_agent.capture import v4l2
 from edge_agent.capture.settings import NOTHING, CameraSettings, deviation
 from edge_agent.capture.sources import make_source
 from edge_agent.config import StationConfig, TriggerConfig
 from edge_agent.contracts.errors import Rejected
+from edge_agent.doctor import examine
+from edge_agent.home import Home
 from edge_agent.station.health import Report, readiness
 from tests.conftest import wait_for
 from tests.simulators.line import GOOD, Bench, LineRig, altered_bundle, install, picture
@@ -135,4 +138,16 @@ def test_a_network_camera_is_set_on_its_own_page_and_its_address_says_so(tmp_pat
     with LineRig(tmp_path / "c", recipe, REQUESTED, make_source(f"{camera.url}?settings=own")) as rig:
         wait_for(lambda: rig.hot.ready, 10, "trust in the address")
         assert ask(rig)[1] == "model"
+    camera.unplug()
+
+
+def test_the_doctor_says_that_the_camera_is_not_set_as_the_installed_recipe_says(tmp_path: Path) -> None:
+    home, camera = Home(tmp_path / "home"), NetworkCamera(free_port(), [picture(GOOD)])
+    home.root.mkdir()
+    install(home, bundle(tmp_path / "a", exposure_us=5_000))
+    camera.plug_in()
+    for more, ok, said in (("", False, "settings=own"), ("?settings=own", True, "80 x 80")):
+        home.config.write_text(yaml.safe_dump({"source": camera.url + more, "ui": {"port": 0}}))
+        (found,) = (finding for finding in examine(home) if finding.check == "camera")
+        assert (found.ok, said in found.found) == (ok, True), found
     camera.unplug()

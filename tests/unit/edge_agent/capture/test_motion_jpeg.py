@@ -128,7 +128,7 @@ def test_a_camera_with_a_log_in_gets_name_and_password(scheme: str) -> None:
         assert frame is not None
         assert frame.picture is not None
         source.close()
-        with pytest.raises(Unavailable, match="refuses .401: .*check path, name and password"):
+        with pytest.raises(Unavailable, match=r"refuses .401: .*check path, name and password"):
             make_source(f"http://user:wrong@{place}").open()
 
 
