@@ -11,7 +11,7 @@ import http.client
 import ssl
 import urllib.error
 import urllib.request
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -49,20 +49,22 @@ class MotionJpegSource:
     def open(self) -> None:
         """Connect. Raises Unavailable while the camera is away or sends something else."""
         try:
-            self._answer = _opener(self._address.target).open(_bare(self._address.target), timeout=_TIMEOUT_S)
+            self._answer = _opener(self._address).open(self._address.shown, timeout=_TIMEOUT_S)
         except urllib.error.HTTPError as error:
             error.close()
             raise Unavailable(
-                f"camera {self._shown} refuses ({error.code}: {error.reason}); check path, name and password"
+                f"camera {self._address.shown} refuses ({error.code}: {error.reason}); check path, name and password"
             ) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise Unavailable(f"camera {self._shown} does not answer ({reason}); is it plugged in?") from error
+            raise Unavailable(f"camera {self._address.shown} does not answer ({reason}); is it plugged in?") from error
         kind = self._answer.headers.get_content_type()
         boundary = self._answer.headers.get_param("boundary")
         if not kind.startswith("multipart/") or not isinstance(boundary, str):
             self.close()
-            raise Unavailable(f"camera {self._shown} sends {kind}, not motion JPEG; give the address of its stream")
+            raise Unavailable(
+                f"camera {self._address.shown} sends {kind}, not motion JPEG; give the address of its stream"
+            )
         self._at_part = False
         self._boundary = b"--" + boundary.strip('"').removeprefix("--").encode()
 
@@ -76,7 +78,7 @@ class MotionJpegSource:
         try:
             data = self._part(self._answer)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unavailable(f"camera {self._shown} gives no frames ({error})") from error
+            raise Unavailable(f"camera {self._address.shown} gives no frames ({error})") from error
         picture = whole_picture(data) if self._boundary not in data else None
         content = self._light.apply(picture) if picture is not None else None
         self._index += 1
@@ -108,10 +110,6 @@ class MotionJpegSource:
                 return bytes(data)
         raise ValueError("the stream has ended")
 
-    @property
-    def _shown(self) -> str:
-        return _bare(self._address.target)
-
     def close(self) -> None:
         """Let go of the connection."""
         if self._answer is not None:
@@ -127,20 +125,14 @@ def whole_picture(data: bytes) -> npt.NDArray[np.uint8] | None:
         return None
 
 
-def _bare(url: str) -> str:
-    """Return the address without name and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def _opener(url: str) -> urllib.request.OpenerDirector:
+def _opener(address: Address) -> urllib.request.OpenerDirector:
     """Return what opens the address, past any proxy; a camera's certificate is its own, so it proves nothing."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    parts = urlsplit(url)
+    parts = urlsplit(address.target)
     if parts.username is not None:
-        known.add_password(None, _bare(url), unquote(parts.username), unquote(parts.password or ""))
+        known.add_password(None, address.shown, unquote(parts.username), unquote(parts.password or ""))
     return urllib.request.build_opener(
         urllib.request.ProxyHandler({}),
         urllib.request.HTTPSHandler(context=context),

@@ -43,7 +43,7 @@ class VideoSource:
         self.close()
         if not self.live:
             raise ConfigError(f"{self._address.target}: not a video file that OpenCV can read; give another --source")
-        raise Unavailable(f"camera {self._address.scheme}:{self._address.target} does not answer; is it plugged in?")
+        raise Unavailable(f"camera {self._address.shown} does not answer; is it plugged in?")
 
     def _connect(self) -> cv2.VideoCapture:
         if self._address.scheme == "usb":
@@ -69,11 +69,14 @@ class VideoSource:
     def read(self) -> Frame | None:
         """Wait for the next frame. Raises Unavailable when a camera gives none; None at the end of a file."""
         assert self._capture is not None, "open() comes first"
-        good, picture = self._capture.read()
+        try:
+            good, picture = self._capture.read()
+        except cv2.error as error:
+            raise Unavailable(f"camera {self._address.shown} broke off ({error})") from error
         if not good and not self.live:
             return self._rewind()
         if not good:
-            raise Unavailable(f"camera {self._address.scheme}:{self._address.target} gives no frames")
+            raise Unavailable(f"camera {self._address.shown} gives no frames")
         content = self._light.apply(np.asarray(picture, np.uint8)) if picture is not None and picture.size else None
         self._index += 1
         return Frame(content, self._clock.monotonic(), index=self._index, views=0 if self.live else 1, live=self.live)
