@@ -20,20 +20,22 @@ from edge_agent.capture.frame import Frame, Source
 from edge_agent.capture.preview import Preview
 from edge_agent.capture.settings import wanted_by
 from edge_agent.capture.sources import make_source
-from edge_agent.capture.triggers import Interval, MessageIds, Taken, Trigger, TriggerQueue
+from edge_agent.capture.triggers import Trigger
+from edge_agent.challenger import Challenger
 from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
 from edge_agent.contracts.bundle import BundleFolder
-from edge_agent.contracts.credentials import load_credentials
+from edge_agent.contracts.credentials import device_class
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.plc import Disposition, PlcPart, before
+from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Automation, Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model, load_model
 from edge_agent.inference.heatmap import encode_png
 from edge_agent.inference.loading import Loaded, Loader
 from edge_agent.install.slots import read_slots
+from edge_agent.intake import Intake
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.rescue import rescued
@@ -51,9 +53,6 @@ if TYPE_CHECKING:
 _IDLE_S = 0.05
 _REPORT_EVERY_S = 1.0
 _MEGABYTE = 1_000_000
-_MESSAGES = 500
-"""Ids of triggers' messages that are remembered, over restarts too."""
-
 _SWITCH_S = 0.0005
 """How long another thread may keep the interpreter from this one: the default of 5 ms would be a late part."""
 
@@ -82,7 +81,7 @@ class Hot:
     ) -> None:
         around = around or Surroundings()
         self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
-        self._device_class = around.device_class or _device_class(home)
+        self._device_class = around.device_class or device_class(home.credentials)
         strict, turn = config.durability == "strict", threading.Lock()
         self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
@@ -96,17 +95,23 @@ class Hot:
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self._loader = Loader(self._load_whole)
         self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
-        written = self.plc.written if self.plc is not None else None
+        self._challenger = Challenger(self.journal, self.clock)
+        written, judged = self.plc.written if self.plc is not None else None, self._challenger.offer
         self.line = Line(
-            self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written
+            self.journal,
+            self._output,
+            self._keeper,
+            self._ring,
+            self.vitals,
+            self.clock,
+            around.random,
+            written,
+            judged,
         )
-        self._queue = TriggerQueue(config.trigger.depth, config.trigger.debounce_ms / 1e3)
-        self._messages = MessageIds([], _MESSAGES)
-        self._ticks: Interval | None = None
+        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
         self._reported = float("-inf")
         self._told: Message = {}
         self._progress = 0
-        self._plc_heard = False
 
     def _plc(self, config: PlcConfig | None, boot: UUID) -> PlcDesk | None:
         if config is None:
@@ -151,15 +156,13 @@ class Hot:
         if story := rescued(self.journal.database):
             _log.error("the journal was damaged: %s", story)
             self.journal.fault("journal-damaged", True, story, now_ms)
-        self._messages = MessageIds(self.journal.last_messages(_MESSAGES), _MESSAGES)
         self._load_installed()
         self._ring.start()
         self._keeper.start()
         self.camera.start()
         if self.plc is not None:
             self.plc.start()
-        if self.config.trigger.kind == "interval":
-            self._ticks = Interval(self.config.trigger.every_ms / 1e3, self.clock.monotonic())
+        self._intake.start()
         self.channel.send({"to": "uplink", "kind": "started"})
 
     def run(self) -> None:
@@ -187,10 +190,11 @@ class Hot:
             self._obey(message)
         self._take_loaded()
         self._report()
-        trigger = self._queued()
+        trigger = self._intake.take(self.champion.active is not None and self.vitals.camera_seen(self.camera))
         if trigger is not None:
             self._judge(trigger, None)
             return True
+        self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
             frame = self.camera.grab(self.clock.monotonic() + wait_s)
             if frame is not None:
@@ -200,29 +204,18 @@ class Hot:
             self._obey(waited)
         return False
 
-    def _queued(self) -> Trigger | None:
-        if self._ticks is not None:
-            now = self.clock.monotonic()
-            if self.champion.active is None or not self.vitals.camera_seen(self.camera):
-                self._ticks.restart(now)
-            for tick in self._ticks.due(now):
-                self._offer(tick)
-        return self._queue.take()
-
-    def _offer(self, trigger: Trigger) -> None:
-        taken = self._queue.offer(trigger)
-        if taken is Taken.BOUNCED:
-            self.journal.raise_tally("trigger.bounced")
-        elif taken is Taken.OVERRUN:
-            self._answer(trigger, self.line.refuse(trigger, Reason.OVERRUN))
-
     def _judge(self, trigger: Trigger, first: Frame | None) -> None:
         model = self.champion.active
         if model is None:
-            self._answer(trigger, self.line.refuse(trigger, Reason.NOT_READY))
+            self._refuse(trigger, Reason.NOT_READY)
             return
         settings = Settings(self.mode, self.settings.audit, self.settings.keep)
         self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
+        if not self._intake.waiting:
+            self._challenger.judge()
+
+    def _refuse(self, trigger: Trigger, reason: Reason) -> None:
+        self._answer(trigger, self.line.refuse(trigger, reason))
 
     def _answer(self, trigger: Trigger, result: Message | None) -> None:
         if trigger.request is not None and result is not None:
@@ -232,35 +225,19 @@ class Hot:
         kind = message.get("kind")
         if kind in ("activate", "revert"):
             self._activate(str(message.get("bundle")))
+        elif kind == "challenger":
+            if self._challenger.want(message.get("bundle")):
+                self._loader.request(str(message["bundle"]), beside=True)
         elif kind == "review_decided":
             self._keeper.look()
         elif kind == "settings":
             self.settings = self.settings.changed(message)
         elif kind == "trigger":
-            self._triggered(message)
+            self._intake.hear(message)
         elif kind == "preview":
             self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
             self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
-
-    def _triggered(self, message: Message) -> None:
-        asked = str(message.get("id", ""))
-        if self._messages.repeated(asked):
-            self.journal.raise_tally("trigger.repeated")
-            return
-        at = float(message.get("at", self.clock.monotonic()))
-        part = PlcPart(*message["plc"]) if message.get("plc") else None
-        if part is not None:
-            self._missed(at, part, int(message["missed"]))
-        request = str(message["request"]) if "request" in message else None
-        self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part, asked))
-
-    def _missed(self, at: float, part: PlcPart, count: int) -> None:
-        """Reject the parts whose triggers nobody saw: the first ones came while the station was down."""
-        reason = Reason.OVERRUN if self._plc_heard else Reason.NOT_READY
-        self._plc_heard = True
-        for earlier in before(part, count):
-            self.line.refuse(Trigger(at, plc=earlier), reason)
 
     def _activate(self, bundle: str) -> None:
         model = self.champion.loaded(bundle)
@@ -271,8 +248,22 @@ class Hot:
 
     def _take_loaded(self) -> None:
         loaded = self._loader.finished()
-        if loaded is not None:
+        if loaded is None:
+            return
+        if loaded.beside:
+            self._set_beside(loaded)
+        else:
             self._install(loaded)
+
+    def _set_beside(self, loaded: Loaded) -> None:
+        if loaded.bundle != self._challenger.wanted:
+            return
+        if loaded.model is not None:
+            self._challenger.take(loaded.model)
+            return
+        self._challenger.want(None)
+        failed = {"kind": "challenger_failed", "bundle": loaded.bundle, "reason": loaded.reason}
+        self.channel.send({"to": "uplink", **failed})
 
     def _install(self, loaded: Loaded) -> None:
         if loaded.model is None:
@@ -337,6 +328,7 @@ class Hot:
             "ready": self.ready,
             "why": self.not_ready,
             "bundle": self._bundle,
+            "challenger": self._challenger.model.bundle if self._challenger.model is not None else None,
             "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
             "mode": self.mode.value,
             "runtime": model.runtime if model is not None else "",
@@ -346,8 +338,3 @@ class Hot:
             "pictures_lost": self._ring.lost,
             **self.vitals.summary(),
         }
-
-
-def _device_class(home: Home) -> str:
-    """Return the class from the credentials; a station that was never enrolled is of the generic class."""
-    return load_credentials(home.credentials).device_class if home.credentials.exists() else "generic"

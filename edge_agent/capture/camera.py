@@ -7,24 +7,18 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from edge_agent.backoff import LONGEST_RECONNECT_S, reconnect_delay
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.capture.settings import NOTHING, Adjustable, CameraSettings, deviation
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import LinesideError, Rejected
 from edge_agent.contracts.verdict import Detail
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.2, 5.0
 _STEP_S = 0.05
 _SETTLING = 3
 """Frames that a camera may still give with the settings from before."""
 
 BEING_SET = "the camera is being set as the recipe says"
-
-
-def reconnect_delay(attempt: int, draw: float) -> float:
-    """Return the seconds before the n-th reconnect (0 is the first); `draw` in [0, 1) spreads many stations."""
-    ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
-    return max(FIRST_DELAY_S, ceiling * (0.75 + 0.25 * draw))
 
 
 class Camera:
@@ -220,7 +214,7 @@ class Camera:
         with self._fresh:
             self._held = wanted
             self._settling = _SETTLING if wanted != NOTHING else 0
-            self._set_again_at = self._clock.monotonic() + LONGEST_DELAY_S if unset else float("inf")
+            self._set_again_at = self._clock.monotonic() + LONGEST_RECONNECT_S if unset else float("inf")
             if wanted == self._wanted:
                 self.unset = unset
         return True

@@ -6,20 +6,18 @@ A part belongs to the period in which it came. Shares are 0..1 and None where th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.report.downtime import Downtime
+from edge_agent.report.people import Answer, Operator, count_answers
 from edge_agent.report.period import Period
 
 HOUR_MS = 3_600_000
-ALIVE_MS = 45_000
-"""A stretch whose end was moved along so recently still lasts."""
-
 _HOURLY_MS = 48 * HOUR_MS
 _LATENCY_STEP_MS = 0.1
-_LEANS = 0.5
 
 
 class Part(NamedTuple):
@@ -35,26 +33,6 @@ class Part(NamedTuple):
     bundle: str | None
     latency_ms: float | None
     detail: str = ""
-
-
-class Answer(NamedTuple):
-    """What a person said of a part, and the machine's score of it."""
-
-    id: int
-    operator: str
-    verdict: str
-    late: int
-    conflict: int
-    score: float | None
-
-
-class Stretch(NamedTuple):
-    """Time in which the station was ready or was not."""
-
-    from_ms: int
-    until_ms: int
-    ready: int
-    why: str
 
 
 @dataclass
@@ -73,29 +51,6 @@ class Bar:
 
 
 @dataclass
-class Operator:
-    """One person's answers. An override is a decision against what the machine leaned to: see `leaning`."""
-
-    name: str
-    accepted: int = 0
-    rejected: int = 0
-    overrides_to_accept: int = 0
-    overrides_to_reject: int = 0
-    late: int = 0
-    conflicts: int = 0
-
-    @property
-    def decided(self) -> int:
-        """Answers that became the part's verdict."""
-        return self.accepted + self.rejected
-
-    @property
-    def overrides(self) -> int:
-        """Decisions against the machine, either way."""
-        return self.overrides_to_accept + self.overrides_to_reject
-
-
-@dataclass
 class Model:
     """What was judged by one model."""
 
@@ -105,30 +60,6 @@ class Model:
     rejected: int = 0
     first_ms: int = 0
     last_ms: int = 0
-
-
-@dataclass(frozen=True)
-class Downtime:
-    """Where the time went, in milliseconds: ready, not ready and stopped are all of it since `since_ms`.
-
-    `since_ms` is the period's beginning, or when the journal began to note readiness; `reasons` the longest first.
-    """
-
-    since_ms: int
-    ready_ms: int
-    not_ready_ms: int
-    stopped_ms: int
-    reasons: tuple[tuple[str, int], ...]
-
-    @property
-    def down_ms(self) -> int:
-        """Not ready or not running."""
-        return self.not_ready_ms + self.stopped_ms
-
-    @property
-    def availability(self) -> float:
-        """Share of the time in which parts could be judged."""
-        return self.ready_ms / (self.ready_ms + self.down_ms)
 
 
 @dataclass
@@ -261,67 +192,6 @@ def percentile(counts: Counter[int], percent: int) -> float | None:
         if seen >= rank:
             return tenths / 10
     return None
-
-
-def leaning(score: float | None) -> Verdict | None:
-    """Return what the machine leans to: its score is a calibrated probability of defective. None without a score."""
-    if score is None:
-        return None
-    return Verdict.REJECT if score >= _LEANS else Verdict.ACCEPT
-
-
-def count_answers(answers: Iterable[Answer]) -> list[Operator]:
-    """Return what each person did, by name. Late and second answers are labels: they decide and override nothing."""
-    people: dict[str, Operator] = {}
-    for answer in answers:
-        person = people.setdefault(answer.operator, Operator(answer.operator))
-        if answer.late:
-            person.late += 1
-        elif answer.conflict:
-            person.conflicts += 1
-        else:
-            _count_decision(person, answer)
-    return sorted(people.values(), key=lambda person: person.name)
-
-
-def known_to(name: str, operators: list[Operator]) -> list[Operator]:
-    """Return what one person may see of the others: his own row, and theirs as one without a name."""
-    others = [person for person in operators if person.name != name]
-    counts = [field.name for field in fields(Operator) if field.name != "name"]
-    together = Operator("", **{count: sum(getattr(person, count) for person in others) for count in counts})
-    return [*(person for person in operators if person.name == name), *([together] if others else [])]
-
-
-def _count_decision(person: Operator, answer: Answer) -> None:
-    accepts, machine = answer.verdict == Verdict.ACCEPT.value, leaning(answer.score)
-    person.accepted += accepts
-    person.rejected += not accepts
-    person.overrides_to_accept += accepts and machine is Verdict.REJECT
-    person.overrides_to_reject += not accepts and machine is Verdict.ACCEPT
-
-
-def downtime(stretches: Sequence[Stretch], first_ms: int | None, period: Period, now_ms: int) -> Downtime | None:
-    """Return where the period's time went until now; None where the journal does not know.
-
-    `stretches` are those that touch the period, in the order in which they were written; `first_ms` is where the
-    journal's first one began: before that nothing is known.
-    """
-    end = min(period.to_ms, now_ms)
-    since = period.from_ms if first_ms is None else max(period.from_ms, first_ms)
-    if first_ms is None or since >= end:
-        return None
-    ready, why = 0, Counter[str]()
-    seen = since
-    for stretch in stretches:
-        until = now_ms if stretch is stretches[-1] and 0 <= now_ms - stretch.until_ms <= ALIVE_MS else stretch.until_ms
-        lasted = max(0, min(until, end) - max(stretch.from_ms, seen))
-        seen = max(seen, min(until, end))
-        if stretch.ready:
-            ready += lasted
-        elif lasted:
-            why[stretch.why] += lasted
-    not_ready = sum(why.values())
-    return Downtime(since, ready, not_ready, end - since - ready - not_ready, tuple(why.most_common()))
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.camera import LONGEST_DELAY_S, Camera
+from edge_agent.backoff import LONGEST_RECONNECT_S
+from edge_agent.capture.camera import Camera
 from edge_agent.capture.sources import make_source
 from edge_agent.clock import SYSTEM
 from edge_agent.config import StationConfig, TriggerConfig
@@ -115,4 +116,4 @@ def test_reconnects_come_after_longer_and_longer_pauses_that_differ_between_stat
     early, late = pauses(0.0), pauses(0.99)
     for found, wanted in ((early, (0.2, 0.3, 0.6)), (late, (0.2, 0.4, 0.8))):
         for pause, least in zip(found, wanted, strict=True):
-            assert least * 0.98 <= pause <= least + 0.06 + BUSY_S <= LONGEST_DELAY_S
+            assert least * 0.98 <= pause <= least + 0.06 + BUSY_S <= LONGEST_RECONNECT_S
