@@ -17,6 +17,8 @@ from uuid import UUID
 from edge_agent.capture.camera import Camera
 from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
+from edge_agent.capture.preview import Preview
+from edge_agent.capture.settings import wanted_by
 from edge_agent.capture.sources import make_source
 from edge_agent.capture.triggers import Trigger
 from edge_agent.challenger import Challenger
@@ -84,6 +86,7 @@ class Hot:
         strict, turn = config.durability == "strict", threading.Lock()
         self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
+        self._preview = Preview(home.preview, self.camera, self.clock)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
         self.plc = self._plc(config.plc, boot)
@@ -120,7 +123,8 @@ class Hot:
 
     def _plc_state(self) -> State:
         """Return what the PLC is shown; the heartbeat moves only while this loop does."""
-        return State(self.ready, bool(self.camera.fault or self.line.trouble), self._keeper.held, self._progress, 0)
+        fault = bool(self.camera.fault or self.camera.unset or self.line.trouble)
+        return State(self.ready, fault, self._keeper.held, self._progress, 0)
 
     @property
     def ready(self) -> bool:
@@ -132,8 +136,8 @@ class Hot:
         """Why no part can be judged now; "" when one can."""
         if self.champion.active is None:
             return "no model is installed"
-        if self.camera.fault:
-            return self.camera.fault
+        if self.camera.fault or self.camera.unset:
+            return self.camera.fault or self.camera.unset
         return self.line.trouble or (self.plc.fault if self.plc is not None else "")
 
     @property
@@ -173,6 +177,7 @@ class Hot:
 
     def close(self) -> None:
         """Let go of camera, outputs and files; held parts stay held."""
+        self._preview.close()
         self.camera.close()
         self._keeper.close()
         self._ring.close()
@@ -230,6 +235,8 @@ class Hot:
             self.settings = self.settings.changed(message)
         elif kind == "trigger":
             self._intake.hear(message)
+        elif kind == "preview":
+            self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
             self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
 
@@ -266,6 +273,7 @@ class Hot:
             self.channel.send({"to": "uplink", **failed})
             return
         self.champion.take(loaded.model)
+        self.camera.want(wanted_by(loaded.model.recipe.camera))
         self.vitals.new_model()
         self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
         self._reported = float("-inf")
@@ -329,6 +337,7 @@ class Hot:
             "runtime": model.runtime if model is not None else "",
             "threads": model.threads if model is not None else None,
             "camera": self.camera.fault,
+            "camera_unset": self.camera.unset,
             "finished": self.camera.ended,
             "pictures_lost": self._ring.lost,
             **self.vitals.summary(),

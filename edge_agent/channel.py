@@ -16,6 +16,7 @@ Messages (besides `to` and `kind`; the supervisor adds `from`)
 | hot → hot | `trigger`, `plc_acted`, `recipe_wanted` | from the PLC's thread: see `edge_agent.plc.desk` |
 | hot → uplink | `finished` | a part has its verdict; only where outputs are told from the journal |
 | uplink → hot | `trigger` | `serial`, `id` of the message ("" for none), `at` |
+| ui → hot | `preview` | somebody looks at the camera's page: see `edge_agent.capture.preview` |
 | ui → hot | `trigger` | `serial`, `request` (any string, comes back) |
 | hot → ui | `triggered` | `request`, `part`, `seq`, `verdict`, `reason`, `score`, `label` |
 | supervisor → uplink | `child_exited` | `child`, `code` |

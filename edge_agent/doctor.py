@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edge_agent.config import MqttTriggerConfig, PlcConfig, StationConfig, load_config
@@ -24,6 +25,9 @@ from edge_agent.service import machine
 from edge_agent.service.machine import Finding
 from edge_agent.setup import check_port
 from edge_agent.status import is_alive
+
+if TYPE_CHECKING:
+    from edge_agent.capture.settings import CameraSettings
 
 _FIRST_FRAME_S = 3.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
@@ -52,7 +56,7 @@ def _examine(home: Home) -> Iterator[Finding]:
     yield _pins(home, config)
     if config is not None:
         running = is_alive(read_json(home.station).get("pid"))
-        yield Finding("camera", True, "in use by the running station") if running else _camera(config)
+        yield Finding("camera", True, "in use by the running station") if running else _camera(home, config)
         if config.plc is not None:
             yield _plc(config.plc)
         if config.speaks_with_the_line:
@@ -161,7 +165,8 @@ def _pins(home: Home, config: StationConfig | None) -> Finding:
     return Finding("operators", good, str(path) if good else "nobody may answer reviews yet", remedy)
 
 
-def _camera(config: StationConfig) -> Finding:
+def _camera(home: Home, config: StationConfig) -> Finding:
+    """Look whether the camera gives a picture, set as the installed model's recipe says."""
     from edge_agent.capture.camera import Camera
     from edge_agent.capture.sources import make_source
     from edge_agent.clock import SYSTEM
@@ -170,14 +175,31 @@ def _camera(config: StationConfig) -> Finding:
         camera = Camera(make_source(config.source), SYSTEM)
     except LinesideError as error:
         return Finding("camera", False, str(error), "mend 'source' in station.yaml")
+    camera.want(_camera_settings(home))
     camera.start()
     frame = camera.grab(SYSTEM.monotonic() + _FIRST_FRAME_S)
-    fault = camera.fault
+    fault = camera.fault or camera.unset
     camera.close()
     if frame is None or frame.picture is None:
-        return Finding("camera", False, fault or "no frame came", "check cable, power and 'source' in station.yaml")
+        return Finding(
+            "camera",
+            False,
+            fault or "no frame came",
+            "check cable, power and 'source' in station.yaml; docs/cameras.md",
+        )
     height, width = frame.picture.shape[:2]
     return Finding("camera", True, f"{config.source}: {width} x {height}")
+
+
+def _camera_settings(home: Home) -> CameraSettings:
+    """Return what the active model's recipe sets on the camera; nothing without one that can be read."""
+    from edge_agent.capture.settings import NOTHING, wanted_by
+
+    active = read_slots(home.root).active
+    try:
+        return wanted_by(BundleFolder(home.bundle(active)).open(active).recipe.camera) if active else NOTHING
+    except LinesideError:
+        return NOTHING
 
 
 def _plc(config: PlcConfig) -> Finding:

@@ -60,6 +60,11 @@ class Home:
         """The supervisor's note of its processes and the operator page's address."""
         return self.run / "station.json"
 
+    @property
+    def preview(self) -> Path:
+        """The camera's latest picture, while somebody looks at it (`edge_agent.capture.preview_file`)."""
+        return self.run / "preview"
+
     def bundle(self, bundle_id: str) -> Path:
         """Return the folder of an installed bundle."""
         return self.bundles / bundle_id

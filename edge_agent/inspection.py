@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from edge_agent.clock import Clock
 from edge_agent.contracts.preprocess import to_original
 from edge_agent.contracts.quality import image_quality
 from edge_agent.contracts.scores import part_score
-from edge_agent.contracts.verdict import Automation, Reason
+from edge_agent.contracts.verdict import Automation, Detail, Reason
 from edge_agent.decision.verdict import Ruling, judge
 from edge_agent.inference.champion import Inference, Model, ModelError, window_values
 from edge_agent.inference.interpreter import Floats
@@ -28,6 +28,15 @@ class View(NamedTuple):
     inference: Inference | None
     failure: Reason | None
     latency_ms: float
+    detail: Detail | None = None
+
+
+class _Look(NamedTuple):
+    """What the guards and the model say of one picture."""
+
+    failure: Reason | None
+    inference: Inference | None = None
+    detail: Detail | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,8 @@ class Finding:
     """What is known of a part once it is judged.
 
     `label`, `peak` (fractions of the original picture) and `heatmap` are those of the view with the highest score;
-    `features` are one float32 row per view, in the order of the bundle's baseline.
+    `features` are one float32 row per view, in the order of the bundle's baseline. `detail` says more of the reason
+    of a part that has no picture, or none that can be judged.
     """
 
     ruling: Ruling
@@ -46,6 +56,7 @@ class Finding:
     heatmap: Floats | None = None
     features: bytes | None = None
     picture: npt.NDArray[np.uint8] | None = None
+    detail: Detail | None = None
 
 
 @dataclass
@@ -55,38 +66,45 @@ class Inspector:
     clock: Clock
     repeats: Repeats = field(default_factory=Repeats)
 
-    def inspect(self, frames: Sequence[Frame], model: Model, automation: Automation, deadline: float) -> Finding:
-        """Judge a part by its frames (none = the camera gave none); `deadline` on the monotonic clock."""
+    def inspect(
+        self,
+        frames: Sequence[Frame],
+        model: Model,
+        automation: Automation,
+        deadline: float,
+        missing: Detail = Detail.SILENT,
+    ) -> Finding:
+        """Judge a part by its frames (none = the camera gave none, as `missing` says); `deadline` is monotonic."""
         rows: list[list[float]] = []
         views = tuple(self._look(frame, model, rows, deadline) for frame in frames)
-        return self._conclude(views, model, automation, deadline, rows)
+        finding = self._conclude(views, model, automation, deadline, rows)
+        detail = next((view.detail for view in views if view.failure is not None), None) if views else missing
+        return replace(finding, detail=detail)
 
     def _look(self, frame: Frame, model: Model, rows: list[list[float]], deadline: float) -> View:
         started = self.clock.monotonic()
-        failure, inference = self._judge_frame(frame, model, rows, started > deadline)
-        return View(frame, inference, failure, (self.clock.monotonic() - started) * 1e3)
+        look = self._judge_frame(frame, model, rows, started > deadline)
+        return View(frame, look.inference, look.failure, (self.clock.monotonic() - started) * 1e3, look.detail)
 
-    def _judge_frame(
-        self, frame: Frame, model: Model, rows: list[list[float]], late: bool
-    ) -> tuple[Reason | None, Inference | None]:
+    def _judge_frame(self, frame: Frame, model: Model, rows: list[list[float]], late: bool) -> _Look:
         if frame.picture is None:
-            return Reason.BAD_IMAGE, None
+            return _Look(Reason.BAD_IMAGE, detail=Detail.TORN)
         self.repeats = self.repeats.seen(fingerprint(frame))
         if frozen(self.repeats, model.recipe.guards):
-            return Reason.FROZEN_IMAGE, None
+            return _Look(Reason.FROZEN_IMAGE)
         if late:
-            return Reason.LATE, None
+            return _Look(Reason.LATE)
         picture = model.prepare(frame.picture)
         quality = image_quality(picture)
-        failure = picture_failure(quality[0], quality[2], model.recipe.guards)
-        if failure is not None:
-            return failure, None
+        unusable = picture_failure(quality[0], quality[2], model.recipe.guards)
+        if unusable is not None:
+            return _Look(Reason.BAD_IMAGE, detail=unusable)
         try:
             inference = model.infer(picture)
         except ModelError:
-            return Reason.MODEL_ERROR, None
+            return _Look(Reason.MODEL_ERROR)
         rows.append(window_values(quality, inference))
-        return None, inference
+        return _Look(None, inference)
 
     def _conclude(
         self, views: tuple[View, ...], model: Model, automation: Automation, deadline: float, rows: list[list[float]]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_agent.capture.camera import Camera
+from edge_agent.capture.camera import BEING_SET, Camera
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.triggers import Trigger
 from edge_agent.clock import Clock
@@ -117,7 +117,7 @@ class Line:
         self._keeper.watch(InFlight(key, trigger.serial, deadline))
         frames = camera.part_frames(first, trigger.at, model.recipe.views.count, trigger.at + _CAMERA_SHARE * allowed_s)
         degree = settings.automation or model.recipe.automation
-        finding = self._inspector.inspect(frames, model, degree, deadline)
+        finding = self._inspector.inspect(frames, model, degree, deadline, camera.missing)
         told = trigger.serial or (frames[0].serial if frames else "")
         found = self._identification.of(key, told, finding.views, model.recipe.identity, deadline)
         finding = self._identified(finding, found, model, degree, deadline)
@@ -209,17 +209,18 @@ class Line:
             now + model.recipe.review_deadline_ms / 1e3 if review else None,
             heatmap_png(finding.heatmap) if review and finding.heatmap is not None else None,
             serial if serial != trigger.serial else "",
+            finding.detail,
         )
 
     def _settle(self, key: PartKey, trigger: Trigger, decision: Decision) -> dict[str, Any] | None:
         """Write the decision, then move the output; nothing moves for a part the keeper has rejected meanwhile."""
         serial = trigger.serial or decision.serial
-        outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason, key.plc)
+        outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:
             self._undecided.append(key)
-            self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL))
+            self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL, detail=None))
             return None
         self._keeper.watch(None)
         if made and decision.verdict is not Verdict.REVIEW:
@@ -242,8 +243,9 @@ class Line:
         self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
 
     def watch_camera(self, camera: Camera) -> None:
-        """Tell the fleet when the camera is lost and when it is back."""
+        """Tell the fleet when the camera is lost or not set as the recipe says, and when all is well again."""
         self._fault("camera", bool(camera.fault) and camera.fault != "not started", camera.fault)
+        self._fault("camera-settings", camera.unset not in ("", BEING_SET), camera.unset)
 
     def _fault(self, code: str, active: bool, detail: str) -> None:
         if active == (code in self._faults):

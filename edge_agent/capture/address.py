@@ -13,13 +13,15 @@ _COMMON = frozenset({"brightness", "lamp"})
 OPTIONS = {
     "folder": _COMMON | {"loop", "fps", "shuffle"},
     "file": _COMMON | {"loop", "fps"},
-    "usb": _COMMON | {"width", "height", "fps"},
-    "rtsp": _COMMON,
-    "http": _COMMON,
-    "https": _COMMON,
+    "usb": _COMMON | {"width", "height", "fps", "gain_steps", "settings"},
+    "rtsp": _COMMON | {"settings"},
+    "http": _COMMON | {"settings"},
+    "https": _COMMON | {"settings"},
     "synthetic": _COMMON | {"seed", "fps", "defects", "size", "views"},
 }
 """Known schemes and their options. `http` is a network camera that sends motion JPEG."""
+
+NETWORK = ("rtsp", "http", "https")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,14 @@ class Address:
     dimming: Dimming | None
     lamp: Path | None
 
+    @property
+    def shown(self) -> str:
+        """The address for messages that leave the station: a network camera's without name and password."""
+        if self.scheme not in NETWORK:
+            return f"{self.scheme}:{self.target}"
+        parts = urlsplit(self.target)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
     def number(self, name: str, default: float) -> float:
         """Return an option as a number. Raises ConfigError."""
         text = self.options.get(name)
@@ -57,7 +67,7 @@ def parse_address(url: str) -> Address:
     if known is None:
         raise ConfigError(f"source '{url}': unknown kind '{parts.scheme}'; use one of {', '.join(sorted(OPTIONS))}")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    network = parts.scheme in ("rtsp", "http", "https")
+    network = parts.scheme in NETWORK
     options = {key: value for key, value in pairs if not network or key in known}
     for key in options:
         if key not in known:

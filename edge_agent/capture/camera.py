@@ -7,23 +7,37 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from edge_agent.backoff import reconnect_delay
+from edge_agent.backoff import LONGEST_RECONNECT_S, reconnect_delay
 from edge_agent.capture.frame import Frame, Source
+from edge_agent.capture.settings import NOTHING, Adjustable, CameraSettings, deviation
 from edge_agent.clock import Clock
-from edge_agent.contracts.errors import LinesideError
+from edge_agent.contracts.errors import LinesideError, Rejected
+from edge_agent.contracts.verdict import Detail
 
 _STEP_S = 0.05
+_SETTLING = 3
+"""Frames that a camera may still give with the settings from before."""
+
+BEING_SET = "the camera is being set as the recipe says"
 
 
 class Camera:
     """Gives frames by a deadline. A live source is read by a thread of its own, a stored one when it is asked.
 
     `fault` says why there are no frames ("" while there are); `ended` is true while a stored source has no more.
+    `unset` says why the camera is not set as the recipe wants; until it is, no frame is given ("" while it is).
+    `seen` is the last whole frame that came, judged or not.
     """
 
     def __init__(self, source: Source, clock: Clock, draw: Callable[[], float] = random.random) -> None:
         self.fault = "not started"
+        self.unset = ""
         self.ended = False
+        self.seen: Frame | None = None
+        self._wanted = self._held = NOTHING
+        self._settling = 0
+        self._set_again_at = float("inf")
+        self._seen = False
         self._source = source
         self._clock = clock
         self._draw = draw
@@ -40,6 +54,21 @@ class Camera:
     def live(self) -> bool:
         """Whether frames come by themselves."""
         return self._source.live
+
+    @property
+    def missing(self) -> Detail:
+        """What to say of a part that got no frame."""
+        if self.fault:
+            return Detail.UNPLUGGED if self._seen else Detail.ABSENT
+        return Detail.SETTINGS if self.unset else Detail.SILENT
+
+    def want(self, wanted: CameraSettings) -> None:
+        """Have the camera set as a recipe says, now and after each reconnect. Stored pictures are as they are."""
+        if not self._source.live or wanted == self._wanted:
+            return
+        with self._fresh:
+            self._wanted, self._latest = wanted, None
+            self.unset = "" if wanted == NOTHING else BEING_SET
 
     def start(self) -> None:
         """Open the source; one that is away is tried again for as long as it takes."""
@@ -82,7 +111,7 @@ class Camera:
         with self._fresh:
             while True:
                 frame = self._latest
-                if frame is not None and frame.index > self._taken and frame.at > after:
+                if frame is not None and frame.index > self._taken and frame.at > after and not self.unset:
                     self._taken = frame.index
                     return frame
                 left = until - self._clock.monotonic()
@@ -101,7 +130,7 @@ class Camera:
                 if frame.view == 0:
                     in_time = now - due < self._source.period_s
                     self._due = (due if in_time else now) + self._source.period_s
-                return replace(frame, at=now)
+                return self._noted(replace(frame, at=now))
             if now >= until:
                 return None
             self._closing.wait(max(0.0, min(due, until, now + _STEP_S) - now))
@@ -122,6 +151,7 @@ class Camera:
             self._lost(error)
             return None
         self.ended = frame is None
+        self._attempt = 0
         return frame
 
     def _connect(self) -> bool:
@@ -132,7 +162,7 @@ class Camera:
         except LinesideError as error:
             self._lost(error)
             return False
-        self.fault = ""
+        self.fault, self._seen = "", True
         return True
 
     def _lost(self, error: LinesideError) -> None:
@@ -146,17 +176,59 @@ class Camera:
         connected = False
         while not self._closing.is_set():
             if not connected:
-                connected = self._connect()
-            frame = self._read_live() if connected else None
+                connected, self._held = self._connect(), NOTHING
+            frame = self._read_live() if connected and self._adjusted() else None
             connected = connected and not self.fault
             if frame is not None:
                 self._attempt = 0
-                with self._fresh:
-                    self._latest = frame
-                    self._fresh.notify_all()
+                self._publish(self._noted(frame))
             elif not connected:
                 self._closing.wait(_STEP_S)
         self._source.close()
+
+    def _noted(self, frame: Frame) -> Frame:
+        if frame.picture is not None:
+            self.seen = frame
+        return frame
+
+    def _publish(self, frame: Frame) -> None:
+        with self._fresh:
+            if self._held != self._wanted:
+                return
+            if self._settling:
+                self._settling -= 1
+                return
+            self._latest = frame
+            self._fresh.notify_all()
+
+    def _adjusted(self) -> bool:
+        """Set the camera where its settings are not those wanted; False where it is lost over it."""
+        wanted, due = self._wanted, self._clock.monotonic() >= self._set_again_at
+        if wanted == self._held and not due:
+            return True
+        try:
+            unset = self._adjust(wanted)
+        except LinesideError as error:
+            self._lost(error)
+            return False
+        with self._fresh:
+            self._held = wanted
+            self._settling = _SETTLING if wanted != NOTHING else 0
+            self._set_again_at = self._clock.monotonic() + LONGEST_RECONNECT_S if unset else float("inf")
+            if wanted == self._wanted:
+                self.unset = unset
+        return True
+
+    def _adjust(self, wanted: CameraSettings) -> str:
+        """Return why the camera is not set as wanted, "" where it is. Raises Unavailable where it is lost."""
+        if wanted == NOTHING:
+            return ""
+        if not isinstance(self._source, Adjustable):
+            return "the recipe sets the camera, and this kind of camera cannot be set; use another source"
+        try:
+            return deviation(wanted, self._source.adjust(wanted))
+        except Rejected as error:
+            return str(error)
 
     def _read_live(self) -> Frame | None:
         try:

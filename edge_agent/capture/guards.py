@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from edge_agent.capture.frame import Frame
 from edge_agent.contracts.recipe import Guards
-from edge_agent.contracts.verdict import Reason
+from edge_agent.contracts.verdict import Detail
 
 _EVERY_ROW = 8
 
 
-def picture_failure(brightness: float, sharpness: float, guards: Guards) -> Reason | None:
-    """Return `bad-image` for a picture that is black, saturated or blurred by the recipe's bands, else None."""
-    lit = guards.brightness_min <= brightness <= guards.brightness_max
-    return None if lit and sharpness >= guards.sharpness_min else Reason.BAD_IMAGE
+def picture_failure(brightness: float, sharpness: float, guards: Guards) -> Detail | None:
+    """Return what is wrong with a picture that is black, saturated or blurred by the recipe's bands, else None."""
+    if not brightness >= guards.brightness_min:
+        return Detail.BLACK
+    if not brightness <= guards.brightness_max:
+        return Detail.SATURATED
+    return None if sharpness >= guards.sharpness_min else Detail.BLURRED
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Cameras and video files by OpenCV: V4L2 (`usb:0`), RTSP and motion-JPEG cameras, and files (`file:///x.mp4`)."""
+"""Cameras and video files by OpenCV: V4L2 (`usb:0`), RTSP cameras, and files (`file:///x.mp4`)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import os
 import cv2
 import numpy as np
 
+from edge_agent.capture import v4l2
 from edge_agent.capture.address import Address
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.lighting import Lighting
+from edge_agent.capture.settings import CameraSettings, set_elsewhere
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import ConfigError, Unavailable
 
 _TIMEOUT_MS = 1000
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp")  # a packet lost by UDP tears a picture
 
 
 class VideoSource:
@@ -40,7 +43,7 @@ class VideoSource:
         self.close()
         if not self.live:
             raise ConfigError(f"{self._address.target}: not a video file that OpenCV can read; give another --source")
-        raise Unavailable(f"camera {self._address.scheme}:{self._address.target} does not answer; is it plugged in?")
+        raise Unavailable(f"camera {self._address.shown} does not answer; is it plugged in?")
 
     def _connect(self) -> cv2.VideoCapture:
         if self._address.scheme == "usb":
@@ -52,14 +55,28 @@ class VideoSource:
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS]
         return cv2.VideoCapture(self._address.target, cv2.CAP_FFMPEG, limits)
 
+    def adjust(self, wanted: CameraSettings) -> CameraSettings:
+        """Set the camera and return what it reads back. Raises Rejected where it refuses or cannot be set from here.
+
+        With `settings=own` in its address the camera is set elsewhere, and what is wanted is taken for granted.
+        """
+        assert self._capture is not None, "open() comes first"
+        if self._address.scheme != "usb" or self._address.options.get("settings") == "own":
+            return set_elsewhere(wanted, self._address)
+        steps = self._address.number("gain_steps", 0.0)
+        return v4l2.adjust(self._capture, wanted, steps if steps > 0 else None)
+
     def read(self) -> Frame | None:
         """Wait for the next frame. Raises Unavailable when a camera gives none; None at the end of a file."""
         assert self._capture is not None, "open() comes first"
-        good, picture = self._capture.read()
+        try:
+            good, picture = self._capture.read()
+        except cv2.error as error:
+            raise Unavailable(f"camera {self._address.shown} broke off ({error})") from error
         if not good and not self.live:
             return self._rewind()
         if not good:
-            raise Unavailable(f"camera {self._address.scheme}:{self._address.target} gives no frames")
+            raise Unavailable(f"camera {self._address.shown} gives no frames")
         content = self._light.apply(np.asarray(picture, np.uint8)) if picture is not None and picture.size else None
         self._index += 1
         return Frame(content, self._clock.monotonic(), index=self._index, views=0 if self.live else 1, live=self.live)

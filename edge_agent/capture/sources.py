@@ -18,6 +18,10 @@ def make_source(url: str, clock: Clock = SYSTEM) -> Source:
         from edge_agent.capture.synthetic import SyntheticSource
 
         return SyntheticSource(address, clock)
+    if address.scheme in ("http", "https"):
+        from edge_agent.capture.motion_jpeg import MotionJpegSource
+
+        return MotionJpegSource(address, clock)
     from edge_agent.capture.opencv import VideoSource
 
     return VideoSource(address, clock)

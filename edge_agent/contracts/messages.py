@@ -117,7 +117,7 @@ class Presence(Message):
 
 
 class Decided(Lenient):
-    """One part has its final verdict."""
+    """One part has its final verdict. `detail` says more of the reason (`edge_agent.contracts.verdict.Detail`)."""
 
     kind: Literal["decided"] = "decided"
     part: Count
@@ -132,6 +132,7 @@ class Decided(Lenient):
     operator: Text = ""
     latency_ms: float | None = None
     image: Digest | None = None
+    detail: Text = ""
 
 
 class Reviewed(Lenient):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-from edge_agent.contracts.verdict import Reason
+from edge_agent.contracts.verdict import Detail, Reason
 
 ORDER_REGISTERS = 24
 REPORT_OFFSET = 32
@@ -78,6 +78,18 @@ CODES: dict[Reason, int] = {
 }
 """What stands in the report's code register for each reason. Numbers are never given to another reason."""
 
+DETAILS: dict[Detail, int] = {
+    Detail.BLACK: 1,
+    Detail.SATURATED: 2,
+    Detail.BLURRED: 3,
+    Detail.TORN: 4,
+    Detail.ABSENT: 10,
+    Detail.UNPLUGGED: 11,
+    Detail.SILENT: 12,
+    Detail.SETTINGS: 13,
+}
+"""What stands in the detail register beside the codes 20 and 21; 0 where there is no more to say."""
+
 
 class PlcPart(NamedTuple):
     """A part as the PLC counts it: its run and its sequence number in that run."""
@@ -110,6 +122,7 @@ class Report:
 
     `sequence` is the part that `RESULT_VALID` and `code` speak of; `taken` the last trigger taken into the journal;
     `recipe` the number of the recipe in force, 0 while none is; `boot` changes with each start of the station.
+    `detail` says more of `code`: see `DETAILS`.
     """
 
     status: Status = NO_STATUS
@@ -119,6 +132,7 @@ class Report:
     taken: int = 0
     recipe: int = 0
     boot: int = 0
+    detail: int = 0
 
 
 def following(sequence: int) -> int:
@@ -165,14 +179,14 @@ def order_registers(order: Order) -> list[int]:
 
 def report_of(registers: Sequence[int]) -> Report:
     """Read the station's eight registers."""
-    status, heartbeat, sequence, code, taken, recipe, boot, _ = registers[:REPORT_REGISTERS]
-    return Report(Status(status), heartbeat, sequence, code, taken, recipe, boot)
+    status, *words = registers[:REPORT_REGISTERS]
+    return Report(Status(status), *words)
 
 
 def report_registers(report: Report) -> list[int]:
     """Return the report as the station writes it."""
-    words = (report.heartbeat, report.sequence, report.code, report.taken, report.recipe, report.boot)
-    return [int(report.status), *(word & _WORD for word in words), 0]
+    words = (report.heartbeat, report.sequence, report.code, report.taken, report.recipe, report.boot, report.detail)
+    return [int(report.status), *(word & _WORD for word in words)]
 
 
 def _text(words: Sequence[int], length: int) -> str:

@@ -42,7 +42,11 @@ class Crop(Strict):
 
 
 class Camera(Strict):
-    """What the camera delivers and which part of it is looked at."""
+    """What the camera delivers and which part of it is looked at.
+
+    `exposure_us` and `gain_db` are set on a live camera and read back (docs/cameras.md); without them it stays as it
+    is. `crop` is cut out of each picture on the station.
+    """
 
     colour: Colour = Colour.GREY
     crop: Crop = Crop()

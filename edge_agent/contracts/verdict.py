@@ -38,6 +38,27 @@ class Reason(str, Enum):
     DUPLICATE_ID = "duplicate-id"
 
 
+class Detail(str, Enum):
+    """What exactly was wrong where there was no picture of the part, or none that can be judged.
+
+    It stands beside the reasons `bad-image` (the first four) and `no-image` (the others). A receiver takes it as text,
+    so that one more breaks nobody.
+    """
+
+    BLACK = "black"
+    SATURATED = "saturated"
+    BLURRED = "blurred"
+    TORN = "torn"
+    ABSENT = "absent"
+    """The camera has not been there since the start."""
+    UNPLUGGED = "unplugged"
+    """The camera was there and is lost."""
+    SILENT = "silent"
+    """The camera is there, but no picture came in time."""
+    SETTINGS = "settings"
+    """The camera is not set as the recipe says."""
+
+
 ABOUT_ID = frozenset({Reason.NO_ID, Reason.DUPLICATE_ID})
 """Reasons that speak of the part's serial and say nothing of its quality."""
 

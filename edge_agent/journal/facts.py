@@ -8,7 +8,7 @@ from uuid import UUID
 
 from edge_agent.contracts.messages import Decided
 from edge_agent.contracts.plc import PlcPart
-from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.contracts.verdict import Detail, Reason, Verdict
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Decision:
     """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review.
 
     `features` are float32, one row of the baseline's features per picture of the part, the rows one after the other.
-    `serial` only where it became known after the trigger.
+    `serial` only where it became known after the trigger. `detail` says more of the reason.
     """
 
     verdict: Verdict
@@ -41,6 +41,7 @@ class Decision:
     review_until: float | None = None
     heatmap: bytes | None = None
     serial: str = ""
+    detail: Detail | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class PartRow:
     operator: str
     image: str | None
     output: str
+    detail: str
 
 
 def decided_event(row: PartRow) -> Decided:
@@ -93,6 +95,7 @@ def decided_event(row: PartRow) -> Decided:
         operator=row.operator,
         latency_ms=row.latency_ms,
         image=row.image,
+        detail=row.detail,
     )
 
 
@@ -116,4 +119,5 @@ def machine_event(row: tuple[Any, ...], decision: Decision) -> dict[str, Any]:
         "operator": "",
         "latency_ms": decision.latency_ms,
         "image": decision.image,
+        "detail": decision.detail.value if decision.detail is not None else "",
     }

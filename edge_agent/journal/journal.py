@@ -136,6 +136,9 @@ class Journal:
         )
         if row is None:
             return False
+        if decision.detail is not None:
+            self.database.run("add_part_detail", part=part, detail=decision.detail.value)
+            self.database.run("raise_tally", name=f"detail.{decision.detail.value}", by=1)
         if final is None:
             self._open_review(part, decision, now_ms)
         else:

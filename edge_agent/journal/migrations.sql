@@ -23,6 +23,7 @@ CREATE TABLE readiness (
 );
 
 -- name: from_4
+CREATE TABLE part_detail (part INTEGER PRIMARY KEY REFERENCES part (id), detail TEXT NOT NULL);
 CREATE TABLE second_opinion (
     part INTEGER PRIMARY KEY REFERENCES part (id),
     bundle TEXT NOT NULL,

@@ -30,6 +30,8 @@ WHERE part = (SELECT max(part) FROM plc_part WHERE run = :run AND sequence = :se
 SELECT l.run, l.sequence, p.final FROM plc_part l JOIN part p ON p.id = l.part ORDER BY p.id
 -- name: plc_dispositions
 SELECT disposition, count(*) FROM plc_part GROUP BY disposition
+-- name: add_part_detail
+INSERT INTO part_detail (part, detail) VALUES (:part, :detail)
 -- name: add_part_message
 INSERT INTO part_message (part, message) VALUES (:part, :message)
 -- name: last_part_messages
@@ -71,14 +73,14 @@ SELECT id FROM part WHERE (final IS NULL OR output = 'none') AND verdict IS NULL
 UPDATE part SET output = 'unknown' WHERE (final IS NULL OR output = 'none') AND output = 'none' AND final IS NOT NULL
 -- name: part_fields
 SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
-    decided_ms, operator, image, output
+    decided_ms, operator, image, output, coalesce((SELECT d.detail FROM part_detail d WHERE d.part = part.id), '')
 FROM part WHERE id = :id
 -- name: serial_before
 SELECT 1 FROM part WHERE serial = :serial AND serial != '' AND id < :part AND id >= :since
     AND verdict IS NOT NULL AND (:any OR final = 'accept' OR final IS NULL) LIMIT 1
 -- name: recent_parts
 SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, peak_x, peak_y, bundle, latency_ms,
-    decided_ms, operator, image, output
+    decided_ms, operator, image, output, coalesce((SELECT d.detail FROM part_detail d WHERE d.part = part.id), '')
 FROM part ORDER BY id DESC LIMIT :limit
 -- name: parts_for_window
 SELECT id, final_seq, final, verdict, reason, label, score, bundle, latency_ms, decided_ms, operator, features
@@ -211,15 +213,17 @@ SELECT (SELECT id FROM part WHERE boot = :boot ORDER BY seq LIMIT 1),
 -- name: part_time
 SELECT id, triggered_ms FROM part WHERE id >= :id ORDER BY id LIMIT 1
 -- name: report_parts
-SELECT id, triggered_ms, verdict, final, reason, label, score, bundle, latency_ms FROM part
-WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms ORDER BY id LIMIT :limit
+SELECT id, triggered_ms, verdict, final, reason, label, score, bundle, latency_ms,
+    coalesce((SELECT d.detail FROM part_detail d WHERE d.part = part.id), '')
+FROM part WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms ORDER BY id LIMIT :limit
 -- name: report_answers
 SELECT a.id, a.operator, a.verdict, a.late, a.conflict, p.score FROM answer a JOIN part p ON p.id = a.part
 WHERE a.part >= :first AND a.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
 ORDER BY a.part, a.id
 -- name: report_lines
 SELECT p.id, p.boot, p.seq, p.serial, p.triggered_ms, p.decided_ms, p.verdict, p.final, p.reason, p.label, p.score,
-    p.latency_ms, p.bundle, p.operator, p.output, p.image, c.run, c.sequence, c.disposition
+    p.latency_ms, p.bundle, p.operator, p.output, p.image, c.run, c.sequence, c.disposition,
+    coalesce((SELECT d.detail FROM part_detail d WHERE d.part = p.id), '')
 FROM part p LEFT JOIN plc_part c ON c.part = p.id
 WHERE p.id > :after AND p.id <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
     AND p.final IS NOT NULL

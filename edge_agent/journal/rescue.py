@@ -17,7 +17,7 @@ DAMAGED_EXIT = 65
 """Exit code of a child that found the journal damaged while it ran."""
 
 _CARRIED = (
-    *("boot", "part", "plc_part", "part_message", "readiness"),
+    *("boot", "part", "plc_part", "part_message", "part_detail", "readiness"),
     *("review", "answer", "outbox", "counter", "tally", "image"),
 )
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")

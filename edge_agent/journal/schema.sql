@@ -46,6 +46,9 @@ CREATE INDEX plc_part_sequence ON plc_part (run, sequence);
 -- Parts that a message asked for, by its id: a repeat of the message makes no second part.
 CREATE TABLE part_message (part INTEGER PRIMARY KEY REFERENCES part (id), message TEXT NOT NULL);
 
+-- What exactly was wrong with the picture of a part that has none or a bad one: few parts, so a table of its own.
+CREATE TABLE part_detail (part INTEGER PRIMARY KEY REFERENCES part (id), detail TEXT NOT NULL);
+
 -- Stretches of time in which the station was ready or was not, and why. `until_ms` moves along twice a minute, so that
 -- what no row covers is time in which the station did not run.
 CREATE TABLE readiness (

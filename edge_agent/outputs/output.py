@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.contracts.plc import PlcPart
-from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.contracts.verdict import Detail, Reason, Verdict
 
 
 @dataclass(frozen=True)
 class Outcome:
     """A part's final verdict, for the machine behind the station. `verdict` is accept or reject, never review.
 
-    `plc` is how the PLC that sent the part counts it, None where none did.
+    `plc` is how the PLC that sent the part counts it, None where none did. `detail` says more of `reason`.
     """
 
     boot: str
@@ -22,6 +22,7 @@ class Outcome:
     verdict: Verdict
     reason: Reason
     plc: PlcPart | None = None
+    detail: Detail | None = None
 
 
 class Output(Protocol):

@@ -9,7 +9,7 @@ from uuid import UUID
 from edge_agent.channel import Message
 from edge_agent.clock import Clock
 from edge_agent.config import PlcConfig
-from edge_agent.contracts.plc import CODES, PlcPart
+from edge_agent.contracts.plc import CODES, DETAILS, PlcPart
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.outputs.output import Outcome
 from edge_agent.plc.handshake import Acted, Answer, Event, Handshake, RecipeWanted, State, Triggered
@@ -55,7 +55,8 @@ class PlcDesk:
         """Answer for a part that the PLC sent. Raises Unavailable while the PLC is away."""
         if outcome.plc is not None:
             passed = outcome.verdict is Verdict.ACCEPT
-            self._link.answer(Answer(outcome.plc, passed, CODES[outcome.reason]))
+            detail = DETAILS[outcome.detail] if outcome.detail is not None else 0
+            self._link.answer(Answer(outcome.plc, passed, CODES[outcome.reason], detail))
 
     def close(self) -> None:
         """Stop polling."""

@@ -50,6 +50,7 @@ class Answer:
     part: PlcPart
     passed: bool
     code: int
+    detail: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,4 +149,5 @@ class Handshake:
             self._written.sequence if self._written is not None else 0,
             state.recipe,
             self._boot,
+            shown.detail if shown is not None else 0,
         )

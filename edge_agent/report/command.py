@@ -110,6 +110,7 @@ def as_values(numbers: Numbers, names: dict[str, str]) -> dict[str, Any]:
         "review_share": numbers.review_share,
         "timeouts": numbers.timeouts,
         "reasons": dict(numbers.reasons.most_common()),
+        "details": dict(numbers.details.most_common()),
         "defects": dict(numbers.defects.most_common()),
         "decided_by_people": numbers.decided,
         "overrides": numbers.overrides,
@@ -193,6 +194,7 @@ def _words(numbers: Numbers, names: dict[str, str]) -> list[str]:
     show = _show()
     down = numbers.downtime
     reasons = ", ".join(f"{name} {number}" for name, number in numbers.reasons.most_common()) or "none"
+    details = ", ".join(f"{name} {number}" for name, number in numbers.details.most_common())
     lines = [
         f"{show.period(numbers.period)} {numbers.period.shift}".rstrip(),
         f"parts: {numbers.parts} ({numbers.accepted} accepted, {numbers.rejected} rejected, {numbers.waiting} open)",
@@ -200,7 +202,7 @@ def _words(numbers: Numbers, names: dict[str, str]) -> list[str]:
         f"to people: {show.percent(numbers.review_share)} ({numbers.reviewed} parts, {numbers.timeouts} timed out)",
         f"decided by people: {numbers.decided}, {numbers.overrides} against the machine",
         f"latency: p50 {show.milliseconds(numbers.latency_p50_ms)}, p99 {show.milliseconds(numbers.latency_p99_ms)}",
-        f"rejects: {reasons}",
+        f"rejects: {reasons}{f' ({details})' if details else ''}",
         "downtime: not known for this time"
         if down is None
         else f"downtime: {show.span(down.down_ms)} (not ready {show.span(down.not_ready_ms)}, "
@@ -219,13 +221,17 @@ def _trace_words(part: Trace) -> list[str]:
     ]
     plc = [f"  PLC: {part.plc.disposition} (run {part.plc.run}, part {part.plc.sequence})"] if part.plc else []
     return [
-        f"{part.serial}: {part.final or part.verdict or 'being inspected'} ({part.reason or 'no reason yet'})",
+        f"{part.serial}: {part.final or part.verdict or 'being inspected'} ({_why(part)})",
         f"  came {show.exact(part.triggered_ms)}, judged {show.exact(part.decided_ms)}",
         f"  score {show.percent(part.score)}, label {part.label or '–'}, model {part.model or '–'}",
         f"  output {part.output}, picture {part.picture or 'not kept'}",
         *plc,
         *said,
     ]
+
+
+def _why(part: Trace) -> str:
+    return f"{part.reason or 'no reason yet'}{', ' if part.detail else ''}{part.detail}"
 
 
 def _show() -> Show:

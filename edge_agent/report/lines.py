@@ -12,7 +12,7 @@ from edge_agent.report.period import rfc3339
 
 COLUMNS = (
     "part", "boot", "seq", "serial", "triggered", "decided", "verdict", "final", "reason", "label", "score",
-    "latency_ms", "bundle", "operator", "output", "picture", "plc_run", "plc_sequence", "plc_disposition",
+    "latency_ms", "bundle", "operator", "output", "picture", "plc_run", "plc_sequence", "plc_disposition", "detail",
 )  # fmt: skip
 """Times are RFC 3339 in UTC; `decided` is when the station gave its first verdict, `score` is that of defective."""
 _TRIGGERED, _DECIDED = COLUMNS.index("triggered"), COLUMNS.index("decided")

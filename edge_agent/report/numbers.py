@@ -32,6 +32,7 @@ class Part(NamedTuple):
     score: float | None
     bundle: str | None
     latency_ms: float | None
+    detail: str = ""
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Numbers:
     reviewed: int = 0
     timeouts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    details: Counter[str] = field(default_factory=Counter)
     defects: Counter[str] = field(default_factory=Counter)
     latency_p50_ms: float | None = None
     latency_p99_ms: float | None = None
@@ -151,6 +153,8 @@ def _count_part(numbers: Numbers, part: Part, bar: Bar) -> None:
         numbers.rejected += 1
         bar.rejected += 1
         numbers.reasons[str(part.reason)] += 1
+        if part.detail:
+            numbers.details[part.detail] += 1
         numbers.timeouts += part.reason == Reason.TIMEOUT.value
         if part.label and part.reason in (Reason.MODEL.value, Reason.OPERATOR.value):
             numbers.defects[part.label] += 1

@@ -98,6 +98,11 @@ def search_page(found: Found, place: Place) -> str:
     return _render("search.html", place, found=found, styles=None)
 
 
+def camera_page(place: Place, allowed: bool) -> str:
+    """Return the page of live picture and focus aid, or, for whoever is not `allowed` to see it, who is."""
+    return _render("camera.html", place, styles=None, allowed=allowed)
+
+
 def _render(template: str, place: Place, **values: Any) -> str:
     texts = _texts(place.language)
     show = Show(place.language)
@@ -136,6 +141,7 @@ def _figures(numbers: Numbers, place: Place) -> dict[str, Any]:
         "columns": columns(numbers.bars, top, numbers.step_ms, _texts(place.language)["report_bar"]),
         "ticks": [(_y(value, top) + 4, _y(value, top), value) for value in (0, top / 2, top) if value == int(value)],
         "reasons": numbers.reasons.most_common(_TOP),
+        "details": numbers.details.most_common(_TOP),
         "defects": numbers.defects.most_common(_TOP),
         "down": _pieces(numbers.downtime),
     }

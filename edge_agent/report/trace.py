@@ -53,7 +53,7 @@ class Trace:
     """All that the station knows of a part. Times in milliseconds since 1970; `score`: probability of defective.
 
     `picture` is its SHA-256 while the picture is in the ring; `decided_ms` is when the machine gave its verdict, and
-    `review` how the question to people ended: "", open, decided, timeout, lost.
+    `review` how the question to people ended: "", open, decided, timeout, lost. `detail` says more of `reason`.
     """
 
     part: int
@@ -78,6 +78,7 @@ class Trace:
     review: str
     answers: tuple[Answered, ...]
     plc: Sent | None
+    detail: str = ""
 
 
 def find_parts(reader: Reader, serial: str) -> list[Hit]:
@@ -95,7 +96,7 @@ def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace
     if row is None:
         return None
     (number, boot, seq, serial, triggered_ms, verdict, final, reason, label, score, x, y) = row[:12]
-    bundle, latency_ms, decided_ms, operator, image, output = row[12:]
+    bundle, latency_ms, decided_ms, operator, image, output, detail = row[12:]
     asked = reader.row("part_review", part=part)
     return Trace(
         number,
@@ -120,6 +121,7 @@ def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace
         asked[1] if asked else "",
         tuple(Answered(*answer[:4], bool(answer[4]), bool(answer[5])) for answer in _answers(reader, part)),
         _sent(reader, part),
+        detail,
     )
 
 

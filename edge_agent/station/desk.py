@@ -167,6 +167,7 @@ def _summary(row: PartRow) -> dict[str, Any]:
         "verdict": row.verdict,
         "final": row.final,
         "reason": row.reason,
+        "detail": row.detail,
         "label": row.label,
         "score": row.score,
         "image": row.image,

@@ -34,6 +34,7 @@ WORDS = {
     "silent": "the inspection process does not answer; it is being restarted",
     "no-model": "no model is installed yet; it comes with the first rollout",
     "no-camera": "the camera gives no picture",
+    "camera-settings": "the camera is not set as the recipe says",
     "ended": "the recorded pictures have come to their end",
     "journal": "parts cannot be written down; look at the disk",
     "not-ready": "the station is not ready",
@@ -54,6 +55,8 @@ def readiness(hot: Report | None, now: float) -> Ready:
         return _not("no-model", detail)
     if report.get("camera"):
         return _not("ended" if report.get("finished") else "no-camera", detail)
+    if report.get("camera_unset"):
+        return _not("camera-settings", detail)
     return _not("journal" if detail else "not-ready", detail)
 
 

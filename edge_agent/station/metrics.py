@@ -58,6 +58,7 @@ def exposition(status: dict[str, Any], hot: dict[str, Any], waiting: int, predic
     for name, prefix, label, text in (
         ("verdicts_total", "final.", "verdict", "Final verdicts."),
         ("reasons_total", "reason.", "reason", "Why the final verdicts were given."),
+        ("details_total", "detail.", "detail", "What was wrong where there was no picture, or none to judge."),
         ("answers_total", "review.", "outcome", "Answers of people, by what became of them."),
     ):
         found = [({label: key[len(prefix) :]}, n) for key, n in sorted(tallies.items()) if key.startswith(prefix)]

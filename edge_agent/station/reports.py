@@ -150,7 +150,7 @@ def language(request: Request) -> str:
 
 def blinded(trace: Trace) -> Trace:
     """Return the trace without the machine's opinion."""
-    return replace(trace, score=None, label="", peak=None, heatmap=False, reason=None)
+    return replace(trace, score=None, label="", peak=None, heatmap=False, reason=None, detail="")
 
 
 def _number(text: str) -> int | None:

@@ -24,6 +24,7 @@ from edge_agent.home import Home
 from edge_agent.journal.database import Database
 from edge_agent.report.reading import shifts_of
 from edge_agent.station.api import Api
+from edge_agent.station.camera_page import CameraPage
 from edge_agent.station.desk import Desk
 from edge_agent.station.door import Door, load_api_token
 from edge_agent.station.errors import Refused, refusal
@@ -78,6 +79,7 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock).router())
     app.include_router(Trying(door, view, bundles).router())
     app.include_router(Contract(door, app).router())
+    app.include_router(CameraPage(home, door, view, channel, clock).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)

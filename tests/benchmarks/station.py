@@ -32,6 +32,7 @@ from tests.simulators.killed import KilledStation, ledger, nursery
 from tests.simulators.line import GOOD, PARTS, SCRATCHED, LineRig, environment, install, picture
 from tests.simulators.mosquitto import free_port
 from tests.simulators.network_camera import NetworkCamera
+from tests.simulators.rtsp_camera import RtspCamera
 
 LIMIT_S = 60.0
 RESTARTS = 5
@@ -138,8 +139,13 @@ def _kills(folder: Path) -> Iterator[Figure]:
 
 
 def _camera(folder: Path) -> Iterator[Figure]:
-    """A network camera of 25 pictures a second, unplugged and plugged in again, before the real hot loop."""
-    camera = NetworkCamera(free_port(), [picture(GOOD), picture(SCRATCHED)])
+    """Network cameras of 25 pictures a second, unplugged and plugged in again, before the real hot loop."""
+    pictures = [picture(GOOD), picture(SCRATCHED)]
+    for way, camera in (("HTTP", NetworkCamera(free_port(), pictures)), ("RTSP", RtspCamera(free_port(), pictures))):
+        yield from _unplugged(folder / way, way, camera)
+
+
+def _unplugged(folder: Path, way: str, camera: NetworkCamera | RtspCamera) -> Iterator[Figure]:
     camera.plug_in()
     config, lost, back = StationConfig(trigger=TriggerConfig(kind="http")), [], []
     with LineRig(folder, config=config, camera=make_source(camera.url)) as rig:
@@ -149,10 +155,10 @@ def _camera(folder: Path) -> Iterator[Figure]:
             back.append(_until_said(camera.plug_in, rig, ready=True))
     camera.unplug()
     milliseconds, limit = statistics.median(lost) * 1e3, PERIOD_S * 1e3 + 200
-    note = f"median of {UNPLUGGED}, longest {max(lost) * 1e3:.0f} ms, 25 pictures/s over HTTP; Frigate 20 s"
-    yield Figure("A6", "camera cut off until the fault is said", milliseconds, "ms", limit, "lower", note)
+    note = f"median of {UNPLUGGED}, longest {max(lost) * 1e3:.0f} ms, 25 pictures/s; Frigate 20 s"
+    yield Figure("A6", f"camera by {way} cut off until the fault is said", milliseconds, "ms", limit, "lower", note)
     note = f"median of {UNPLUGGED}, longest {max(back):.2f} s; Frigate 10 s"
-    yield Figure("A6", "camera back until running", statistics.median(back), "s", 1.0, "lower", note)
+    yield Figure("A6", f"camera by {way} back until running", statistics.median(back), "s", 1.0, "lower", note)
 
 
 def _until_said(change: Callable[[], None], rig: LineRig, ready: bool) -> float:

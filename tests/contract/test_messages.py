@@ -81,6 +81,16 @@ def test_events_survive_the_wire(seq: int, score: float | None, verdict: Verdict
     assert decode(EventBatch, encode(batch)) == batch
 
 
+def test_a_detail_that_is_not_known_yet_is_read_as_text():
+    data = Decided(part=1, part_boot=BOOT, verdict=Verdict.REJECT, final=Verdict.REJECT, reason=Reason.BAD_IMAGE)
+    batch = encode(EventBatch(boot=BOOT, events=(Event(seq=1, at_ms=5, data=data),)))
+    older = batch.replace(b'"detail":"",', b"")
+    newer = batch.replace(b'"detail":""', b'"detail":"rolled-over"')
+    assert len(older) < len(batch) < len(newer)
+    assert decode(EventBatch, older).events[0].data.detail == ""
+    assert decode(EventBatch, newer).events[0].data.detail == "rolled-over"
+
+
 def test_ack_names_boot_stream_and_seq():
     ack = Ack(positions=(Position(boot=BOOT, stream=Stream.WINDOW, seq=12),))
     assert decode(Ack, encode(ack)).positions[0].seq == 12

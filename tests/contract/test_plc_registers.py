@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from edge_agent.contracts.plc import (
     CODES,
+    DETAILS,
     ORDER_REGISTERS,
     REPORT_REGISTERS,
     SEQUENCES,
@@ -25,7 +26,7 @@ from edge_agent.contracts.plc import (
     report_of,
     report_registers,
 )
-from edge_agent.contracts.verdict import Reason
+from edge_agent.contracts.verdict import Detail, Reason
 
 WORDS = st.integers(0, 65_535)
 SERIALS = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=32)
@@ -45,7 +46,7 @@ def test_an_order_is_read_as_it_was_written(
 
 @given(WORDS, WORDS, WORDS)
 def test_a_report_is_read_as_it_was_written(heartbeat: int, sequence: int, boot: int) -> None:
-    report = Report(Status.READY | Status.RESULT_VALID | Status.PASS, heartbeat, sequence, 12, sequence, 2, boot)
+    report = Report(Status.READY | Status.RESULT_VALID | Status.PASS, heartbeat, sequence, 21, sequence, 2, boot, 3)
     registers = report_registers(report)
     assert len(registers) == REPORT_REGISTERS
     assert report_of(registers) == report
@@ -80,3 +81,8 @@ def test_what_was_missed_is_what_lies_between(last: int, missed: int) -> None:
 def test_every_reason_has_a_code_of_its_own() -> None:
     assert set(CODES) == set(Reason)
     assert len(set(CODES.values())) == len(CODES)
+
+
+def test_every_detail_has_a_number_of_its_own_and_none_is_zero() -> None:
+    assert set(DETAILS) == set(Detail)
+    assert len({0, *DETAILS.values()}) == len(DETAILS) + 1

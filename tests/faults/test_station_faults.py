@@ -1,4 +1,4 @@
-"""The station's faults that one process shows: cameras, models, people and clocks that fail."""
+"""The station's faults that one process shows: models, people and clocks that fail."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.capture.sources import make_source
-from edge_agent.config import StationConfig, TriggerConfig
 from edge_agent.contracts.messages import Stream
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox, reviews
@@ -21,8 +19,6 @@ from tests.conftest import wait_for
 from tests.simulators.clock import HandClock
 from tests.simulators.line import (
     GOOD,
-    PARTS,
-    SCRATCHED,
     TINY,
     Bench,
     LineRig,
@@ -30,97 +26,6 @@ from tests.simulators.line import (
     nan_graph,
     picture,
 )
-from tests.simulators.mosquitto import free_port
-from tests.simulators.network_camera import NetworkCamera
-
-
-def requested() -> StationConfig:
-    return StationConfig(trigger=TriggerConfig(kind="http"))
-
-
-def ask(rig: LineRig, serial: str = "") -> None:
-    rig.channel.deliver({"kind": "trigger", "serial": serial, "request": serial})
-
-
-@pytest.mark.fault("A10")
-def test_an_unplugged_camera_rejects_within_the_deadline_and_comes_back(tmp_path: Path) -> None:
-    camera = NetworkCamera(free_port(), [picture(GOOD), picture(SCRATCHED)])
-    camera.plug_in()
-    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=4000)
-    source = make_source(camera.url)
-    with LineRig(tmp_path / "home", bundle, requested(), source) as rig:
-        wait_for(lambda: rig.hot.ready, 20, "the first connection")
-        ask(rig, "seen")
-        rig.step(until=1)
-        assert rig.parts()[0].reason == "model"
-        camera.unplug()
-        wait_for(lambda: bool(rig.hot.camera.fault), 20, "the fault")
-        ask(rig, "unseen")
-        rig.step(until=2)
-        lost = rig.parts()[1]
-        assert (lost.final, lost.reason) == ("reject", "no-image")
-        assert lost.latency_ms is not None
-        assert lost.latency_ms <= 4000
-        assert not rig.hot.ready
-        camera.plug_in()
-        wait_for(lambda: rig.hot.ready, 20, "the reconnection")
-        ask(rig, "again")
-        rig.step(until=3)
-        assert rig.parts()[2].reason == "model"
-        rig.step()
-        assert rig.hot.journal.tallies()["fault.camera"] == 1
-    camera.unplug()
-
-
-@pytest.mark.fault("A11")
-def test_a_camera_absent_at_boot_is_waited_for(tmp_path: Path) -> None:
-    camera = Bench(live=True)
-    camera.plugged.clear()
-    with LineRig(tmp_path, config=requested(), camera=camera) as rig:
-        rig.step()
-        assert not rig.hot.ready
-        assert rig.said("health"), "the rest of the station is told"
-        camera.plugged.set()
-        wait_for(lambda: rig.hot.ready, 10, "recovery without a person")
-
-
-@pytest.mark.fault("A12")
-def test_a_camera_that_repeats_itself_is_a_fault(tmp_path: Path) -> None:
-    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1)
-    camera = Bench(live=True)
-    with LineRig(tmp_path / "home", bundle, camera=camera) as rig:
-        for count in range(1, 5):
-            camera.show(picture(GOOD))
-            rig.step(0.2, until=count)
-        assert [part.reason for part in rig.parts()] == ["model", "model", "frozen-image", "frozen-image"]
-        assert rig.hot.journal.tallies()["fault.frozen-image"] == 1
-        camera.show(picture(SCRATCHED))
-        rig.step(0.2, until=5)
-        assert rig.parts()[-1].reason == "model"
-
-
-@pytest.mark.fault("A13")
-def test_a_covered_lens_is_a_bad_image_and_no_score(tmp_path: Path) -> None:
-    source = make_source(f"folder://{PARTS}?brightness=0.01@0")
-    with LineRig(tmp_path, camera=source) as rig:
-        rig.step(until=1)
-        part = rig.parts()[0]
-        assert (part.final, part.reason, part.score) == ("reject", "bad-image", None)
-
-
-@pytest.mark.fault("A14")
-def test_a_torn_frame_is_grabbed_once_more_and_then_rejected(tmp_path: Path) -> None:
-    bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=20_000)
-    camera = Bench(live=True)
-    with LineRig(tmp_path / "home", bundle, camera=camera) as rig:
-        camera.show(None)
-        threading.Timer(0.2, camera.show, (picture(GOOD),)).start()
-        rig.step(0.5, until=1)
-        assert rig.parts()[0].reason == "model"
-        camera.show(None)
-        threading.Timer(0.2, camera.show, (None,)).start()
-        rig.step(0.5, until=2)
-        assert (rig.parts()[1].final, rig.parts()[1].reason) == ("reject", "bad-image")
 
 
 @pytest.mark.fault("A17")

@@ -7,7 +7,8 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.contracts.verdict import Detail, Reason, Verdict
+from edge_agent.journal.journal import Decision
 from edge_agent.station.pinbook import PinBook
 from tests.simulators.screens import LARGE, SMALL, final, in_hand, log_in
 from tests.simulators.station import PIN, serving
@@ -111,6 +112,10 @@ def test_the_page_says_in_plain_words_why_the_station_is_not_ready(station, scre
     station.pass_by(Verdict.REJECT, Reason.NO_IMAGE)
     expect(page.locator("#stamp")).to_contain_text("Rejected")
     expect(page.locator("#stamp")).to_contain_text("no picture")
+    station.decide(Decision(Verdict.REJECT, Reason.BAD_IMAGE, detail=Detail.BLURRED))
+    expect(page.locator("#stamp")).to_contain_text("picture blurred")
+    screen.running.healthy(ready=False, camera_unset="exposure is 1 us", why="exposure is 1 us", bundle="b")
+    expect(page.locator("#warning")).to_contain_text("The camera is not set as the recipe says")
 
 
 def test_a_part_that_is_held_for_its_serial_says_so(station, screen):

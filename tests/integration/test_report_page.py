@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from edge_agent.cli import main
 from edge_agent.contracts.plc import Disposition, PlcPart
-from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.contracts.verdict import Detail, Reason, Verdict
 from edge_agent.journal import reviews
 from edge_agent.journal.journal import Decision
 from edge_agent.journal.uptime import Uptime
@@ -39,7 +39,7 @@ def worked(station):
     uptime.step()
     for index in range(5):
         station.pass_by(Verdict.ACCEPT, index=index)
-    station.pass_by(Verdict.REJECT, Reason.NO_IMAGE, label="")
+    station.decide(Decision(Verdict.REJECT, Reason.NO_IMAGE, detail=Detail.UNPLUGGED))
     answered = station.hold(index=4)
     now = station.clock
     answer = (Verdict.REJECT, "pit", now.wall_ms(), now.monotonic())
@@ -85,6 +85,7 @@ def test_the_csv_has_a_line_for_every_finished_part_and_no_formula(worked):
         assert (rows[-1]["plc_run"], rows[-1]["plc_sequence"], rows[-1]["plc_disposition"]) == ("7", "41", "rejected")
         assert (rows[6]["verdict"], rows[6]["final"], rows[6]["operator"]) == ("review", "reject", "Anna")
         assert rows[0]["triggered"].endswith("Z")
+        assert (rows[5]["reason"], rows[5]["detail"], rows[0]["detail"]) == ("no-image", "unplugged", "")
         assert anna.get("/report.csv", params={"from": "yesterday"}).status_code == 400
         assert anna.get("/report", params={"shift": "nobody's"}).status_code == 400
         assert "use one of: all day" in anna.get("/report", params={"shift": "nobody's"}).text
@@ -96,6 +97,8 @@ def test_an_operator_sees_the_work_of_others_without_their_names(worked):
         with browser_of(running, "Olga") as olga:
             page = olga.get("/report", params={"lang": "en"}).text
             assert "the others" in page
+            assert "camera lost" in page
+            assert "camera lost" in olga.get("/search", params={"serial": "P-00006", "lang": "en"}).text
             assert "Anna" not in page
             rows = list(csv.DictReader(io.StringIO(olga.get("/report.csv").text, newline="")))
             assert {row["operator"] for row in rows} == {""}

@@ -1,4 +1,4 @@
-"""A network camera: motion JPEG over HTTP, as OpenCV reads it; it can be unplugged and plugged in again."""
+"""A network camera: motion JPEG over HTTP, as OpenCV reads it; it can be unplugged, hang, and send torn pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
@@ -15,11 +15,15 @@ import numpy.typing as npt
 
 
 class NetworkCamera:
-    """Streams the pictures in turn with a little noise, 25 a second."""
+    """Streams the pictures in turn with a little noise, 25 a second; what it shall do can change while it streams.
 
-    def __init__(self, port: int, pictures: Sequence[npt.NDArray[np.uint8]]) -> None:
-        self.port = port
-        self._pictures = pictures
+    `frozen` sends the same bytes again and again, `torn` leaves out the second half of each picture.
+    """
+
+    def __init__(self, port: int, pictures: Sequence[npt.NDArray[np.uint8]], noise: float = 2.0) -> None:
+        self.port, self.noise = port, noise
+        self.frozen = self.torn = False
+        self._pictures: Iterator[npt.NDArray[np.uint8]] = itertools.cycle(pictures)
         self._server: ThreadingHTTPServer | None = None
         self._connections: list[socket.socket] = []
         self._plugged = threading.Event()
@@ -28,6 +32,10 @@ class NetworkCamera:
     def url(self) -> str:
         """Address for `make_source`."""
         return f"http://127.0.0.1:{self.port}/stream.mjpg"
+
+    def show(self, *pictures: npt.NDArray[np.uint8]) -> None:
+        """Put other things in front of the lens."""
+        self._pictures = itertools.cycle(pictures)
 
     def plug_in(self) -> None:
         """Answer from now on."""
@@ -65,9 +73,13 @@ class NetworkCamera:
 
     def _stream(self, handler: BaseHTTPRequestHandler) -> None:
         random = np.random.default_rng(1)
-        for image in itertools.cycle(self._pictures):
-            noisy = np.clip(image + random.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
-            data = cv2.imencode(".jpg", noisy)[1].tobytes()
+        data = b""
+        while True:
+            if not (self.frozen and data):
+                image = next(self._pictures)
+                noisy = np.clip(image + random.normal(0, self.noise, image.shape), 0, 255).astype(np.uint8)
+                data = cv2.imencode(".jpg", noisy)[1].tobytes()
+                data = data[: len(data) // 2] if self.torn else data
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n".encode()
             if not self._plugged.is_set():
                 return

@@ -15,7 +15,7 @@ let heard = 0;
 let last = null;
 
 // Pages that sent somebody here to log in; nothing else that stands in the address is followed.
-const BACK_TO = { report: "/report", search: "/search", try: "/try" };
+const BACK_TO = { report: "/report", search: "/search", try: "/try", camera: "/camera" };
 
 function enter(who) {
   const next = BACK_TO[new URLSearchParams(location.search).get("next")];

@@ -1,7 +1,7 @@
 // Below: counts and the parts that came by last, newest on the left.
 
 import { $, icon, make } from "./dom.js";
-import { t } from "./words.js";
+import { has, t } from "./words.js";
 
 let newest = 0;
 
@@ -20,7 +20,8 @@ export const nameOf = (part) => part.serial || `#${part.part}`;
 export function story(part) {
   const kind = kindOf(part);
   const verdict = t(`verdict_${kind}`) + (kind === "reject" && part.label && part.reason !== "timeout" ? ` · ${part.label}` : "");
-  return part.reason && part.final ? `${verdict} – ${t(`reason_${part.reason}`, { name: part.operator })}` : verdict;
+  const why = part.detail && has(`detail_${part.detail}`) ? `detail_${part.detail}` : `reason_${part.reason}`;
+  return part.reason && part.final ? `${verdict} – ${t(why, { name: part.operator })}` : verdict;
 }
 
 export function showCounts(counts) {

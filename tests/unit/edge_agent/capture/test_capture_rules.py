@@ -10,7 +10,7 @@ from edge_agent.capture.frame import Frame
 from edge_agent.capture.guards import Repeats, fingerprint, frozen, picture_failure
 from edge_agent.capture.triggers import Interval, Taken, Trigger, TriggerQueue
 from edge_agent.contracts.recipe import Guards
-from edge_agent.contracts.verdict import Reason
+from edge_agent.contracts.verdict import Detail
 from tests.simulators.clock import HandClock
 from tests.simulators.line import Bench, picture
 
@@ -42,8 +42,8 @@ def test_an_interval_keeps_its_grid_and_forgets_what_was_not_ready() -> None:
 def test_black_saturated_and_blurred_pictures_are_no_pictures() -> None:
     guards = Guards(brightness_min=10, brightness_max=240, sharpness_min=5)
     assert picture_failure(120, 8, guards) is None
-    for brightness, sharpness in ((5, 8), (250, 8), (120, 4)):
-        assert picture_failure(brightness, sharpness, guards) is Reason.BAD_IMAGE
+    failures = [picture_failure(*values, guards) for values in ((5, 8), (250, 8), (120, 4))]
+    assert failures == [Detail.BLACK, Detail.SATURATED, Detail.BLURRED]
 
 
 def test_only_a_live_camera_can_freeze() -> None:

@@ -31,6 +31,14 @@ def test_a_network_camera_keeps_its_own_options() -> None:
     assert address.dimming == Dimming(0.5, 1.0)
 
 
+def test_no_message_names_the_cameras_password() -> None:
+    assert parse_address("rtsp://user:p@ss@cam:554/live").shown == "rtsp://cam:554/live"
+    assert parse_address("usb:/dev/video2").shown == "usb:/dev/video2"
+    with pytest.raises(Unavailable, match="is it plugged in") as caught:
+        make_source("rtsp://user:secret@127.0.0.1:9/live").open()
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

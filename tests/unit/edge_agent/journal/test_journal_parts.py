@@ -14,7 +14,7 @@ import pytest
 from edge_agent.contracts.errors import ConfigError, Unavailable
 from edge_agent.contracts.messages import Decided, Position, Stream
 from edge_agent.contracts.plc import Disposition, PlcPart
-from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.contracts.verdict import Detail, Reason, Verdict
 from edge_agent.journal import outbox, reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.facts import decided_event, machine_event
@@ -62,6 +62,17 @@ def test_a_serial_read_from_the_picture_is_added(journal: Journal) -> None:
     key = journal.trigger("", 1)
     journal.decide(key, Decision(Verdict.ACCEPT, Reason.MODEL, serial="code-7"), 2)
     assert journal.part(key.id).serial == "code-7"
+
+
+def test_what_was_wrong_with_a_picture_is_kept_counted_and_told(journal: Journal) -> None:
+    key = journal.trigger("a", 1)
+    dark = Decision(Verdict.REJECT, Reason.BAD_IMAGE, detail=Detail.BLACK)
+    journal.decide(key, dark, 2)
+    journal.decide(journal.trigger("b", 3), ACCEPT, 4)
+    assert [part.detail for part in journal.recent(2)] == ["", "black"]
+    assert journal.tallies()["detail.black"] == 1
+    row = journal.part(key.id)
+    assert machine_event((row.boot, row.seq, row.serial), dark) == decided_event(row).model_dump(mode="json")
 
 
 def test_recovery_settles_each_part_once(journal: Journal) -> None:
@@ -178,7 +189,7 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     kept = old.trigger("kept", 2)
     old.database.close()
     with sqlite3.connect(path) as raw:
-        for later in ("plc_part", "part_message", "readiness", "second_opinion"):
+        for later in ("plc_part", "part_message", "readiness", "second_opinion", "part_detail"):
             raw.execute(f"DROP TABLE {later}")
         raw.execute("PRAGMA user_version=1")
     raw.close()

@@ -43,6 +43,16 @@ def test_a_part_is_taken_once_answered_and_taken_away() -> None:
     assert handshake.hear(order(1, Command(0), echo=1, disposition=Disposition.ACCEPTED)) == []
 
 
+def test_a_result_says_more_of_its_code_as_long_as_it_is_shown() -> None:
+    handshake = Handshake(5, None)
+    handshake.hear(order(1))
+    handshake.answer(Answer(part(1), False, 21, 3))
+    shown = handshake.report(READY)
+    assert (shown.code, shown.detail, report_registers(shown)[-1]) == (21, 3, 3)
+    handshake.hear(order(1, Command.ACK, echo=1, disposition=Disposition.REJECTED))
+    assert handshake.report(READY).detail == 0
+
+
 def test_results_wait_for_each_other() -> None:
     handshake = Handshake(5, None)
     for sequence in (1, 2):

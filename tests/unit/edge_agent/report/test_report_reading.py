@@ -141,6 +141,8 @@ def test_a_journal_of_an_earlier_schema_is_read_too(database):
     inspect(database, 1, [1000])
     with sqlite3.connect(database.path) as raw:
         raw.execute("DROP TABLE readiness")
+        raw.execute("DROP TABLE second_opinion")
+        raw.execute("DROP TABLE part_detail")
         raw.execute("PRAGMA user_version=3")
     raw.close()
     with read_journal(database.path) as reader:

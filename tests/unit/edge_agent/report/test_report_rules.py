@@ -34,7 +34,7 @@ def test_counts_shares_and_reasons():
         part(6, verdict="review", reason="operator"),
         part(7, verdict="review", final="reject", reason="timeout"),
         part(8, verdict="reject", final="reject", label="scratch"),
-        part(9, verdict="reject", final="reject", reason="no-image", bundle=None, label="never seen"),
+        part(9, verdict="reject", final="reject", reason="no-image", bundle=None, label="never seen", detail="absent"),
         part(10, verdict="review", final=None, reason="unsure"),
         part(11, verdict=None, final=None, reason=None, bundle=None, latency_ms=None),
     ]
@@ -42,6 +42,7 @@ def test_counts_shares_and_reasons():
     assert (found.parts, found.finished, found.accepted, found.rejected, found.waiting) == (12, 10, 7, 3, 2)
     assert (found.yielded, found.review_share) == (0.7, 3 / 11)
     assert (found.reasons, found.timeouts) == (Counter({"timeout": 1, "model": 1, "no-image": 1}), 1)
+    assert found.details == Counter({"absent": 1})
     assert found.defects == Counter({"scratch": 1})
     assert [(m.bundle, m.parts, m.accepted, m.rejected) for m in found.models] == [("a", 10, 7, 2)]
 
