@@ -10,7 +10,7 @@ import logging
 import random
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -26,7 +26,8 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import load_credentials
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.plc import Disposition, PlcPart, before
-from edge_agent.contracts.verdict import Automation, Reason
+from edge_agent.contracts.verdict import Reason
+from edge_agent.decision.sampling import Shares
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model, load_model
 from edge_agent.inference.heatmap import encode_png
@@ -40,6 +41,7 @@ from edge_agent.keeper import Keeper
 from edge_agent.line import Line, Settings
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
+from edge_agent.oversight import Oversight
 from edge_agent.plc.handshake import State
 from edge_agent.vitals import Vitals
 
@@ -92,10 +94,13 @@ class Hot:
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self._loader = Loader(self._load_whole)
-        self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
+        self.settings = Settings(config.automation, Shares(keep=config.storage.accept_share))
         written = self.plc.written if self.plc is not None else None
+        self.oversight = Oversight(self.journal, self.clock, config)
+        self.challenges = self.oversight.challenges
         self.line = Line(
-            self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written
+            *(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written),
+            self.challenges,
         )
         self._queue = TriggerQueue(config.trigger.depth, config.trigger.debounce_ms / 1e3)
         self._messages = MessageIds([], _MESSAGES)
@@ -114,7 +119,8 @@ class Hot:
 
     def _plc_state(self) -> State:
         """Return what the PLC is shown; the heartbeat moves only while this loop does."""
-        return State(self.ready, bool(self.camera.fault or self.line.trouble), self._keeper.held, self._progress, 0)
+        ready, fault = self.ready or self.challenges.waits, bool(self.camera.fault or self.line.trouble)
+        return State(ready, fault, self._keeper.held, self._progress, 0)
 
     @property
     def ready(self) -> bool:
@@ -128,13 +134,11 @@ class Hot:
             return "no model is installed"
         if self.camera.fault:
             return self.camera.fault
-        return self.line.trouble or (self.plc.fault if self.plc is not None else "")
+        return self.line.trouble or (self.plc.fault if self.plc is not None else "") or self.challenges.why
 
-    @property
-    def mode(self) -> Automation:
-        """The degree of automation in force: the fleet's word, else the station's, else the recipe's."""
-        model = self.champion.active
-        return self.settings.automation or (model.recipe.automation if model is not None else Automation.PARTIAL)
+    def _look(self, at_once: bool = False) -> None:
+        model, told = self.champion.active, self.settings.automation
+        self.oversight.look(model, told, self.vitals.errors_in_a_row, at_once)
 
     def start(self) -> None:
         """Settle what a killed process left, load the installed model, open the camera."""
@@ -181,6 +185,7 @@ class Hot:
         while (message := self.channel.receive(0.0)) is not None:
             self._obey(message)
         self._take_loaded()
+        self._look()
         self._report()
         trigger = self._queued()
         if trigger is not None:
@@ -188,9 +193,10 @@ class Hot:
             return True
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
             frame = self.camera.grab(self.clock.monotonic() + wait_s)
-            if frame is not None:
-                self._judge(Trigger(frame.at, frame.serial), frame)
-            return frame is not None
+            if frame is None or not self.challenges.admits(frame.serial):
+                return False
+            self._judge(Trigger(frame.at, frame.serial), frame)
+            return True
         if (waited := self.channel.receive(wait_s)) is not None:
             self._obey(waited)
         return False
@@ -198,7 +204,8 @@ class Hot:
     def _queued(self) -> Trigger | None:
         if self._ticks is not None:
             now = self.clock.monotonic()
-            if self.champion.active is None or not self.vitals.camera_seen(self.camera):
+            closed = self.challenges.closed and not self.challenges.waits
+            if self.champion.active is None or closed or not self.vitals.camera_seen(self.camera):
                 self._ticks.restart(now)
             for tick in self._ticks.due(now):
                 self._offer(tick)
@@ -213,10 +220,10 @@ class Hot:
 
     def _judge(self, trigger: Trigger, first: Frame | None) -> None:
         model = self.champion.active
-        if model is None:
+        if model is None or not self.challenges.admits(trigger.serial or (first.serial if first else "")):
             self._answer(trigger, self.line.refuse(trigger, Reason.NOT_READY))
             return
-        settings = Settings(self.mode, self.settings.audit, self.settings.keep)
+        settings = replace(self.settings, automation=self.oversight.mode)
         self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
 
     def _answer(self, trigger: Trigger, result: Message | None) -> None:
@@ -231,6 +238,9 @@ class Hot:
             self._keeper.look()
         elif kind == "settings":
             self.settings = self.settings.changed(message)
+            self._look(at_once=True)
+        elif kind == "look":
+            self._look(at_once=True)
         elif kind == "trigger":
             self._triggered(message)
         elif kind == "plc_acted":
@@ -275,6 +285,7 @@ class Hot:
             return
         self.champion.take(loaded.model)
         self.vitals.new_model()
+        self._look(at_once=True)
         self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
         self._reported = float("-inf")
 
@@ -302,7 +313,7 @@ class Hot:
     def _report(self) -> None:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
-        status = {"ready": self.ready, "bundle": self._bundle, "mode": self.mode.value, "why": self.not_ready}
+        status = {"ready": self.ready, "bundle": self._bundle, "why": self.not_ready, **self.oversight.report()}
         self._keeper.uptime.note(self.ready, self.not_ready)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
@@ -330,7 +341,7 @@ class Hot:
             "why": self.not_ready,
             "bundle": self._bundle,
             "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
-            "mode": self.mode.value,
+            **self.oversight.report(),
             "runtime": model.runtime if model is not None else "",
             "camera": self.camera.fault,
             "finished": self.camera.ended,

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from edge_agent.automation.settings import PromotionConfig
+from edge_agent.challenge.settings import ChallengeConfig
 from edge_agent.contracts.encoding import Identifier
 from edge_agent.contracts.strict import Strict, load_yaml
 from edge_agent.contracts.verdict import Automation
@@ -188,6 +190,8 @@ class StationConfig(Strict):
     probation: ProbationConfig = ProbationConfig()
     durability: Literal["batched", "strict"] = "batched"
     automation: Automation | None = None
+    promotion: PromotionConfig = PromotionConfig()
+    challenge: ChallengeConfig | None = None
     pins: str = "pins.json"
     shifts: Annotated[tuple[ShiftConfig, ...], Field(description=_SHIFTS)] = ()
 

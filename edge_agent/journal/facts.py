@@ -9,6 +9,7 @@ from uuid import UUID
 from edge_agent.contracts.messages import Decided
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.decision.sampling import Sampled
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Decision:
     """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review.
 
     `features` are float32, one row of the baseline's features per picture of the part, the rows one after the other.
-    `serial` only where it became known after the trigger.
+    `serial` only where it became known after the trigger; `sample` where its answers measure the machine.
     """
 
     verdict: Verdict
@@ -41,6 +42,7 @@ class Decision:
     review_until: float | None = None
     heatmap: bytes | None = None
     serial: str = ""
+    sample: Sampled | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ WORDS = {
     "no-camera": "the camera gives no picture",
     "ended": "the recorded pictures have come to their end",
     "journal": "parts cannot be written down; look at the disk",
+    "challenge": "a part with a known answer must be presented",
+    "locked": "the station is locked: it judged a part with a known answer wrongly",
     "not-ready": "the station is not ready",
 }
 
@@ -54,6 +56,8 @@ def readiness(hot: Report | None, now: float) -> Ready:
         return _not("no-model", detail)
     if report.get("camera"):
         return _not("ended" if report.get("finished") else "no-camera", detail)
+    if report.get("challenge") in ("challenge", "locked") and detail.startswith(("challenge part", "locked")):
+        return _not(str(report["challenge"]), detail)
     return _not("journal" if detail else "not-ready", detail)
 
 

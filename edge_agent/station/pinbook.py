@@ -149,6 +149,16 @@ def _hash(pin: str, salt: str, cost: int) -> str:
     return key.hex()
 
 
+def supervisor(home: Path, name: str, pin: str) -> str:
+    """Return the name of the supervisor who gave a PIN at the command line. Raises ConfigError for anybody else."""
+    entry = PinBook(book_of(home)).check(name, pin)
+    if entry is None:
+        raise ConfigError(f"wrong name or PIN for '{name[:60]}'; 'edge-agent pin list' names the people")
+    if entry.role is not Role.SUPERVISOR:
+        raise ConfigError(f"{name} is {entry.role.value}; this needs a supervisor")
+    return name
+
+
 def book_of(home: Path) -> Path:
     """Return where a station keeps its PINs: `pins` of its `station.yaml`, by default `pins.json`."""
     from edge_agent.config import StationConfig, load_config
