@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, astuple, fields, replace
 from typing import Any
 
 from edge_agent.automation.ledger import Rows
@@ -42,10 +42,11 @@ def checked_name(config: ChallengeConfig | None, name: str) -> str:
     return name
 
 
-def csv_lines(found: Iterable[record.Suspect]) -> Iterator[str]:
-    """Yield the table of suspects with its header, line by line."""
+def csv_lines(found: Iterable[record.Suspect], only: str | None = None) -> Iterator[str]:
+    """Yield the table of suspects with its header, line by line; with `only` every other person's name is left out."""
     yield _line([field.name for field in fields(record.Suspect)])
-    for suspect in found:
+    for each in found:
+        suspect = each if only in (None, each.operator) else replace(each, operator="")
         yield _line([safe(value) if isinstance(value, str) else value for value in astuple(suspect)])
 
 

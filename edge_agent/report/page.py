@@ -87,6 +87,11 @@ def search_page(found: Found, place: Place) -> str:
     return _render("search.html", place, found=found, styles=None)
 
 
+def trust_page(template: str, place: Place, **values: Any) -> str:
+    """Return one of the pages on how far the machine is trusted."""
+    return _render(template, place, styles=None, **values)
+
+
 def _render(template: str, place: Place, **values: Any) -> str:
     texts = _texts(place.language)
     show = Show(place.language)

@@ -37,6 +37,8 @@ from edge_agent.station.reports import Reports
 from edge_agent.station.serving import Serving
 from edge_agent.station.shield import Shield
 from edge_agent.station.triggers import Triggers
+from edge_agent.station.trust import Trust
+from edge_agent.station.trust_pages import TrustPages
 from edge_agent.station.view import View
 
 log = logging.getLogger("lineside.station")
@@ -74,6 +76,8 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     app.include_router(Probes(door, view, predictor).router())
     app.include_router(Pages(view.place["device"]).router())
     app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock).router())
+    trust = Trust(database, boot, bundles, config, channel, clock, desk.lock)
+    app.include_router(TrustPages(home, door, view, trust).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)

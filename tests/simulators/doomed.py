@@ -75,9 +75,7 @@ class DeadlyGate(GateFile):
             die()
 
 
-def live(
-    home: Path, boot: str, point: str, parts: int, started: Any, plc_port: int = 0, challenge: str = ""
-) -> None:
+def live(home: Path, boot: str, point: str, parts: int, started: Any, plc_port: int = 0, challenge: str = "") -> None:
     """Be the hot process. `point`: trigger, decided, driven, or "" to live until `parts` are judged or it is killed.
 
     With `plc_port` the parts come from the PLC there, which is told the verdicts beside the gate. With `challenge`

@@ -13,7 +13,7 @@ from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.verdict import Automation, Verdict
 from edge_agent.decision.automation import Cause, demotion, followed, in_force, moved, next_degree
 from edge_agent.decision.bounds import lower_bound, more_needed, upper_bound
-from edge_agent.decision.promotion import Evidence, Gate, prospect, rates, reason_to_demote
+from edge_agent.decision.promotion import Evidence, Gate, prospect, reason_to_demote
 from edge_agent.decision.sampling import Scheme, Shares, inclusion, sampled
 
 PAIR = ThresholdPair(accept_below=0.3, reject_above=0.7)
