@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-_HALVINGS = 60
+_HALVINGS = 45
 _NOTHING = 1e-17
 
 

@@ -13,6 +13,8 @@ from edge_agent.contracts.verdict import Automation
 from edge_agent.decision.automation import next_degree, rank
 from edge_agent.decision.bounds import lower_bound, more_needed, upper_bound
 
+_SLIP = 2
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -167,10 +169,10 @@ def _lacking(rate: Rate, degree: Automation) -> str:
 def reason_to_demote(evidence: Evidence, gate: Gate) -> str:
     """Return why the machine must decide less: more escapes than the limit, for certain; "" where there is no reason.
 
-    One escape is no reason: the share's lower bound must lie above the limit.
+    The share's lower bound must lie above the limit, and one escape alone may be a slip of the person who answered.
     """
     low = lower_bound(evidence.escapes, evidence.accepted, gate.confidence)
-    if evidence.escapes == 0 or low <= gate.escape:
+    if evidence.escapes < _SLIP or low <= gate.escape:
         return ""
     return (
         f"people called {evidence.escapes} of {evidence.accepted} audited accepted parts defective: "

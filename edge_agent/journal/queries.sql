@@ -199,7 +199,8 @@ SELECT (SELECT id FROM part WHERE boot = :boot ORDER BY seq LIMIT 1),
 SELECT id, triggered_ms FROM part WHERE id >= :id ORDER BY id LIMIT 1
 -- name: report_parts
 SELECT id, triggered_ms, verdict, final, reason, label, score, bundle, latency_ms FROM part
-WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms ORDER BY id LIMIT :limit
+WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms
+    AND coalesce(reason, '') != 'challenge' ORDER BY id LIMIT :limit
 -- name: report_answers
 SELECT a.id, a.operator, a.verdict, a.late, a.conflict, p.score FROM answer a JOIN part p ON p.id = a.part
 WHERE a.part >= :first AND a.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms

@@ -88,8 +88,9 @@ class Desk:
     def counts(self) -> dict[str, Any]:
         """Return all parts ever, and shares (0..1, None without parts) over the last finished ones."""
         with self.lock:
-            rows = [row for row in self._journal.recent(YIELD_OVER) if row.final]
+            finished = [row for row in self._journal.recent(YIELD_OVER) if row.final]
             tallies = self._journal.tallies()
+        rows = [row for row in finished if row.reason != Reason.CHALLENGE.value]
         accepted = sum(row.final == Verdict.ACCEPT.value for row in rows)
         reviewed = sum(row.verdict == Verdict.REVIEW.value for row in rows)
         return {
