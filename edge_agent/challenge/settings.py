@@ -21,7 +21,7 @@ class ChallengePart(Strict):
 
 
 class ChallengeConfig(Strict):
-    """Parts with a known answer (docs/challenge.md), and when all of them must have been passed.
+    """Parts with a known answer (docs/automation.md), and when all of them must have been passed.
 
     `at_start` of the station, `at_model_change` (a changeover brings another model), `every_hours`, `every_parts`.
     """
