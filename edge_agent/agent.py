@@ -27,7 +27,6 @@ from edge_agent.contracts.credentials import load_credentials
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.plc import Disposition, PlcPart, before
 from edge_agent.contracts.verdict import Reason
-from edge_agent.decision.sampling import Shares
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model, load_model
 from edge_agent.inference.heatmap import encode_png
@@ -94,7 +93,7 @@ class Hot:
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self._loader = Loader(self._load_whole)
-        self.settings = Settings(config.automation, Shares(keep=config.storage.accept_share))
+        self.settings = Settings.of(config)
         written = self.plc.written if self.plc is not None else None
         self.oversight = Oversight(self.journal, self.clock, config)
         self.challenges = self.oversight.challenges

@@ -13,6 +13,17 @@ from edge_agent.decision.promotion import Gate
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
+class SamplingConfig(Strict):
+    """Shares of parts for which people answer afterwards (docs/automation.md); the fleet may ask for more.
+
+    `audit`: of all judged parts, drawn whatever their score; `weighted`: of accepted ones, with a probability that
+    rises with the score, to this at the accept threshold.
+    """
+
+    audit: Annotated[float, Field(ge=0, le=1)] = 0.0
+    weighted: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
 class PromotionConfig(Strict):
     """What must be proven with `confidence` before the machine decides more (docs/automation.md).
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge_agent.automation.ledger import history, last_change, read_evidence
+from edge_agent.automation.settings import SamplingConfig
 from edge_agent.challenge import record
 from edge_agent.challenge.settings import ChallengeConfig, ChallengePart
 from edge_agent.config import StationConfig, TriggerConfig
@@ -192,6 +193,14 @@ def test_the_fleet_moves_the_degree_and_it_is_remembered(tmp_path: Path, bundle:
         again.channel.deliver({"kind": "settings", "automation": "full"})
         again.step()
         assert again.hot.oversight.mode is Automation.FULL
+
+
+def test_the_fleet_may_ask_for_more_answers_than_the_station_and_not_for_less(tmp_path: Path, bundle: Path) -> None:
+    with LineRig(tmp_path / "home", bundle, StationConfig(sampling=SamplingConfig(audit=0.1))) as rig:
+        for asked, holds in ((0.0, 0.1), (0.4, 0.4), ("all", 0.4), (0.2, 0.2)):
+            rig.channel.deliver({"kind": "settings", "audit": asked})
+            rig.step()
+            assert rig.hot.settings.shares.audit == holds
 
 
 def test_an_ordinary_station_samples_nothing_and_asks_for_nothing(tmp_path: Path) -> None:
