@@ -51,11 +51,11 @@ def test_a_supervisor_answers_unlocks_and_lowers_by_touch(doubted, screen):
     expect(page.locator(".ladder [aria-current]")).to_contain_text("Partial")
     expect(page.locator(".bounds tr")).to_have_count(3)
     for name, path in (("Test parts", "challenge"), ("Audit", "audit"), ("Trust", "automation")):
-        page.get_by_role("link", name=name, exact=True).tap()
+        page.locator("nav").get_by_role("link", name=name, exact=True).tap()
         page.wait_for_url(f"**/{path}?lang=en")
         assert page.evaluate(CRAMPED) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("link", name="Audit").tap()
+    page.locator("nav").get_by_role("link", name="Audit").tap()
     page.get_by_role("button", name="Defective: pit").tap()
     expect(page.locator("main")).to_contain_text("No drawn part waits")
     answer = doubted.journal.database.row("part_answered", part=doubted.drawn.id)
