@@ -21,4 +21,7 @@ async function send(event) {
   }
 }
 
-for (const form of document.querySelectorAll("form[data-post]")) form.addEventListener("submit", send);
+for (const form of document.querySelectorAll("form[data-post]")) {
+  form.addEventListener("submit", send);
+  form.inert = false; // before this, a finger would have sent the form as a plain address
+}
