@@ -45,7 +45,8 @@ class Challenges:
     def look(self, bundle: str, at_once: bool = False) -> None:
         """Read lock, passes and what was started; twice a second, `at_once`, and when the model has changed."""
         now = self._clock.monotonic()
-        if bundle == self._bundle and not at_once and now - self._looked < _LOOK_EVERY_S:
+        idle = self._config is None and not self.closed
+        if bundle == self._bundle and not at_once and (idle or now - self._looked < _LOOK_EVERY_S):
             return
         self._looked, self._bundle = now, bundle
         try:
