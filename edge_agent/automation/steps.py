@@ -51,8 +51,10 @@ def standing(journal: Rows, bundle: str | None, config: PromotionConfig) -> Stan
 def promote(
     database: Database, boot: UUID, bundle: str | None, config: PromotionConfig, who: str, why: str, now_ms: int
 ) -> Change:
-    """Go one step up. Raises Rejected with what is missing where the gate is closed."""
+    """Go one step up. Raises Rejected with what is missing where the gate is closed, and while it is locked."""
     with database.transaction():
+        if database.rows("challenge_locked"):
+            raise Rejected("the station is locked since a challenge part failed; unlock it and pass all of them first")
         now = standing(database, bundle, config)
         target = now.prospect.next
         if target is None or not now.prospect.allowed:

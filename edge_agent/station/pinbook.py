@@ -28,7 +28,7 @@ Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{32,128}$", repr=False)]
 
 
 class Role(str, Enum):
-    """What a person may do: everybody decides parts, a supervisor also lifts lockouts."""
+    """What a person may do: everybody decides parts; a supervisor also lifts lockouts and locks, and promotes."""
 
     OPERATOR = "operator"
     SUPERVISOR = "supervisor"

@@ -130,6 +130,11 @@ def test_a_lock_shows_the_parts_in_doubt_and_opens_for_a_supervisor(desk: Any) -
     assert [row["serial"] for row in rows] == ["P-00002", "P-00003", "P-00004"]
     desk.hear(ready=False, why="locked since challenge part CH-BAD failed: it", challenge="locked")
     assert anna.get("/api/status").json()["code"] == "locked"
+    metrics = desk.program().get("/metrics").text
+    assert "lineside_locked 1" in metrics
+    assert "lineside_automation_degree 3" in metrics
+    refused = chiara.post("/api/automation/promote", json=WHY)
+    assert "the station is locked" in refused.json()["error"]
     assert chiara.post("/api/challenge/unlock", json=WHY).json() == {"unlocked": "CH-BAD"}
     assert chiara.post("/api/challenge/unlock", json=WHY).status_code == 409
     assert "Chiara" in anna.get("/challenge").text
