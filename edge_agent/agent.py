@@ -10,7 +10,7 @@ import logging
 import random
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -29,7 +29,7 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import device_class
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.plc import Disposition, PlcPart
-from edge_agent.contracts.verdict import Automation, Reason
+from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model, load_model
 from edge_agent.inference.heatmap import encode_png
@@ -45,6 +45,7 @@ from edge_agent.keeper import Keeper
 from edge_agent.line import Line, Settings
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
+from edge_agent.oversight import Oversight
 from edge_agent.plc.handshake import State
 from edge_agent.vitals import Vitals
 
@@ -95,19 +96,15 @@ class Hot:
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self._loader = Loader(self._load_whole)
-        self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
+        self.settings = Settings.of(config)
+        self.oversight = Oversight(self.journal, self.clock, config)
+        self.challenges = self.oversight.challenges
         self._challenger = Challenger(self.journal, self.clock)
         written, judged = self.plc.written if self.plc is not None else None, self._challenger.offer
         self.line = Line(
-            self.journal,
-            self._output,
-            self._keeper,
-            self._ring,
-            self.vitals,
-            self.clock,
-            around.random,
-            written,
+            *(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written),
             judged,
+            self.challenges,
         )
         self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
         self._reported = float("-inf")
@@ -123,8 +120,9 @@ class Hot:
 
     def _plc_state(self) -> State:
         """Return what the PLC is shown; the heartbeat moves only while this loop does."""
+        ready = self.ready or self.challenges.waits
         fault = bool(self.camera.fault or self.camera.unset or self.line.trouble)
-        return State(self.ready, fault, self._keeper.held, self._progress, 0)
+        return State(ready, fault, self._keeper.held, self._progress, 0)
 
     @property
     def ready(self) -> bool:
@@ -138,13 +136,11 @@ class Hot:
             return "no model is installed"
         if self.camera.fault or self.camera.unset:
             return self.camera.fault or self.camera.unset
-        return self.line.trouble or (self.plc.fault if self.plc is not None else "")
+        return self.line.trouble or (self.plc.fault if self.plc is not None else "") or self.challenges.why
 
-    @property
-    def mode(self) -> Automation:
-        """The degree of automation in force: the fleet's word, else the station's, else the recipe's."""
-        model = self.champion.active
-        return self.settings.automation or (model.recipe.automation if model is not None else Automation.PARTIAL)
+    def _look(self, at_once: bool = False) -> None:
+        model, told = self.champion.active, self.settings.automation
+        self.oversight.look(model, told, self.vitals.errors_in_a_row, at_once)
 
     def start(self) -> None:
         """Settle what a killed process left, load the installed model, open the camera."""
@@ -190,27 +186,34 @@ class Hot:
         while (message := self.channel.receive(0.0)) is not None:
             self._obey(message)
         self._take_loaded()
+        self._look()
         self._report()
-        trigger = self._intake.take(self.champion.active is not None and self.vitals.camera_seen(self.camera))
+        trigger = self._intake.take(self._inspecting())
         if trigger is not None:
             self._judge(trigger, None)
             return True
         self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
             frame = self.camera.grab(self.clock.monotonic() + wait_s)
-            if frame is not None:
-                self._judge(Trigger(frame.at, frame.serial), frame)
-            return frame is not None
+            if frame is None or not self.challenges.admits(frame.serial):
+                return False
+            self._judge(Trigger(frame.at, frame.serial), frame)
+            return True
         if (waited := self.channel.receive(wait_s)) is not None:
             self._obey(waited)
         return False
 
+    def _inspecting(self) -> bool:
+        """Whether the clock may make parts: not before a model and a camera, nor while a challenge part is due."""
+        closed = self.challenges.closed and not self.challenges.waits
+        return self.champion.active is not None and not closed and self.vitals.camera_seen(self.camera)
+
     def _judge(self, trigger: Trigger, first: Frame | None) -> None:
         model = self.champion.active
-        if model is None:
+        if model is None or not self.challenges.admits(trigger.serial or (first.serial if first else "")):
             self._refuse(trigger, Reason.NOT_READY)
             return
-        settings = Settings(self.mode, self.settings.audit, self.settings.keep)
+        settings = replace(self.settings, automation=self.oversight.mode)
         self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
         if not self._intake.waiting:
             self._challenger.judge()
@@ -233,6 +236,9 @@ class Hot:
             self._keeper.look()
         elif kind == "settings":
             self.settings = self.settings.changed(message)
+            self._look(at_once=True)
+        elif kind == "look":
+            self._look(at_once=True)
         elif kind == "trigger":
             self._intake.hear(message)
         elif kind == "preview":
@@ -275,6 +281,7 @@ class Hot:
         self.champion.take(loaded.model)
         self.camera.want(wanted_by(loaded.model.recipe.camera))
         self.vitals.new_model()
+        self._look(at_once=True)
         self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
         self._reported = float("-inf")
 
@@ -304,7 +311,7 @@ class Hot:
     def _report(self) -> None:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
-        status = {"ready": self.ready, "bundle": self._bundle, "mode": self.mode.value, "why": self.not_ready}
+        status = {"ready": self.ready, "bundle": self._bundle, "why": self.not_ready, **self.oversight.report()}
         self._keeper.uptime.note(self.ready, self.not_ready)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
@@ -333,7 +340,7 @@ class Hot:
             "bundle": self._bundle,
             "challenger": self._challenger.model.bundle if self._challenger.model is not None else None,
             "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
-            "mode": self.mode.value,
+            **self.oversight.report(),
             "runtime": model.runtime if model is not None else "",
             "threads": model.threads if model is not None else None,
             "camera": self.camera.fault,

@@ -6,12 +6,13 @@ Messages (besides `to` and `kind`; the supervisor adds `from`)
 |---|---|---|
 | uplink → hot | `activate` | `bundle`: load it, swap between two parts, keep the old one warm |
 | uplink → hot | `revert` | `bundle`: the same, expected to be the warm one |
-| uplink → hot | `settings` | `automation`, `audit` (share of accepts kept for labelling), both optional |
+| uplink → hot | `settings` | `automation`, `audit`, `weighted` (shares of parts to answer for), all optional |
 | hot → uplink | `activated` | `bundle` |
 | hot → uplink | `activate_failed` | `bundle`, `reason` |
 | uplink → hot | `challenger` | `bundle` that shall judge beside the champion; None: none |
 | hot → uplink | `challenger_failed` | `bundle`, `reason` |
 | hot → uplink, ui | `health` | about once a second: see `edge_agent.agent.Hot.health` |
+| ui → hot | `look`: people changed the degree of automation, or something about challenge parts | |
 | ui → hot | `review_decided` | `review`: the part's id |
 | hot → hot | `trigger`, `plc_acted`, `recipe_wanted` | from the PLC's thread: see `edge_agent.plc.desk` |
 | hot → uplink | `finished` | a part has its verdict; only where outputs are told from the journal |

@@ -12,6 +12,11 @@ import click
 from edge_agent.contracts.command import Command, json_option, report
 
 LAZY = {
+    "automation": (
+        "edge_agent.automation.command:automation",
+        "How much the machine decides alone, and on what evidence.",
+    ),
+    "challenge": ("edge_agent.challenge.command:challenge", "Parts with a known answer, and the lock."),
     "challenger": ("edge_agent.report.challenger:challenger", "How a model beside the champion judged the same parts."),
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from edge_agent.automation.settings import PromotionConfig, SamplingConfig
+from edge_agent.challenge.settings import ChallengeConfig
 from edge_agent.contracts.encoding import Identifier
 from edge_agent.contracts.strict import Strict, load_yaml
 from edge_agent.contracts.verdict import Automation
@@ -205,6 +207,9 @@ class StationConfig(Strict):
     probation: ProbationConfig = ProbationConfig()
     durability: Literal["batched", "strict"] = "batched"
     automation: Automation | None = None
+    promotion: PromotionConfig = PromotionConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    challenge: ChallengeConfig | None = None
     pins: str = "pins.json"
     shifts: Annotated[tuple[ShiftConfig, ...], Field(description=_SHIFTS)] = ()
 

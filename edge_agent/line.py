@@ -8,59 +8,63 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from edge_agent.capture.camera import BEING_SET, Camera
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.triggers import Trigger
+from edge_agent.challenge.watch import Challenges
+from edge_agent.choosing import choose
 from edge_agent.clock import Clock
-from edge_agent.contracts.encoding import digest_bytes
+from edge_agent.config import StationConfig
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.plc import PlcPart
-from edge_agent.contracts.verdict import ABOUT_ID, Automation, Reason, Verdict
+from edge_agent.contracts.verdict import Automation, Reason, Verdict
 from edge_agent.decision.identity import ruling_on_identity
-from edge_agent.decision.sampling import Keep, PictureClass, pictures_to_keep
+from edge_agent.decision.sampling import Keep, PictureClass, Shares
+from edge_agent.decision.verdict import Ruling, opinion
 from edge_agent.identification import Identification, Identified
 from edge_agent.inference.champion import Model
-from edge_agent.inference.heatmap import encode_png, heatmap_png
+from edge_agent.inference.heatmap import heatmap_png
 from edge_agent.inspection import Finding, Inspector
 from edge_agent.journal.journal import Decision, Journal, PartKey
 from edge_agent.journal.ring import Ring
 from edge_agent.keeper import InFlight, Keeper, drive
 from edge_agent.outputs.output import Outcome, Output
+from edge_agent.oversight import ERRORS_IN_A_ROW
 from edge_agent.vitals import Vitals
 
-_ERRORS_IN_A_ROW = 3
 _CAMERA_SHARE = 0.8
 _log = logging.getLogger("lineside.line")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What may change while the station runs: degree of automation, shares of accepts for labelling and to keep."""
+    """What may change while the station runs: degree of automation, shares of parts to answer and to keep.
+
+    `least` are the shares of the station's own file: the fleet may ask for more.
+    """
 
     automation: Automation | None
-    audit: float
-    keep: float
+    shares: Shares
+    least: Shares
+
+    @classmethod
+    def of(cls, config: StationConfig) -> Settings:
+        """Return what holds before the fleet has said anything."""
+        shares = Shares(config.sampling.audit, config.storage.accept_share, config.sampling.weighted)
+        return cls(config.automation, shares, shares)
 
     def changed(self, message: dict[str, Any]) -> Settings:
         """Return the settings after a `settings` message; what it does not name stays, nonsense is ignored."""
         known = {degree.value for degree in Automation}
-        wanted, audit = message.get("automation", self.automation), message.get("audit", self.audit)
+        wanted = message.get("automation", self.automation)
         degree = Automation(wanted) if wanted in known else self.automation
-        valid = isinstance(audit, int | float) and 0.0 <= audit <= 1.0
-        return replace(self, automation=degree, audit=float(audit) if valid else self.audit)
+        said = {name: message[name] for name in ("audit", "weighted") if name in message}
+        valid = {n: max(float(s), getattr(self.least, n)) for n, s in said.items() if _is_share(s)}
+        return replace(self, automation=degree, shares=replace(self.shares, **valid))
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """A picture that is kept: why, and, where it is encoded already, its PNG and the name it will have."""
-
-    why: Keep
-    picture: npt.NDArray[np.uint8]
-    data: bytes | None = None
-    named: str | None = None
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and 0.0 <= value <= 1.0
 
 
 class Line:
@@ -81,11 +85,13 @@ class Line:
         draws: random.Random,
         written: Callable[[PlcPart], None] | None = None,
         judged: Callable[[int, Finding], None] | None = None,
+        challenges: Challenges | None = None,
     ) -> None:
         self.trouble = ""
         self._written, self._judged = written, judged
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
+        self._challenges = challenges or Challenges(journal, clock, None, lambda why: None)
         self._inspector = Inspector(clock)
         self._identification = Identification(journal, clock)
         self._faults: set[str] = set()
@@ -107,9 +113,10 @@ class Line:
 
         Returns the part's id, seq, verdict, reason, score and label; None where it could not be written down.
         """
+        name = self._challenges.name_of(trigger.serial or (first.serial if first is not None else ""))
         if model.recipe.identity.source != "trigger":
             trigger = replace(trigger, serial="")
-        key = self._begin(trigger)
+        key = self._begin(trigger, name)
         if key is None:
             return None
         allowed_s = model.recipe.deadline_ms / 1e3
@@ -120,18 +127,36 @@ class Line:
         finding = self._inspector.inspect(frames, model, degree, deadline, camera.missing)
         told = trigger.serial or (frames[0].serial if frames else "")
         found = self._identification.of(key, told, finding.views, model.recipe.identity, deadline)
+        name = name or self._challenges.recognised(key.id, found.serial)
+        if name:
+            return self._challenge(key, trigger, finding, model, name)
         finding = self._identified(finding, found, model, degree, deadline)
-        kept = self._keep(finding, model, settings)
+        chosen = choose(finding, model, settings.shares, degree, self._draws.random())
         decision = self._decision(finding, trigger, model, found.serial)
-        if kept is not None and kept.named:
-            decision = replace(decision, image=kept.named)
+        decision = replace(decision, sample=chosen.sample, image=chosen.image)
         result = self._settle(key, trigger, decision)
-        if kept is not None:
+        if chosen.kept is not None:
+            kept = chosen.kept
             self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
         self._after(decision)
         if result is not None and self._judged is not None:
             self._judged(key.id, finding)
         return result
+
+    def _challenge(
+        self, key: PartKey, trigger: Trigger, finding: Finding, model: Model, name: str
+    ) -> dict[str, Any] | None:
+        """Reject a challenge part, and see whether the machine knew it; it is in no window and trains nothing."""
+        unnamed = replace(finding, ruling=Ruling(Verdict.REJECT, Reason.CHALLENGE), features=None)
+        result = self._settle(key, trigger, self._decision(unnamed, trigger, model, ""))
+        if result is None:
+            return None
+        in_time = result["reason"] == Reason.CHALLENGE.value and finding.ruling.reason is not Reason.LATE
+        says = opinion(finding.score, model.thresholds) if finding.score is not None and in_time else None
+        self._challenges.conclude(key.id, name, says, finding.ruling.reason if in_time else Reason.LATE)
+        if finding.picture is not None:
+            self._ring.keep(key.id, finding.picture, Keep(PictureClass.REJECT, False, 1.0), self._clock.wall_ms())
+        return {**result, "challenge": name}
 
     def _identified(
         self, finding: Finding, found: Identified, model: Model, degree: Automation, deadline: float
@@ -141,34 +166,18 @@ class Line:
         ruling = ruling_on_identity(finding.ruling, found.problem, model.recipe.identity, degree, late)
         return replace(finding, ruling=ruling)
 
-    def _keep(self, finding: Finding, model: Model, settings: Settings) -> _Kept | None:
-        """Return what to do with the part's picture.
-
-        One drawn for labelling is encoded at once, for the event of its verdict must name it; they are few. One that
-        is held for its serial stays here: what a person says of it is no label for a model.
-        """
-        if finding.picture is None:
-            return None
-        shares, draw = (settings.audit, settings.keep), self._draws.random()
-        why = pictures_to_keep(finding.ruling.verdict, finding.score, model.thresholds, shares, draw)
-        if why is not None and finding.ruling.reason in ABOUT_ID:
-            why = replace(why, upload=False)
-        if why is None or why.kind is not PictureClass.AUDIT:
-            return None if why is None else _Kept(why, finding.picture)
-        data = encode_png(finding.picture)
-        return _Kept(why, finding.picture, data, digest_bytes(data))
-
-    def _begin(self, trigger: Trigger) -> PartKey | None:
+    def _begin(self, trigger: Trigger, challenge: str = "") -> PartKey | None:
         """Write the trigger down, after what a full disk kept from being written."""
-        key = self._record(trigger)
+        key = self._record(trigger, challenge)
         if trigger.plc is not None and self._written is not None:
             self._written(trigger.plc)
         return key
 
-    def _record(self, trigger: Trigger) -> PartKey | None:
+    def _record(self, trigger: Trigger, challenge: str) -> PartKey | None:
+        also = self._challenges.presented(challenge)
         try:
             self._catch_up()
-            key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc, trigger.message)
+            key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc, trigger.message, also)
         except Unavailable as error:
             self._unrecorded += 1
             self._unwritable(
@@ -239,7 +248,7 @@ class Line:
     def _after(self, decision: Decision) -> None:
         """Count, and tell of faults that came or went."""
         self._vitals.part(decision.reason, decision.latency_ms or 0.0)
-        self._fault("model-error", self._vitals.errors_in_a_row >= _ERRORS_IN_A_ROW, "the model fails on every part")
+        self._fault("model-error", self._vitals.errors_in_a_row >= ERRORS_IN_A_ROW, "the model fails on every part")
         self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
 
     def watch_camera(self, camera: Camera) -> None:

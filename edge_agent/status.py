@@ -13,6 +13,7 @@ from edge_agent.home import Home, read_json
 def station_status(home: Home) -> dict[str, Any]:
     """Return `bundle`, `state` (running, starting, stopped), `mode`, `counts`, `ready`, and what helps a person.
 
+    `lowered` says why the station decides less than it was told to.
     Raises ConfigError where there is no station.
     """
     if not home.config.exists():
@@ -26,6 +27,7 @@ def station_status(home: Home) -> dict[str, Any]:
         "bundle": hot.get("bundle") or slots.get("active"),
         "state": ("running" if hot else "starting") if running else "stopped",
         "mode": hot.get("mode"),
+        "lowered": hot.get("lowered", ""),
         "counts": counts,
         "ready": bool(hot.get("ready", False)),
         "why": hot.get("why", "" if running else "the station is not running"),

@@ -67,9 +67,14 @@ class Probation(Lenient):
 
 
 class Sampling(Lenient):
-    """Share of accepted parts whose pictures are sent for labelling, drawn at random."""
+    """Shares of parts that people answer for measuring, drawn at random.
+
+    `audit`: of all judged parts, whatever their score; `weighted`: of accepted parts, with a probability that rises
+    with the score, up to this share at the accept threshold.
+    """
 
     audit: Annotated[float, Field(ge=0, le=1)] = 0.0
+    weighted: Annotated[float, Field(ge=0, le=1)] = 0.0
     review_images: bool = True
 
 
@@ -136,7 +141,10 @@ class Decided(Lenient):
 
 
 class Reviewed(Lenient):
-    """A person said what a part is. `late` answers never moved the gate but are labels all the same."""
+    """A person said what a part is. `late` answers never moved the gate but are labels all the same.
+
+    `training` is false for the half of the uniform audit that measures and never trains.
+    """
 
     kind: Literal["reviewed"] = "reviewed"
     part: Count
@@ -151,6 +159,7 @@ class Reviewed(Lenient):
     late: bool = False
     conflict: bool = False
     sampled: Literal["review", "audit", "challenge"] = "review"
+    training: bool = True
     image: Digest | None = None
 
 

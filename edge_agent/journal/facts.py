@@ -9,6 +9,7 @@ from uuid import UUID
 from edge_agent.contracts.messages import Decided
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Detail, Reason, Verdict
+from edge_agent.decision.sampling import Sampled
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Decision:
     """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review.
 
     `features` are float32, one row of the baseline's features per picture of the part, the rows one after the other.
-    `serial` only where it became known after the trigger. `detail` says more of the reason.
+    `serial` only where it became known after the trigger; `detail` says more of the reason; `sample` where the part's
+    answers measure the machine.
     """
 
     verdict: Verdict
@@ -42,6 +44,7 @@ class Decision:
     heatmap: bytes | None = None
     serial: str = ""
     detail: Detail | None = None
+    sample: Sampled | None = None
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ monotonic clock in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.messages import Fault, Stream
 from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.decision.sampling import Sampled
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
 from edge_agent.journal.facts import Decision, PartKey, PartRow, SecondOpinion, decided_event, machine_event
@@ -49,11 +51,18 @@ class Journal:
             database.run("lose_outputs")
             return [self.part(part) for part in lost + held]
 
-    def trigger(self, serial: str, now_ms: int, plc: PlcPart | None = None, message: str = "") -> PartKey:
+    def trigger(
+        self,
+        serial: str,
+        now_ms: int,
+        plc: PlcPart | None = None,
+        message: str = "",
+        also: Callable[[int], None] | None = None,
+    ) -> PartKey:
         """Write down that a part has come, and as which one a PLC sent it; from here on it has exactly one verdict.
 
-        `message` is the id of the message that asked for it, "" where there was none. Only one process counts parts,
-        so the next number is kept in memory.
+        `message` is the id of the message that asked for it, "" where there was none; `also` writes more about the
+        part in the same transaction. Only one process counts parts, so the next number is kept in memory.
         """
         database = self.database
         with database.transaction():
@@ -64,6 +73,8 @@ class Journal:
                 database.run("add_plc_part", part=part, run=plc.run, sequence=plc.sequence)
             if message:
                 database.run("add_part_message", part=part, message=message)
+            if also is not None:
+                also(part)
         self._seq = seq
         return PartKey(part, self.boot, seq, plc)
 
@@ -139,6 +150,8 @@ class Journal:
         if decision.detail is not None:
             self.database.run("add_part_detail", part=part, detail=decision.detail.value)
             self.database.run("raise_tally", name=f"detail.{decision.detail.value}", by=1)
+        if decision.sample is not None:
+            self._draw(part, decision.sample)
         if final is None:
             self._open_review(part, decision, now_ms)
         else:
@@ -146,6 +159,16 @@ class Journal:
             payload = canonical_json(machine_event(row, decision))
             outbox.append(self.database, self.boot, Stream.EVENT, payload, now_ms)
         return True
+
+    def _draw(self, part: int, drawn: Sampled) -> None:
+        self.database.run(
+            "add_sample",
+            part=part,
+            opinion=drawn.opinion.value,
+            scheme=drawn.scheme.value,
+            probability=drawn.probability,
+            training=int(drawn.training),
+        )
 
     def _count(self, final: str, reason: str) -> None:
         self.database.run("raise_two_tallies", first=f"final.{final}", second=f"reason.{reason}")

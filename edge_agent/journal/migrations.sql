@@ -32,3 +32,46 @@ CREATE TABLE second_opinion (
     score REAL,
     label TEXT NOT NULL DEFAULT ''
 );
+CREATE TABLE sample (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    opinion TEXT NOT NULL,
+    scheme TEXT NOT NULL,
+    probability REAL NOT NULL,
+    training INTEGER NOT NULL
+);
+CREATE INDEX sample_audit ON sample (part) WHERE scheme != 'all';
+CREATE TABLE automation (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    who TEXT NOT NULL,
+    why TEXT NOT NULL,
+    word TEXT NOT NULL,
+    demoted INTEGER NOT NULL
+);
+CREATE TABLE challenge (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    name TEXT NOT NULL,
+    known TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    mono REAL NOT NULL,
+    at_ms INTEGER NOT NULL,
+    passed INTEGER,
+    why TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX challenge_name ON challenge (name, part);
+CREATE TABLE challenge_lock (
+    id INTEGER PRIMARY KEY,
+    part INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    why TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    unlocked_ms INTEGER,
+    unlocked_by TEXT NOT NULL DEFAULT '',
+    unlocked_why TEXT NOT NULL DEFAULT ''
+);

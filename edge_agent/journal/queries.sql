@@ -84,7 +84,7 @@ SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score
 FROM part ORDER BY id DESC LIMIT :limit
 -- name: parts_for_window
 SELECT id, final_seq, final, verdict, reason, label, score, bundle, latency_ms, decided_ms, operator, features
-FROM part WHERE final_seq > :after ORDER BY final_seq LIMIT :limit
+FROM part WHERE final_seq > :after AND reason != 'challenge' ORDER BY final_seq LIMIT :limit
 -- name: open_review
 INSERT INTO review (part, opened_ms, deadline_mono, heatmap) VALUES (:part, :opened_ms, :deadline_mono, :heatmap)
 -- name: close_review
@@ -215,7 +215,8 @@ SELECT id, triggered_ms FROM part WHERE id >= :id ORDER BY id LIMIT 1
 -- name: report_parts
 SELECT id, triggered_ms, verdict, final, reason, label, score, bundle, latency_ms,
     coalesce((SELECT d.detail FROM part_detail d WHERE d.part = part.id), '')
-FROM part WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms ORDER BY id LIMIT :limit
+FROM part WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms
+    AND coalesce(reason, '') != 'challenge' ORDER BY id LIMIT :limit
 -- name: report_answers
 SELECT a.id, a.operator, a.verdict, a.late, a.conflict, p.score FROM answer a JOIN part p ON p.id = a.part
 WHERE a.part >= :first AND a.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
@@ -248,3 +249,60 @@ FROM part p LEFT JOIN image i ON i.digest = p.image
 WHERE p.id > :after AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms AND p.bundle IS NOT NULL
     AND p.verdict IS NOT NULL
 ORDER BY p.id LIMIT :limit
+-- name: add_sample
+INSERT INTO sample (part, opinion, scheme, probability, training)
+VALUES (:part, :opinion, :scheme, :probability, :training)
+-- name: part_sample
+SELECT opinion, scheme, probability, training FROM sample WHERE part = :part
+-- name: part_answered
+SELECT 1 FROM answer WHERE part = :part LIMIT 1
+-- name: evidence
+SELECT s.opinion, a.verdict, count(*)
+FROM sample s JOIN part p ON p.id = s.part
+LEFT JOIN answer a ON a.id = (SELECT min(id) FROM answer WHERE part = s.part AND conflict = 0)
+WHERE s.part > :since AND s.scheme IN ('all', 'uniform') AND p.bundle = :bundle
+    AND NOT EXISTS (SELECT 1 FROM review r WHERE r.part = s.part AND r.state = 'open')
+GROUP BY s.opinion, a.verdict
+-- name: audits_waiting
+SELECT p.id, p.serial, p.image, p.decided_ms, p.bundle FROM sample s JOIN part p ON p.id = s.part
+WHERE s.scheme != 'all' AND s.part > :since AND p.final IS NOT NULL AND p.verdict != 'review' AND p.image IS NOT NULL
+    AND EXISTS (SELECT 1 FROM image i WHERE i.digest = p.image)
+    AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.part = p.id)
+ORDER BY p.id DESC LIMIT :limit
+-- name: last_automation
+SELECT before, after, cause, who, why, word, demoted FROM automation ORDER BY id DESC LIMIT 1
+-- name: automation_history
+SELECT at_ms, before, after, cause, who, why FROM automation ORDER BY id DESC LIMIT :limit
+-- name: add_automation
+INSERT INTO automation (at_ms, part, before, after, cause, who, why, word, demoted)
+VALUES (:at_ms, (SELECT coalesce(max(id), 0) FROM part), :before, :after, :cause, :who, :why, :word, :demoted)
+-- name: last_demotion
+SELECT coalesce(max(part), 0) FROM automation WHERE cause = 'demoted'
+-- name: add_challenge
+INSERT INTO challenge (part, name, known, boot, bundle, mono, at_ms)
+VALUES (:part, :name, :known, :boot, :bundle, :mono, :at_ms)
+-- name: end_challenge
+UPDATE challenge SET passed = :passed, why = :why WHERE part = :part AND passed IS NULL
+-- name: last_challenges
+SELECT name, part, boot, bundle, mono, at_ms, passed, why FROM challenge
+WHERE part IN (SELECT max(part) FROM challenge GROUP BY name)
+-- name: last_pass
+SELECT coalesce(max(part), 0) FROM challenge WHERE name = :name AND passed = 1 AND part < :before
+-- name: add_challenge_lock
+INSERT INTO challenge_lock (part, name, why, since, at_ms) VALUES (:part, :name, :why, :since, :at_ms)
+-- name: challenge_locked
+SELECT part, name, why, since, at_ms FROM challenge_lock WHERE unlocked_ms IS NULL ORDER BY id DESC LIMIT 1
+-- name: last_challenge_lock
+SELECT part, name, why, since, at_ms, unlocked_ms, unlocked_by, unlocked_why FROM challenge_lock
+ORDER BY id DESC LIMIT 1
+-- name: unlock_challenge
+UPDATE challenge_lock SET unlocked_ms = :at_ms, unlocked_by = :who, unlocked_why = :why WHERE unlocked_ms IS NULL
+-- name: challenge_suspects
+SELECT p.id, p.boot, p.seq, p.serial, p.triggered_ms, p.verdict, p.final, p.reason, p.label, p.score, p.bundle,
+    p.operator, c.run, c.sequence
+FROM part p LEFT JOIN plc_part c ON c.part = p.id
+WHERE p.id > :after AND p.id < :before AND p.final IS NOT NULL AND p.reason != 'challenge' AND p.score IS NOT NULL
+ORDER BY p.id LIMIT :limit
+-- name: count_challenge_suspects
+SELECT count(*) FROM part p
+WHERE p.id > :after AND p.id < :before AND p.final IS NOT NULL AND p.reason != 'challenge' AND p.score IS NOT NULL

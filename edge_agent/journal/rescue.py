@@ -19,6 +19,7 @@ DAMAGED_EXIT = 65
 _CARRIED = (
     *("boot", "part", "plc_part", "part_message", "part_detail", "readiness"),
     *("review", "answer", "outbox", "counter", "tally", "image"),
+    *("sample", "automation", "challenge", "challenge_lock"),
 )
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")
 _CHECKED_BYTES = 256_000_000

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 from uuid import UUID
 
+from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.messages import Reviewed
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox
@@ -16,6 +18,7 @@ class Outcome(str, Enum):
     """What became of a person's answer."""
 
     DECIDED = "decided"
+    AUDITED = "audited"
     LATE = "late"
     CONFLICT = "conflict"
 
@@ -66,11 +69,39 @@ def answer(
         return outcome
 
 
+def answer_audit(journal: Journal, part: int, operator: str, verdict: Verdict, label: str, now_ms: int) -> Outcome:
+    """Take what a person says of a part that left the station before; it moves nothing. A second answer is a conflict.
+
+    Raises Rejected for a part that was not drawn.
+    """
+    database = journal.database
+    with database.transaction():
+        drawn = database.row("part_sample", part=part)
+        if drawn is None or journal.part(part).final is None:
+            raise Rejected(f"part {part} was not drawn for an audit; take one from the list of those that wait")
+        repeated = database.row("part_answered", part=part) is not None
+        outcome = Outcome.CONFLICT if repeated else Outcome.AUDITED
+        row = {"part": part, "operator": operator, "verdict": verdict.value, "label": label}
+        database.run("add_answer", **row, at_ms=now_ms, late=0, conflict=int(repeated))
+        database.run("raise_tally", name=f"review.{outcome.value}", by=1)
+        event = _reviewed(journal, part, operator, verdict, label, outcome, "audit")
+        outbox.append_event(database, journal.boot, event, now_ms)
+        return outcome
+
+
 _OUTCOMES = {"open": Outcome.DECIDED, "decided": Outcome.CONFLICT, "timeout": Outcome.LATE, "lost": Outcome.LATE}
 
 
-def _reviewed(journal: Journal, part: int, operator: str, verdict: Verdict, label: str, outcome: Outcome) -> Reviewed:
-    row = journal.part(part)
+def _reviewed(
+    journal: Journal,
+    part: int,
+    operator: str,
+    verdict: Verdict,
+    label: str,
+    outcome: Outcome,
+    sampled: Literal["review", "audit"] = "review",
+) -> Reviewed:
+    row, drawn = journal.part(part), journal.database.row("part_sample", part=part)
     return Reviewed(
         part=row.seq,
         part_boot=UUID(row.boot),
@@ -83,6 +114,8 @@ def _reviewed(journal: Journal, part: int, operator: str, verdict: Verdict, labe
         bundle=row.bundle,
         late=outcome is Outcome.LATE,
         conflict=outcome is Outcome.CONFLICT,
+        sampled=sampled,
+        training=drawn is None or bool(drawn[3]),
         image=row.image,
     )
 

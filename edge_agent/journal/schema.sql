@@ -83,6 +83,57 @@ CREATE TABLE answer (
 );
 CREATE INDEX answer_part ON answer (part);
 
+-- Parts whose answers measure the machine: how they were drawn, with which probability, and what it thought of them.
+CREATE TABLE sample (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    opinion TEXT NOT NULL,        -- what the machine alone would have said: accept, reject, review
+    scheme TEXT NOT NULL,         -- all, uniform, weighted
+    probability REAL NOT NULL,
+    training INTEGER NOT NULL     -- 0: the label is for measuring and never trains
+);
+CREATE INDEX sample_audit ON sample (part) WHERE scheme != 'all';
+
+-- Every change of the degree of automation; the last row is what holds.
+CREATE TABLE automation (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    part INTEGER NOT NULL,        -- the last part before it
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    cause TEXT NOT NULL,          -- word, set, promoted, demoted
+    who TEXT NOT NULL,
+    why TEXT NOT NULL,
+    word TEXT NOT NULL,           -- what fleet, station.yaml or recipe said then
+    demoted INTEGER NOT NULL
+);
+
+-- Parts that were presented as challenge parts; `passed` is NULL until the machine has judged.
+CREATE TABLE challenge (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    name TEXT NOT NULL,
+    known TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    bundle TEXT NOT NULL,
+    mono REAL NOT NULL,
+    at_ms INTEGER NOT NULL,
+    passed INTEGER,
+    why TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX challenge_name ON challenge (name, part);
+
+-- A failed challenge locks the station until somebody unlocks it with a reason.
+CREATE TABLE challenge_lock (
+    id INTEGER PRIMARY KEY,
+    part INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    why TEXT NOT NULL,
+    since INTEGER NOT NULL,       -- the part of the last pass before it, 0 for none
+    at_ms INTEGER NOT NULL,
+    unlocked_ms INTEGER,
+    unlocked_by TEXT NOT NULL DEFAULT '',
+    unlocked_why TEXT NOT NULL DEFAULT ''
+);
+
 -- Facts for the fleet, kept until acknowledged; seq counts per (boot, stream) without gaps.
 CREATE TABLE outbox (
     boot TEXT NOT NULL,

@@ -103,6 +103,11 @@ def camera_page(place: Place, allowed: bool) -> str:
     return _render("camera.html", place, styles=None, allowed=allowed)
 
 
+def trust_page(template: str, place: Place, **values: Any) -> str:
+    """Return one of the pages on how far the machine is trusted."""
+    return _render(template, place, styles=None, **values)
+
+
 def _render(template: str, place: Place, **values: Any) -> str:
     texts = _texts(place.language)
     show = Show(place.language)

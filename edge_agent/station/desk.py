@@ -48,17 +48,17 @@ class Desk:
         self._journal = Journal(database, boot)
         self._bundles = bundles
         self._clock = clock
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
     def tallies(self) -> dict[str, int]:
         """Return the journal's cumulative counts; they change with every trigger, verdict and answer."""
-        with self._lock:
+        with self.lock:
             return self._journal.tallies()
 
     def queue(self) -> list[Waiting]:
         """Return the parts that can still be decided, the nearest deadline first."""
         now = self._clock.monotonic()
-        with self._lock:
+        with self.lock:
             return [self._waiting(r, now) for r in reviews.waiting(self._journal) if r.deadline_mono > now]
 
     def _waiting(self, review: reviews.OpenReview, now: float) -> Waiting:
@@ -82,14 +82,15 @@ class Desk:
 
     def recent(self) -> list[dict[str, Any]]:
         """Return the last parts, newest first."""
-        with self._lock:
+        with self.lock:
             return [_summary(row) for row in self._journal.recent(RECENT)]
 
     def counts(self) -> dict[str, Any]:
         """Return all parts ever, and shares (0..1, None without parts) over the last finished ones."""
-        with self._lock:
-            rows = [row for row in self._journal.recent(YIELD_OVER) if row.final]
+        with self.lock:
+            finished = [row for row in self._journal.recent(YIELD_OVER) if row.final]
             tallies = self._journal.tallies()
+        rows = [row for row in finished if row.reason != Reason.CHALLENGE.value]
         accepted = sum(row.final == Verdict.ACCEPT.value for row in rows)
         reviewed = sum(row.verdict == Verdict.REVIEW.value for row in rows)
         return {
@@ -102,7 +103,7 @@ class Desk:
 
     def heatmap(self, part: int) -> bytes | None:
         """Return the PNG of a held part's heatmap."""
-        with self._lock:
+        with self.lock:
             return self._heatmap(part)
 
     def _heatmap(self, part: int) -> bytes | None:
@@ -111,7 +112,7 @@ class Desk:
 
     def answer(self, part: int, operator: str, verdict: Verdict, label: str) -> reviews.Outcome:
         """Take a person's answer; the journal says what became of it. Raises Refused for an unknown part or label."""
-        with self._lock:
+        with self.lock:
             if self._journal.database.row("review_state", part=part) is None:
                 raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
             row = self._journal.part(part)
@@ -122,12 +123,12 @@ class Desk:
 
     def undecided(self, part: int) -> bool:
         """Return whether a person may still be asked about the part."""
-        with self._lock:
+        with self.lock:
             return self._journal.database.row("review_state", part=part) == ("open",)
 
     def decided_by(self, part: int) -> str:
         """Return who decided the part, or an empty string."""
-        with self._lock:
+        with self.lock:
             return self._journal.part(part).operator
 
 

@@ -37,6 +37,8 @@ WORDS = {
     "camera-settings": "the camera is not set as the recipe says",
     "ended": "the recorded pictures have come to their end",
     "journal": "parts cannot be written down; look at the disk",
+    "challenge": "a part with a known answer must be presented",
+    "locked": "the station is locked: it judged a part with a known answer wrongly",
     "not-ready": "the station is not ready",
 }
 
@@ -57,6 +59,8 @@ def readiness(hot: Report | None, now: float) -> Ready:
         return _not("ended" if report.get("finished") else "no-camera", detail)
     if report.get("camera_unset"):
         return _not("camera-settings", detail)
+    if report.get("challenge") in ("challenge", "locked") and detail.startswith(("challenge part", "locked")):
+        return _not(str(report["challenge"]), detail)
     return _not("journal" if detail else "not-ready", detail)
 
 

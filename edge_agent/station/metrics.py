@@ -8,6 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from edge_agent.contracts.verdict import Automation
+from edge_agent.decision.automation import rank
 from edge_agent.station.door import Door
 from edge_agent.station.errors import Refused
 from edge_agent.station.prediction import Predictor
@@ -66,6 +68,10 @@ def exposition(status: dict[str, Any], hot: dict[str, Any], waiting: int, predic
     yield from family("held_total", "counter", "Parts held for a person.", [({}, tallies.get("verdict.review", 0))])
     yield from family("reviews_waiting", "gauge", "Parts that wait for a person now.", [({}, waiting)])
     yield from family("ready", "gauge", "1 while the next part will be inspected.", [({}, int(status["ready"]))])
+    degree: list[Sample] = [({}, rank(Automation(status["mode"])))] if status["mode"] else []
+    yield from family("automation_degree", "gauge", "0 human, 1 shadow, 2 assist, 3 partial, 4 full.", degree)
+    locked = int(status["code"] == "locked")
+    yield from family("locked", "gauge", "1 since a challenge part failed, until it is unlocked.", [({}, locked)])
     yield from family("disk_free_megabytes", "gauge", "Free disk.", [({}, status["disk"]["free_mb"])])
     latencies = [
         ({"quantile": quantile}, hot[key])

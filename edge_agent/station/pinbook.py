@@ -28,7 +28,7 @@ Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{32,128}$", repr=False)]
 
 
 class Role(str, Enum):
-    """What a person may do: everybody decides parts, a supervisor also lifts lockouts and sets the camera up."""
+    """What a person may do: everybody decides parts; a supervisor lifts locks, promotes, sets cameras up."""
 
     OPERATOR = "operator"
     SUPERVISOR = "supervisor"
@@ -147,6 +147,16 @@ def _hash(pin: str, salt: str, cost: int) -> str:
         pin.encode(), salt=bytes.fromhex(salt), n=cost, r=_BLOCK, p=_LANES, maxmem=_MEMORY * 4, dklen=32
     )
     return key.hex()
+
+
+def supervisor(home: Path, name: str, pin: str) -> str:
+    """Return the name of the supervisor who gave a PIN at the command line. Raises ConfigError for anybody else."""
+    entry = PinBook(book_of(home)).check(name, pin)
+    if entry is None:
+        raise ConfigError(f"wrong name or PIN for '{name[:60]}'; 'edge-agent pin list' names the people")
+    if entry.role is not Role.SUPERVISOR:
+        raise ConfigError(f"{name} is {entry.role.value}; this needs a supervisor")
+    return name
 
 
 def book_of(home: Path) -> Path:

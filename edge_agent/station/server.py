@@ -39,6 +39,8 @@ from edge_agent.station.reports import Reports
 from edge_agent.station.serving import Serving
 from edge_agent.station.shield import Shield
 from edge_agent.station.triggers import Triggers
+from edge_agent.station.trust import Trust
+from edge_agent.station.trust_pages import TrustPages
 from edge_agent.station.trying import Trying
 from edge_agent.station.view import View
 
@@ -80,6 +82,8 @@ def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock
     app.include_router(Trying(door, view, bundles).router())
     app.include_router(Contract(door, app).router())
     app.include_router(CameraPage(home, door, view, channel, clock).router())
+    trust = Trust(database, boot, bundles, config, channel, clock, desk.lock)
+    app.include_router(TrustPages(home, door, view, trust).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)

@@ -50,7 +50,15 @@ class View:
     def marker(self) -> tuple[object, ...]:
         """Return a value that is another one whenever the page has to show something else."""
         low = self._disk()["low"]
-        return (self._desk.tallies(), self.ready(), self._bundles.active(), self._link(), low, self._mode())
+        return (
+            self._desk.tallies(),
+            self.ready(),
+            self._bundles.active(),
+            self._link(),
+            low,
+            self._mode(),
+            self._lowered(),
+        )
 
     def state(self) -> dict[str, Any]:
         """Return everything that the page shows."""
@@ -80,6 +88,7 @@ class View:
             "words": ready.words,
             "detail": ready.detail,
             "mode": self._mode(),
+            "lowered": self._lowered(),
             "model": _model(active),
             "labels": _labels(active),
             "link": asdict(self._link()),
@@ -103,6 +112,10 @@ class View:
 
     def _mode(self) -> str:
         return str(self.health().get("mode") or "")
+
+    def _lowered(self) -> str:
+        """Why the station decides less than it was told to; "" while it does not."""
+        return str(self.health().get("lowered") or "")
 
     def _link(self) -> Link:
         uplink = read_json(self._home.station).get("status", {}).get("uplink") or {}

@@ -150,7 +150,8 @@ class Uplink:
         if desired is None:
             return
         self._settings_for = record.generation
-        message: Message = {"to": "hot", "kind": "settings", "audit": desired.sampling.audit}
+        sampling = desired.sampling
+        message: Message = {"to": "hot", "kind": "settings", "audit": sampling.audit, "weighted": sampling.weighted}
         if desired.automation is not None:
             message["automation"] = desired.automation.value
         self._send(message)

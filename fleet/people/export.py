@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from edge_agent.contracts.bundle import Manifest
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.verdict import Verdict
-from fleet.people.reviews import LabelledPart, PartKey, Review, Unusable, labelled
+from fleet.people.reviews import MEASURING, LabelledPart, PartKey, Review, Unusable, labelled
 from fleet.store.monitoring_tables import Image, Ticket
 from fleet.store.tables import Device, Event, Model
 
@@ -52,8 +52,14 @@ def ticket_labels(session: Session, ticket: Ticket) -> Labels:
 
 
 def one_per_picture(parts: Iterable[LabelledPart]) -> list[LabelledPart]:
-    """Return the last labelled part of each picture: the same bytes twice are one observation, never split."""
-    return list({part.image: part for part in parts}.values())
+    """Return the last labelled part of each picture: the same bytes twice are one observation, never split.
+
+    One that measures stays so, whatever came of its bytes later.
+    """
+    rows = list(parts)
+    kept = {part.image for part in rows if part.split_hint == MEASURING}
+    last = {part.image: part for part in rows}
+    return [replace(p, split_hint=MEASURING) if p.image in kept else p for p in last.values()]
 
 
 def label_names(session: Session, bundle: str) -> tuple[str, ...]:
@@ -82,6 +88,7 @@ def _review(row: Event) -> Review:
         conflict=bool(data.get("conflict")),
         sampled=data.get("sampled", "review"),
         image=data.get("image"),
+        training=bool(data.get("training", True)),
     )
 
 

@@ -10,6 +10,8 @@ from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.verdict import Verdict
 
 _EVAL_SHARE = 0.2
+MEASURING = "test"
+"""The split of parts that a model is measured by and never learns from, nor from which it gets its thresholds."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class PartKey:
 
 @dataclass(frozen=True)
 class Review:
-    """One person's answer; `order` rises with time within a device."""
+    """One person's answer; `order` rises with time within a device, `training` is false for what only measures."""
 
     key: PartKey
     order: int
@@ -39,6 +41,7 @@ class Review:
     conflict: bool
     sampled: str
     image: str | None
+    training: bool = True
 
 
 class Unusable(str, Enum):
@@ -98,7 +101,8 @@ def _label(
     image = next((answer.image for answer in reversed(answers) if answer.image in pictures), None)
     if image is None:
         return Unusable.NO_PICTURE
-    return LabelledPart(settled.key, label, image, split_hint(settled.key))
+    hint = split_hint(settled.key) if all(answer.training for answer in answers) else MEASURING
+    return LabelledPart(settled.key, label, image, hint)
 
 
 def _name_of(answer: Review, names: Sequence[str], machine: str) -> str | Unusable:

@@ -13,9 +13,11 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from edge_agent.challenge.record import arm
 from edge_agent.contracts.plc import CODES, Disposition
 from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
+from edge_agent.journal.beside import journal_beside
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal, PartRow
 from tests.conftest import wait_for
@@ -136,3 +138,23 @@ def test_a_station_that_hangs_is_seen_by_its_heartbeat(tmp_path: Path, plc: Plc)
         wait_for(lambda: not plc.program.alive(time.monotonic()), SLOW_S, "the heartbeat to stand still")
         os.kill(hot, signal.SIGCONT)
         wait_for(lambda: plc.program.alive(time.monotonic()), SLOW_S, "the heartbeat")
+
+
+@pytest.mark.slow
+def test_a_plc_sends_a_challenge_part_once_it_was_started(tmp_path: Path, plc: Plc) -> None:
+    plc.program.conveyor = Conveyor(period_s=0.1, parts=3, deadline_s=SLOW_S)
+    home = plc_home(tmp_path, plc.port)
+    settings = yaml.safe_load(home.config.read_text())
+    settings["challenge"] = {"parts": [{"name": "CH-GOOD", "known": "accept"}]}
+    home.config.write_text(yaml.safe_dump(settings))
+    with running(home):
+        due = "challenge part CH-GOOD has not been passed yet"
+        wait_for(lambda: hot_status(home).get("why") == due, SLOW_S, "the challenge to be due")
+        assert plc.program.triggered == 0, "the PLC waits for Ready"
+        with journal_beside(home.journal) as (database, _):
+            arm(database, "CH-GOOD")
+        assert plc.wait(SLOW_S), plc.program
+        wait_for(lambda: sum(dispositions(home).values()) == 3, SLOW_S, "the last echo")
+    parts = journal_parts(home)
+    assert [part.reason == "challenge" for part in parts] == [True, False, False]
+    assert (parts[0].final, plc.program.dispositions[1]) == ("reject", Disposition.REJECTED)

@@ -81,7 +81,7 @@ def test_a_desired_release_is_installed_and_every_move_reported(home, registry, 
         last = fleet.reported[-1]
         assert (last.running, last.last_good, last.generation, last.rollout) == (ref.bundle, ref.bundle, 3, "r1")
         assert last.running_release == 1
-        assert {"to": "hot", "kind": "settings", "audit": 0.25, "automation": "full"} in station.sent
+        assert {"to": "hot", "kind": "settings", "audit": 0.25, "weighted": 0.0, "automation": "full"} in station.sent
         assert fleet.wait(lambda: fleet.facts.count(station.boot) == 9 + 2)
         assert eventually(lambda: outbox.depth(station.database, Stream.EVENT) == 0)
 

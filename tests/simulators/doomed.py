@@ -13,8 +13,10 @@ from uuid import UUID
 
 from edge_agent.agent import Hot, Surroundings
 from edge_agent.capture.frame import Frame
+from edge_agent.challenge.settings import ChallengeConfig, ChallengePart
 from edge_agent.channel import LocalChannel
 from edge_agent.config import OutputConfig, PlcConfig, StationConfig, TriggerConfig
+from edge_agent.contracts.verdict import Verdict
 from edge_agent.home import Home
 from edge_agent.outputs.gate import GateFile
 from edge_agent.outputs.output import Outcome
@@ -73,14 +75,19 @@ class DeadlyGate(GateFile):
             die()
 
 
-def live(home: Path, boot: str, point: str, parts: int, started: Any, plc_port: int = 0) -> None:
+def live(home: Path, boot: str, point: str, parts: int, started: Any, plc_port: int = 0, challenge: str = "") -> None:
     """Be the hot process. `point`: trigger, decided, driven, or "" to live until `parts` are judged or it is killed.
 
-    With `plc_port` the parts come from the PLC there, which is told the verdicts beside the gate.
+    With `plc_port` the parts come from the PLC there, which is told the verdicts beside the gate. With `challenge`
+    (name=known) this part must be presented first.
     """
     place = Home(home)
     around = Surroundings(source=Parade(point == "trigger"))
     config = StationConfig(outputs=(OutputConfig(kind="gate"),))
+    if challenge:
+        name, known = challenge.split("=")
+        section = ChallengeConfig(parts=(ChallengePart(name=name, known=Verdict(known)),))
+        config = config.model_copy(update={"challenge": section})
     if plc_port:
         plc = PlcConfig(host="127.0.0.1", port=plc_port, poll_ms=2)
         config = config.model_copy(update={"plc": plc, "trigger": TriggerConfig(kind="plc")})

@@ -32,6 +32,7 @@ class KilledStation:
     """A home whose hot process lives and dies; a life ends within `longest_life_s` of its start."""
 
     longest_life_s = 0.05
+    challenge = ""
 
     def __init__(self, folder: Path, births: Any, plc_port: int = 0) -> None:
         self.home = Home(folder)
@@ -43,7 +44,7 @@ class KilledStation:
     def start(self, point: str = "", parts: int = 10**9) -> tuple[Any, Any]:
         """Start the process; return it and the event that it is up."""
         started = self._nursery.Event()
-        arguments = (self.home.root, self.boot, point, parts, started, self._plc_port)
+        arguments = (self.home.root, self.boot, point, parts, started, self._plc_port, self.challenge)
         process = self._nursery.Process(target=doomed.live, args=arguments, daemon=True)
         process.start()
         return process, started

@@ -15,7 +15,9 @@ let heard = 0;
 let last = null;
 
 // Pages that sent somebody here to log in; nothing else that stands in the address is followed.
-const BACK_TO = { report: "/report", search: "/search", try: "/try", camera: "/camera" };
+const BACK_TO = Object.fromEntries(
+  ["report", "search", "try", "camera", "automation", "challenge", "audit"].map((page) => [page, `/${page}`]),
+);
 
 function enter(who) {
   const next = BACK_TO[new URLSearchParams(location.search).get("next")];
@@ -111,7 +113,7 @@ async function changeLanguage(next) {
   $("language").textContent = nextLanguage().toUpperCase();
   $("language").title = t("language");
   $("theme").title = t("theme");
-  for (const page of ["report", "search"]) {
+  for (const page of ["report", "search", "automation"]) {
     const link = $(`to-${page}`);
     link.href = `/${page}?lang=${next}`;
     link.title = t(`to_${page}`);

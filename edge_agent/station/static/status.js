@@ -24,9 +24,10 @@ export function showStation(station) {
   showLink(station.link);
   setClass($("disk"), "chip inside", station.disk.low ? "attention" : "");
   setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: (station.disk.free_mb / 1024).toFixed(1) }));
-  $("warning").hidden = station.ready;
-  $("warning").title = station.detail;
+  $("warning").hidden = station.ready && !station.lowered;
+  $("warning").title = station.ready ? "" : station.detail;
   if (!station.ready) setText($("warning"), t("rejects_until", { why: why(station) }));
+  else if (station.lowered) setText($("warning"), t("lowered", { why: station.lowered }));
 }
 
 function showLink(link) {

@@ -185,3 +185,10 @@ def test_the_same_picture_twice_is_one_row_with_the_last_label():
         ("a", "pit"),
         ("b", "ok"),
     ]
+
+
+def test_what_only_measures_is_for_the_test_split_and_stays_there():
+    parts, _ = labelled([review(training=False)], NAMES, {}, {SHA: "png"})
+    assert [part.split_hint for part in parts] == ["test"]
+    other = LabelledPart(PartKey("d1", BOOT, 8), "scratch", SHA, "train")
+    assert [part.split_hint for part in one_per_picture([*parts, other])] == ["test"]

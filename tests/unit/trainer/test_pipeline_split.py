@@ -54,3 +54,8 @@ def test_a_part_asked_into_two_splits_is_named():
 
 def test_wishes_are_kept():
     assert asked_for([("p1", "test"), ("p1", "test"), ("p2", "")]) == {"p1": "test"}
+
+
+def test_parts_that_only_measure_never_train_however_many_they_are():
+    wishes = asked_for([(part, "test") for part in PARTS])
+    assert set(assign(PARTS, wishes, SHARES).values()) == {"test"}

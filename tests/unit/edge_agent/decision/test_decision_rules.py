@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
-from edge_agent.decision.sampling import PictureClass, pictures_to_keep
+from edge_agent.decision.sampling import PictureClass, Shares, pictures_to_keep, sampled
 from edge_agent.decision.verdict import Ruling, judge, opinion
 
 PAIR = ThresholdPair(accept_below=0.3, reject_above=0.7)
@@ -47,8 +47,13 @@ def test_below_partial_a_person_decides(automation: Automation) -> None:
 
 
 def test_pictures_are_kept_by_class_and_drawn_with_a_known_probability() -> None:
+    shares = Shares(0.05, 0.1)
+
     def keep(verdict: str, score: float, draw: float) -> tuple[PictureClass, bool, float] | None:
-        kept = pictures_to_keep(Verdict(verdict), score, PAIR, (0.05, 0.1), draw)
+        drawn = None
+        if verdict != "review":
+            drawn = sampled(Verdict(verdict), score, PAIR, Automation.PARTIAL, shares, draw)
+        kept = pictures_to_keep(Verdict(verdict), score, PAIR, shares, draw, drawn)
         return None if kept is None else (kept.kind, kept.upload, kept.probability)
 
     assert keep("review", 0.5, 0.9) == (PictureClass.REVIEW, True, 1.0)

@@ -140,9 +140,9 @@ def test_the_last_part_proves_how_long_a_killed_station_lived(database):
 def test_a_journal_of_an_earlier_schema_is_read_too(database):
     inspect(database, 1, [1000])
     with sqlite3.connect(database.path) as raw:
-        raw.execute("DROP TABLE readiness")
-        raw.execute("DROP TABLE second_opinion")
-        raw.execute("DROP TABLE part_detail")
+        later = ("second_opinion", "part_detail", "sample", "automation", "challenge", "challenge_lock")
+        for table in ("readiness", *later):
+            raw.execute(f"DROP TABLE {table}")
         raw.execute("PRAGMA user_version=3")
     raw.close()
     with read_journal(database.path) as reader:

@@ -1,0 +1,53 @@
+"""How far the machine is trusted now: the degree of automation in force, and the challenge parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_agent.automation.degree import Degree
+from edge_agent.challenge.watch import Challenges
+from edge_agent.clock import Clock
+from edge_agent.config import StationConfig
+from edge_agent.contracts.verdict import Automation
+from edge_agent.inference.champion import Model
+from edge_agent.journal.journal import Journal
+
+ERRORS_IN_A_ROW = 3
+
+
+class Oversight:
+    """Follows instructions, people's changes and challenges; goes down by itself. One thread uses it."""
+
+    def __init__(self, journal: Journal, clock: Clock, config: StationConfig) -> None:
+        self._degree = Degree(journal, clock, config.promotion.demote_to)
+        self._word = config.automation or Automation.PARTIAL
+        self.challenges = Challenges(journal, clock, config.challenge, self._failed)
+
+    @property
+    def mode(self) -> Automation:
+        """The degree in force (docs/adr/009-promotion-by-audited-parts.md)."""
+        return self._degree.under(self._word)
+
+    def look(self, model: Model | None, told: Automation | None, errors_in_a_row: int, at_once: bool = False) -> None:
+        """Follow what has changed: `told` by the fleet or `station.yaml`, else the recipe's word holds."""
+        if model is None:
+            self._word = told or self._word
+            return
+        self._word = told or model.recipe.automation
+        self._degree.look(self._word, "recipe" if told is None else "fleet or station.yaml", at_once)
+        self.challenges.look(model.bundle, at_once)
+        if errors_in_a_row >= ERRORS_IN_A_ROW:
+            self._failed("the model fails on every part")
+
+    def _failed(self, why: str) -> None:
+        self._degree.demote(self._word, why)
+
+    def report(self) -> dict[str, Any]:
+        """Return what the page and the fleet are told: mode, why it was lowered, what is due, what was started."""
+        found = self.challenges
+        return {
+            "mode": self.mode.value,
+            "lowered": self._degree.lowered,
+            "challenge": found.code,
+            "armed": found.armed,
+        }
