@@ -14,6 +14,7 @@ from edge_agent.contracts.command import Command, json_option, report
 LAZY = {
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
+    "known": ("edge_agent.station.known_command:known", "Pictures with a known answer, for the operator page."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
     "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),

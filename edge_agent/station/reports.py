@@ -24,7 +24,7 @@ from edge_agent.report.trace import Trace, find_parts, model_name, trace_part
 from edge_agent.station.door import Door
 from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
-from edge_agent.station.pages import LANGUAGES
+from edge_agent.station.pages import LANGUAGES, spoken_language
 from edge_agent.station.pictures import find_picture
 from edge_agent.station.pinbook import Role
 from edge_agent.station.view import View
@@ -45,6 +45,7 @@ class Reports:
     bundles: Bundles
     shifts: tuple[Shift, ...]
     clock: Clock
+    language: str | None = None
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -133,17 +134,16 @@ class Reports:
     def _place(self, request: Request) -> page.Place:
         place = self.view.place
         where = " · ".join(part for part in (place["site"], place["line"]) if part)
-        return page.Place(place["device"], where, language(request))
+        return page.Place(place["device"], where, language(request, self.language))
 
     def _names(self, numbers: Numbers) -> dict[str, str]:
         return {model.bundle: model_name(self.bundles, model.bundle) for model in numbers.models}
 
 
-def language(request: Request) -> str:
-    """Return the language that the address names, else the first of the browser's that is known."""
-    wished = [request.query_params.get("lang", "")]
-    wished += [entry.strip()[:2].lower() for entry in request.headers.get("Accept-Language", "").split(",")]
-    return next((code for code in wished if code in LANGUAGES), LANGUAGES[0])
+def language(request: Request, default: str | None) -> str:
+    """Return the language that the address names, else the station's, else the browser's."""
+    wished = request.query_params.get("lang", "")
+    return wished if wished in LANGUAGES else spoken_language(request, default)
 
 
 def blinded(trace: Trace) -> Trace:
