@@ -333,6 +333,8 @@ class Hot:
             "mode": self.mode.value,
             "runtime": model.runtime if model is not None else "",
             "camera": self.camera.fault,
+            "journal": self.line.trouble,
+            "plc": self.plc.fault if self.plc is not None else "",
             "finished": self.camera.ended,
             "pictures_lost": self._ring.lost,
             **self.vitals.summary(),

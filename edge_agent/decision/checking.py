@@ -46,5 +46,5 @@ def borrowed_name(serial: str, part: int, draw: float) -> str:
     found = _NUMBER.search(serial)
     if found is None:
         return serial or f"#{max(1, part - back)}"
-    number = str(abs(int(found[0]) - back)).zfill(len(found[0]))
+    number = str((int(found[0]) - back) % 10 ** len(found[0])).zfill(len(found[0]))
     return serial[: found.start()] + number + serial[found.end() :]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.report.people import Answer, Operator, count_answers
 from edge_agent.report.period import Period
 
 HOUR_MS = 3_600_000
@@ -19,7 +20,6 @@ ALIVE_MS = 45_000
 
 _HOURLY_MS = 48 * HOUR_MS
 _LATENCY_STEP_MS = 0.1
-_LEANS = 0.5
 
 
 class Part(NamedTuple):
@@ -34,17 +34,6 @@ class Part(NamedTuple):
     score: float | None
     bundle: str | None
     latency_ms: float | None
-
-
-class Answer(NamedTuple):
-    """What a person said of a part, and the machine's score of it."""
-
-    id: int
-    operator: str
-    verdict: str
-    late: int
-    conflict: int
-    score: float | None
 
 
 class Stretch(NamedTuple):
@@ -69,29 +58,6 @@ class Bar:
     def parts(self) -> int:
         """All of them."""
         return self.accepted + self.rejected + self.waiting
-
-
-@dataclass
-class Operator:
-    """One person's answers. An override is a decision against what the machine leaned to: see `leaning`."""
-
-    name: str
-    accepted: int = 0
-    rejected: int = 0
-    overrides_to_accept: int = 0
-    overrides_to_reject: int = 0
-    late: int = 0
-    conflicts: int = 0
-
-    @property
-    def decided(self) -> int:
-        """Answers that became the part's verdict."""
-        return self.accepted + self.rejected
-
-    @property
-    def overrides(self) -> int:
-        """Decisions against the machine, either way."""
-        return self.overrides_to_accept + self.overrides_to_reject
 
 
 @dataclass
@@ -181,6 +147,16 @@ class Numbers:
         """Decisions of people against the machine."""
         return sum(person.overrides for person in self.operators)
 
+    @property
+    def agreement(self) -> float | None:
+        """Share of the second blind looks that came to what the first person had decided."""
+        return _share(sum(p.seconds_agreed for p in self.operators), sum(p.seconds for p in self.operators))
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the known parts that were answered right."""
+        return _share(sum(p.known_right for p in self.operators), sum(p.known for p in self.operators))
+
 
 def count(
     period: Period, parts: Iterable[Part], answers: Iterable[Answer], offset_ms: int = 0, until_ms: int | None = None
@@ -257,43 +233,6 @@ def percentile(counts: Counter[int], percent: int) -> float | None:
         if seen >= rank:
             return tenths / 10
     return None
-
-
-def leaning(score: float | None) -> Verdict | None:
-    """Return what the machine leans to: its score is a calibrated probability of defective. None without a score."""
-    if score is None:
-        return None
-    return Verdict.REJECT if score >= _LEANS else Verdict.ACCEPT
-
-
-def count_answers(answers: Iterable[Answer]) -> list[Operator]:
-    """Return what each person did, by name. Late and second answers are labels: they decide and override nothing."""
-    people: dict[str, Operator] = {}
-    for answer in answers:
-        person = people.setdefault(answer.operator, Operator(answer.operator))
-        if answer.late:
-            person.late += 1
-        elif answer.conflict:
-            person.conflicts += 1
-        else:
-            _count_decision(person, answer)
-    return sorted(people.values(), key=lambda person: person.name)
-
-
-def known_to(name: str, operators: list[Operator]) -> list[Operator]:
-    """Return what one person may see of the others: his own row, and theirs as one without a name."""
-    others = [person for person in operators if person.name != name]
-    counts = [field.name for field in fields(Operator) if field.name != "name"]
-    together = Operator("", **{count: sum(getattr(person, count) for person in others) for count in counts})
-    return [*(person for person in operators if person.name == name), *([together] if others else [])]
-
-
-def _count_decision(person: Operator, answer: Answer) -> None:
-    accepts, machine = answer.verdict == Verdict.ACCEPT.value, leaning(answer.score)
-    person.accepted += accepts
-    person.rejected += not accepts
-    person.overrides_to_accept += accepts and machine is Verdict.REJECT
-    person.overrides_to_reject += not accepts and machine is Verdict.ACCEPT
 
 
 def downtime(stretches: Sequence[Stretch], first_ms: int | None, period: Period, now_ms: int) -> Downtime | None:

@@ -17,7 +17,8 @@ from edge_agent.home import Home
 from edge_agent.journal.reader import read_journal
 from edge_agent.report import page
 from edge_agent.report.lines import csv_lines
-from edge_agent.report.numbers import Numbers, known_to
+from edge_agent.report.numbers import Numbers
+from edge_agent.report.people import known_to
 from edge_agent.report.period import Period, Shift, Wish, chosen, local
 from edge_agent.report.reading import finished_parts, read_numbers
 from edge_agent.report.trace import Trace, find_parts, model_name, trace_part

@@ -125,6 +125,8 @@ function paintChoice() {
   $("choice").hidden = !item || naming;
   $("reasons").hidden = !item || !naming;
   const blocked = !item || !picture.isReady();
+  const kinds = Math.min(9, state.station.labels.defects.length);
+  $("reject-keys").textContent = kinds > 1 ? `R · 1–${kinds}` : "R";
   $("do-accept").disabled = $("do-reject").disabled = blocked;
   if (naming) paintReasons(item);
   const list = $("reasons").querySelector("ol");

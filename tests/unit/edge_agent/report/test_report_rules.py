@@ -10,18 +10,15 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.report.lines import COLUMNS, csv_lines
 from edge_agent.report.numbers import (
     HOUR_MS,
-    Answer,
-    Operator,
     Part,
     Stretch,
     bar_start,
     count,
     downtime,
-    known_to,
-    leaning,
     percentile,
 )
 from edge_agent.report.page import columns, nice_top
+from edge_agent.report.people import Answer, Operator, known_to, leaning
 from edge_agent.report.period import Period, Shift, Wish, chosen, moment, rfc3339, shift_period
 from edge_agent.report.show import Show
 
