@@ -1,4 +1,4 @@
-"""An operator's shift at the page: parts every moment, five seconds each, by keys and by touch; undo; what stays hidden."""
+"""An operator's shift at the page: five seconds a part, by keys and by touch; undo; what stays hidden."""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ def test_undo_says_why_not(journal):
     assert reviews.withdraw(journal, silent.id, "ann", 4, 20.0) is Withdrawal.TIMEOUT
 
 
+@pytest.mark.fault("A21")
 def test_a_second_answer_meets_the_held_one(journal):
     part = held(journal)
     assert reviews.answer(journal, part, "ben", Verdict.REJECT, "", 4, 11.0) is Outcome.CONFLICT
@@ -92,6 +93,7 @@ def test_close_to_the_deadline_an_answer_counts_at_once(journal):
     assert reviews.hold(journal, Said(part.id, "ann", Verdict.ACCEPT, "", 3), 2.0, 19.6) == (Outcome.DECIDED, 0.0)
 
 
+@pytest.mark.fault("A20")
 def test_an_answer_that_nobody_settled_in_time_is_late_and_the_part_a_reject(journal):
     part = held(journal)
     reviews.expire(journal, 9, 25.0)

@@ -30,7 +30,7 @@ def say(client, part, verdict, **more):
 
 
 def drawn(desk, operator):
-    """Wait until the person is going to be asked; the question is made after the answer was sent, and takes its time."""
+    """Wait until the person is going to be asked; the question is made after the answer was sent, which takes time."""
     wait_for(lambda: checks.shown(desk.station.journal.database, operator, str(desk.station.boot), 0.0), 20, "a draw")
     assert queue(desk.browser(operator)) == [], "it does not come at once"
     desk.clock.forward(8)
