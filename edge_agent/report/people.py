@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from edge_agent.contracts.verdict import Verdict
@@ -98,7 +98,11 @@ def add_checks(operators: Iterable[Operator], answered: Iterable[Check]) -> list
 
 
 def known_to(name: str, operators: list[Operator]) -> list[Operator]:
-    """Return what one person may see of the others: his own row, and theirs as one without a name."""
+    """Return what one person may see: his own row, and those of the others as one without a name.
+
+    Answers to blind questions are for supervisors: who sees them change learns which part was one.
+    """
+    operators = [replace(person, known=0, known_right=0, seconds=0, seconds_agreed=0) for person in operators]
     others = [person for person in operators if person.name != name]
     counts = [field.name for field in fields(Operator) if field.name != "name"]
     together = Operator("", **{count: sum(getattr(person, count) for person in others) for count in counts})
