@@ -18,20 +18,21 @@ from edge_agent.capture.camera import Camera
 from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.capture.sources import make_source
-from edge_agent.capture.triggers import Interval, MessageIds, Taken, Trigger, TriggerQueue
+from edge_agent.capture.triggers import Trigger
 from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import load_credentials
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.plc import Disposition, PlcPart, before
+from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Automation, Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model, load_model
 from edge_agent.inference.heatmap import encode_png
 from edge_agent.inference.loading import Loaded, Loader
 from edge_agent.install.slots import read_slots
+from edge_agent.intake import Intake
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.rescue import rescued
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
 _IDLE_S = 0.05
 _REPORT_EVERY_S = 1.0
 _MEGABYTE = 1_000_000
-_MESSAGES = 500
-"""Ids of triggers' messages that are remembered, over restarts too."""
-
 _SWITCH_S = 0.0005
 """How long another thread may keep the interpreter from this one: the default of 5 ms would be a late part."""
 
@@ -97,13 +95,10 @@ class Hot:
         self.line = Line(
             self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written
         )
-        self._queue = TriggerQueue(config.trigger.depth, config.trigger.debounce_ms / 1e3)
-        self._messages = MessageIds([], _MESSAGES)
-        self._ticks: Interval | None = None
+        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
         self._reported = float("-inf")
         self._told: Message = {}
         self._progress = 0
-        self._plc_heard = False
 
     def _plc(self, config: PlcConfig | None, boot: UUID) -> PlcDesk | None:
         if config is None:
@@ -147,15 +142,13 @@ class Hot:
         if story := rescued(self.journal.database):
             _log.error("the journal was damaged: %s", story)
             self.journal.fault("journal-damaged", True, story, now_ms)
-        self._messages = MessageIds(self.journal.last_messages(_MESSAGES), _MESSAGES)
         self._load_installed()
         self._ring.start()
         self._keeper.start()
         self.camera.start()
         if self.plc is not None:
             self.plc.start()
-        if self.config.trigger.kind == "interval":
-            self._ticks = Interval(self.config.trigger.every_ms / 1e3, self.clock.monotonic())
+        self._intake.start()
         self.channel.send({"to": "uplink", "kind": "started"})
 
     def run(self) -> None:
@@ -182,7 +175,7 @@ class Hot:
             self._obey(message)
         self._take_loaded()
         self._report()
-        trigger = self._queued()
+        trigger = self._intake.take(self.champion.active is not None and self.vitals.camera_seen(self.camera))
         if trigger is not None:
             self._judge(trigger, None)
             return True
@@ -195,29 +188,16 @@ class Hot:
             self._obey(waited)
         return False
 
-    def _queued(self) -> Trigger | None:
-        if self._ticks is not None:
-            now = self.clock.monotonic()
-            if self.champion.active is None or not self.vitals.camera_seen(self.camera):
-                self._ticks.restart(now)
-            for tick in self._ticks.due(now):
-                self._offer(tick)
-        return self._queue.take()
-
-    def _offer(self, trigger: Trigger) -> None:
-        taken = self._queue.offer(trigger)
-        if taken is Taken.BOUNCED:
-            self.journal.raise_tally("trigger.bounced")
-        elif taken is Taken.OVERRUN:
-            self._answer(trigger, self.line.refuse(trigger, Reason.OVERRUN))
-
     def _judge(self, trigger: Trigger, first: Frame | None) -> None:
         model = self.champion.active
         if model is None:
-            self._answer(trigger, self.line.refuse(trigger, Reason.NOT_READY))
+            self._refuse(trigger, Reason.NOT_READY)
             return
         settings = Settings(self.mode, self.settings.audit, self.settings.keep)
         self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
+
+    def _refuse(self, trigger: Trigger, reason: Reason) -> None:
+        self._answer(trigger, self.line.refuse(trigger, reason))
 
     def _answer(self, trigger: Trigger, result: Message | None) -> None:
         if trigger.request is not None and result is not None:
@@ -232,28 +212,9 @@ class Hot:
         elif kind == "settings":
             self.settings = self.settings.changed(message)
         elif kind == "trigger":
-            self._triggered(message)
+            self._intake.hear(message)
         elif kind == "plc_acted":
             self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
-
-    def _triggered(self, message: Message) -> None:
-        asked = str(message.get("id", ""))
-        if self._messages.repeated(asked):
-            self.journal.raise_tally("trigger.repeated")
-            return
-        at = float(message.get("at", self.clock.monotonic()))
-        part = PlcPart(*message["plc"]) if message.get("plc") else None
-        if part is not None:
-            self._missed(at, part, int(message["missed"]))
-        request = str(message["request"]) if "request" in message else None
-        self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part, asked))
-
-    def _missed(self, at: float, part: PlcPart, count: int) -> None:
-        """Reject the parts whose triggers nobody saw: the first ones came while the station was down."""
-        reason = Reason.OVERRUN if self._plc_heard else Reason.NOT_READY
-        self._plc_heard = True
-        for earlier in before(part, count):
-            self.line.refuse(Trigger(at, plc=earlier), reason)
 
     def _activate(self, bundle: str) -> None:
         model = self.champion.loaded(bundle)

@@ -40,7 +40,20 @@ class TriggerConfig(Strict):
     depth: Annotated[int, Field(ge=1, le=64)] = 4
 
 
-class MqttTriggerConfig(Strict):
+class LineBroker(Strict):
+    """A topic of the line's own broker.
+
+    `url` is `mqtt://[user@]host[:port]`, or `mqtts://` for TLS; `password` and `ca` (PEM, instead of the machine's own
+    authorities) are files, relative to the station's folder.
+    """
+
+    url: BrokerUrl
+    topic: Annotated[str, Field(min_length=1, max_length=1024)]
+    password: str | None = None
+    ca: str | None = None
+
+
+class MqttTriggerConfig(LineBroker):
     """A message on `topic` of the line's own broker makes a part (docs/formats/outputs.md).
 
     `url` is `mqtt://[user@]host[:port]`, or `mqtts://` for TLS; `password` and `ca` (PEM, instead of the machine's own
@@ -48,10 +61,6 @@ class MqttTriggerConfig(Strict):
     """
 
     kind: Literal["mqtt"]
-    url: BrokerUrl
-    topic: Annotated[str, Field(min_length=1, max_length=1024)]
-    password: str | None = None
-    ca: str | None = None
     debounce_ms: Annotated[float, Field(ge=0)] = 0.0
     depth: Annotated[int, Field(ge=1, le=64)] = 4
 
@@ -79,7 +88,7 @@ class WebhookConfig(Strict):
     timeout_ms: Annotated[float, Field(ge=100, le=60_000)] = 5000.0
 
 
-class MqttOutputConfig(Strict):
+class MqttOutputConfig(LineBroker):
     """Each finished part is published at QoS 1 on `topic` of the line's own broker (docs/formats/outputs.md).
 
     `name`, `url`, `password` and `ca` as for the webhook and the MQTT trigger; `timeout_ms` is how long an
@@ -88,10 +97,7 @@ class MqttOutputConfig(Strict):
 
     kind: Literal["mqtt"]
     name: ReceiverName = "mqtt"
-    url: BrokerUrl
     topic: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^+#\x00]+$")]
-    password: str | None = None
-    ca: str | None = None
     qos: Literal[1] = 1
     timeout_ms: Annotated[float, Field(ge=100, le=60_000)] = 5000.0
 
@@ -224,11 +230,13 @@ class StationConfig(Strict):
         return self
 
     @model_validator(mode="after")
-    def _receivers_have_names(self) -> StationConfig:
-        names = [output.name for output in self.receivers]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two outputs have the name '{name}'; give each a `name` of its own")
+    def _names_differ(self) -> StationConfig:
+        for what, names in (
+            ("outputs", [output.name for output in self.receivers]),
+            ("shifts", [shift.name for shift in self.shifts]),
+        ):
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise ValueError(f"two {what} have the name '{twice}'; give each a `name` of its own")
         return self
 
     @property
@@ -240,13 +248,6 @@ class StationConfig(Strict):
     def speaks_with_the_line(self) -> bool:
         """Whether the uplink process is needed for triggers or outputs, with a fleet or without."""
         return bool(self.receivers) or self.trigger.kind == "mqtt"
-
-    @model_validator(mode="after")
-    def _shifts_have_names_of_their_own(self) -> StationConfig:
-        names = [shift.name for shift in self.shifts]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two shifts have the same name ({', '.join(names)}); give each one its own")
-        return self
 
 
 def load_config(path: Path) -> StationConfig:

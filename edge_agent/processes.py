@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID, uuid4
 
+from edge_agent.backoff import doubling
 from edge_agent.channel import Message
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.program import python_program
@@ -36,7 +37,7 @@ Say = Callable[[str, Message], None]
 
 def restart_delay(attempt: int) -> float:
     """Return the seconds to wait before a dead child's n-th restart in a row (0 is the first)."""
-    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
+    return doubling(FIRST_DELAY_S, LONGEST_DELAY_S, attempt)
 
 
 class Supervisor:

@@ -7,18 +7,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from edge_agent.backoff import reconnect_delay
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import LinesideError
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.2, 5.0
 _STEP_S = 0.05
-
-
-def reconnect_delay(attempt: int, draw: float) -> float:
-    """Return the seconds before the n-th reconnect (0 is the first); `draw` in [0, 1) spreads many stations."""
-    ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10))
-    return max(FIRST_DELAY_S, ceiling * (0.75 + 0.25 * draw))
 
 
 class Camera:

@@ -10,6 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
 
+from edge_agent.backoff import doubling
 from edge_agent.contracts.messages import Desired, ModelRef, Probation, Strategy
 from edge_agent.contracts.states import SETTLED, UpdateState
 
@@ -167,5 +168,4 @@ def release_allowed(release: int, floor: int) -> bool:
 
 def retry_delay(attempt: int, draw: float) -> float:
     """Return the seconds before the next try (attempt 0 is the first retry); `draw` in [0, 1) spreads a crowd."""
-    ceiling = min(60.0, 0.5 * 2.0 ** min(attempt, 16))
-    return ceiling * (0.5 + draw / 2)
+    return doubling(0.5, 60.0, attempt) * (0.5 + draw / 2)

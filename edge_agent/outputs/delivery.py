@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_agent.backoff import doubling
 from edge_agent.contracts.errors import LinesideError, Rejected
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.2, 30.0
@@ -36,5 +37,4 @@ class Tries:
 
     def pause_s(self, draw: float) -> float:
         """Return the seconds until the next try; `draw` in [0, 1) spreads a crowd."""
-        ceiling = FIRST_DELAY_S * 2.0 ** min(max(0, self.failures - 1), 16)
-        return min(LONGEST_DELAY_S, ceiling) * (0.5 + draw / 2)
+        return doubling(FIRST_DELAY_S, LONGEST_DELAY_S, self.failures - 1) * (0.5 + draw / 2)

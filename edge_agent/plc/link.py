@@ -10,7 +10,7 @@ from typing import Protocol
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from edge_agent.capture.camera import reconnect_delay
+from edge_agent.backoff import reconnect_delay
 from edge_agent.clock import Clock
 from edge_agent.config import PlcConfig
 from edge_agent.contracts.errors import Unavailable
@@ -153,6 +153,7 @@ class PlcLink:
         """Poll once: read the order, tell what is new, write the report where it changed."""
         order = order_of(self._registers.read())
         now = self._clock.monotonic()
+        self.fault = self._silence(order, now)
         with self._lock:
             events = self._handshake.hear(order)
         for event in events:
@@ -162,7 +163,6 @@ class PlcLink:
         if report != self._written:
             self._registers.write(report_registers(report))
             self._written = report
-        self.fault = self._silence(order, now)
 
     def _silence(self, order: Order, now: float) -> str:
         """Return a fault where the PLC answers but its program stands still."""

@@ -16,7 +16,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from edge_agent.report.numbers import HOUR_MS, Bar, Downtime, Numbers
+from edge_agent.report.downtime import Downtime
+from edge_agent.report.numbers import HOUR_MS, Bar, Numbers
 from edge_agent.report.period import Shift, local
 from edge_agent.report.show import Show
 from edge_agent.report.trace import Hit, Trace

@@ -1,4 +1,4 @@
-"""What people did: their decisions, and their answers to questions that decided nothing. No I/O."""
+"""What people said of the parts, how often against the machine, and their answers to blind questions. No I/O."""
 
 from __future__ import annotations
 

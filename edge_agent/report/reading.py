@@ -15,7 +15,8 @@ from edge_agent.config import StationConfig, load_config
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.home import Home
 from edge_agent.journal.reader import Reader
-from edge_agent.report.numbers import Numbers, Part, Stretch, count, downtime
+from edge_agent.report.downtime import Stretch, downtime
+from edge_agent.report.numbers import Numbers, Part, count
 from edge_agent.report.people import Answer, Check, add_checks
 from edge_agent.report.period import Period, Shift
 

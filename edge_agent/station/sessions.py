@@ -13,6 +13,8 @@ import hmac
 import json
 from dataclasses import dataclass, field
 
+from edge_agent.backoff import doubling
+
 SESSION_S = 12 * 3600.0
 
 
@@ -87,7 +89,7 @@ class Lockout:
         self._wrong[name] = wrong
         left = self.tries - wrong
         if left <= 0:
-            self._until[name] = now + min(self.longest_s, self.first_s * 2.0 ** min(20, -left))
+            self._until[name] = now + doubling(self.first_s, self.longest_s, -left)
         return max(0, left)
 
     def clear(self, name: str) -> None:

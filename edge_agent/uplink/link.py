@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from edge_agent.backoff import doubling
 from edge_agent.contracts.errors import ConfigError
 
 Will = tuple[str, bytes]
@@ -50,8 +51,7 @@ _log.addFilter(_improve)
 
 def backoff(attempt: int, draw: float) -> float:
     """Return the seconds to wait before the given retry (0 is the first); `draw` in [0, 1) spreads a crowd."""
-    ceiling = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 16))
-    return max(FIRST_DELAY_S / 2, ceiling * (0.5 + draw / 2))
+    return doubling(FIRST_DELAY_S, LONGEST_DELAY_S, attempt) * (0.5 + draw / 2)
 
 
 class Handle:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from edge_agent.backoff import doubling
 from edge_agent.clock import Clock
 from edge_agent.contracts.messages import Ack, Stream
 from edge_agent.contracts.topics import Channel
@@ -48,7 +49,7 @@ class Lane:
 
     def patience(self) -> float:
         """Return how long to wait for an acknowledgement, in seconds."""
-        return min(ACK_LONGEST_S, ACK_S * 2.0 ** min(self.repeats, 10))
+        return doubling(ACK_S, ACK_LONGEST_S, self.repeats)
 
 
 class Budget:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import urllib3
 
+from edge_agent.backoff import doubling
 from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.journal.database import Database
 from edge_agent.journal.ring import picture_path
@@ -20,7 +21,7 @@ _AGAIN = frozenset({401, 403, 408, 425, 429})
 
 def pause(failures: int, draw: float) -> float:
     """Return the seconds until the next try after so many failures in a row; `draw` in [0, 1) spreads a crowd."""
-    return IDLE_S if failures == 0 else min(LONGEST_S, 2.0 ** min(failures, 10)) * (0.5 + draw / 2)
+    return IDLE_S if failures == 0 else doubling(2.0, LONGEST_S, failures - 1) * (0.5 + draw / 2)
 
 
 class Sender:

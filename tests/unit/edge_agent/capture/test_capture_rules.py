@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_agent.capture.camera import FIRST_DELAY_S, LONGEST_DELAY_S, Camera, reconnect_delay
+from edge_agent.backoff import FIRST_RECONNECT_S, LONGEST_RECONNECT_S, reconnect_delay
+from edge_agent.capture.camera import Camera
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.guards import Repeats, fingerprint, frozen, picture_failure
 from edge_agent.capture.triggers import Interval, Taken, Trigger, TriggerQueue
@@ -16,10 +17,10 @@ from tests.simulators.line import Bench, picture
 
 def test_reconnects_wait_longer_each_time_but_never_too_long() -> None:
     delays = [reconnect_delay(attempt, 1.0) for attempt in range(8)]
-    assert delays[0] == FIRST_DELAY_S
+    assert delays[0] == FIRST_RECONNECT_S
     assert delays == sorted(delays)
-    assert delays[-1] == LONGEST_DELAY_S
-    assert {reconnect_delay(6, draw / 10) for draw in range(10)} != {LONGEST_DELAY_S}, "stations are spread"
+    assert delays[-1] == LONGEST_RECONNECT_S
+    assert {reconnect_delay(6, draw / 10) for draw in range(10)} != {LONGEST_RECONNECT_S}, "stations are spread"
 
 
 def test_the_queue_takes_so_many_and_no_bounce() -> None:

@@ -155,7 +155,7 @@ def test_shifts_are_read_as_yaml_gives_them(tmp_path):
     for shifts, words in (
         ([{"name": "a", "from": "06:00", "to": "06:00"}], "give it another end"),
         ([{"name": "a", "from": "6", "to": "07:00"}], "shifts.0.from"),
-        ([{"name": "a", "from": "06:00", "to": "07:00"}] * 2, "each one its own"),
+        ([{"name": "a", "from": "06:00", "to": "07:00"}] * 2, "of its own"),
         ([{"name": "a", "form": "06:00", "to": "07:00"}], "from"),
     ):
         with pytest.raises(ConfigError, match=words):

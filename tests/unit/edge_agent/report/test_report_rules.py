@@ -7,16 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge_agent.contracts.errors import Rejected
+from edge_agent.report.downtime import Stretch, downtime
 from edge_agent.report.lines import COLUMNS, csv_lines
-from edge_agent.report.numbers import (
-    HOUR_MS,
-    Part,
-    Stretch,
-    bar_start,
-    count,
-    downtime,
-    percentile,
-)
+from edge_agent.report.numbers import HOUR_MS, Part, bar_start, count, percentile
 from edge_agent.report.page import columns, nice_top
 from edge_agent.report.people import Answer, Check, Operator, add_checks, known_to, leaning
 from edge_agent.report.period import Period, Shift, Wish, chosen, moment, rfc3339, shift_period
