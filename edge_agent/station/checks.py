@@ -117,11 +117,11 @@ class Checks:
         if not (rules.second_share or rules.known_share):
             return
         with self._lock:
-            if part.image and part.reason not in ABOUT_ID and self._draws.random() < rules.second_share:
-                checks.draw_second(self._journal.database, part, operator, self._clock.wall_ms())
             try:
+                if part.image and part.reason not in ABOUT_ID and self._draws.random() < rules.second_share:
+                    checks.draw_second(self._journal.database, part, operator, self._clock.wall_ms())
                 self._ask(operator, part, automation)
-            except LinesideError as error:
+            except (LinesideError, OSError) as error:
                 _log.warning("no blind question could be put: %s", error)
 
     def _ask(self, operator: str, part: PartRow, automation: Automation | None) -> None:
