@@ -19,11 +19,12 @@ from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.capture.sources import make_source
 from edge_agent.capture.triggers import Trigger
+from edge_agent.challenger import Challenger
 from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
 from edge_agent.contracts.bundle import BundleFolder
-from edge_agent.contracts.credentials import load_credentials
+from edge_agent.contracts.credentials import device_class
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Automation, Reason
@@ -78,7 +79,7 @@ class Hot:
     ) -> None:
         around = around or Surroundings()
         self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
-        self._device_class = around.device_class or _device_class(home)
+        self._device_class = around.device_class or device_class(home.credentials)
         strict, turn = config.durability == "strict", threading.Lock()
         self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
@@ -91,9 +92,18 @@ class Hot:
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self._loader = Loader(self._load_whole)
         self.settings = Settings(config.automation, 0.0, config.storage.accept_share)
-        written = self.plc.written if self.plc is not None else None
+        self._challenger = Challenger(self.journal, self.clock)
+        written, judged = self.plc.written if self.plc is not None else None, self._challenger.offer
         self.line = Line(
-            self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written
+            self.journal,
+            self._output,
+            self._keeper,
+            self._ring,
+            self.vitals,
+            self.clock,
+            around.random,
+            written,
+            judged,
         )
         self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
         self._reported = float("-inf")
@@ -179,6 +189,7 @@ class Hot:
         if trigger is not None:
             self._judge(trigger, None)
             return True
+        self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
             frame = self.camera.grab(self.clock.monotonic() + wait_s)
             if frame is not None:
@@ -195,6 +206,8 @@ class Hot:
             return
         settings = Settings(self.mode, self.settings.audit, self.settings.keep)
         self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
+        if not self._intake.waiting:
+            self._challenger.judge()
 
     def _refuse(self, trigger: Trigger, reason: Reason) -> None:
         self._answer(trigger, self.line.refuse(trigger, reason))
@@ -207,6 +220,9 @@ class Hot:
         kind = message.get("kind")
         if kind in ("activate", "revert"):
             self._activate(str(message.get("bundle")))
+        elif kind == "challenger":
+            if self._challenger.want(message.get("bundle")):
+                self._loader.request(str(message["bundle"]), beside=True)
         elif kind == "review_decided":
             self._keeper.look()
         elif kind == "settings":
@@ -225,8 +241,22 @@ class Hot:
 
     def _take_loaded(self) -> None:
         loaded = self._loader.finished()
-        if loaded is not None:
+        if loaded is None:
+            return
+        if loaded.beside:
+            self._set_beside(loaded)
+        else:
             self._install(loaded)
+
+    def _set_beside(self, loaded: Loaded) -> None:
+        if loaded.bundle != self._challenger.wanted:
+            return
+        if loaded.model is not None:
+            self._challenger.take(loaded.model)
+            return
+        self._challenger.want(None)
+        failed = {"kind": "challenger_failed", "bundle": loaded.bundle, "reason": loaded.reason}
+        self.channel.send({"to": "uplink", **failed})
 
     def _install(self, loaded: Loaded) -> None:
         if loaded.model is None:
@@ -290,6 +320,7 @@ class Hot:
             "ready": self.ready,
             "why": self.not_ready,
             "bundle": self._bundle,
+            "challenger": self._challenger.model.bundle if self._challenger.model is not None else None,
             "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
             "mode": self.mode.value,
             "runtime": model.runtime if model is not None else "",
@@ -300,8 +331,3 @@ class Hot:
             "pictures_lost": self._ring.lost,
             **self.vitals.summary(),
         }
-
-
-def _device_class(home: Home) -> str:
-    """Return the class from the credentials; a station that was never enrolled is of the generic class."""
-    return load_credentials(home.credentials).device_class if home.credentials.exists() else "generic"

@@ -9,6 +9,8 @@ Messages (besides `to` and `kind`; the supervisor adds `from`)
 | uplink → hot | `settings` | `automation`, `audit` (share of accepts kept for labelling), both optional |
 | hot → uplink | `activated` | `bundle` |
 | hot → uplink | `activate_failed` | `bundle`, `reason` |
+| uplink → hot | `challenger` | `bundle` that shall judge beside the champion; None: none |
+| hot → uplink | `challenger_failed` | `bundle`, `reason` |
 | hot → uplink, ui | `health` | about once a second: see `edge_agent.agent.Hot.health` |
 | ui → hot | `review_decided` | `review`: the part's id |
 | hot → hot | `trigger`, `plc_acted`, `recipe_wanted` | from the PLC's thread: see `edge_agent.plc.desk` |

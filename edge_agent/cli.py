@@ -12,6 +12,7 @@ import click
 from edge_agent.contracts.command import Command, json_option, report
 
 LAZY = {
+    "challenger": ("edge_agent.report.challenger:challenger", "How a model beside the champion judged the same parts."),
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
     "known": ("edge_agent.station.known_command:known", "Pictures with a known answer, for the operator page."),

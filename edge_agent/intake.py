@@ -44,6 +44,11 @@ class Intake:
                 self._offer(tick)
         return self._queue.take()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether another part waits for its turn."""
+        return self._queue.waiting
+
     def hear(self, message: Message) -> None:
         """Take a `trigger` message: `id`, `at`, `serial`, `request`, and `plc` with `missed` where a PLC sent it."""
         asked = str(message.get("id", ""))

@@ -66,7 +66,8 @@ class _Kept:
 class Line:
     """Judges parts one after the other. `trouble` says why parts cannot be written down; "" while they can.
 
-    `written` hears of each part that a PLC sent, once it is in the journal or at least counted.
+    `written` hears of each part that a PLC sent, once it is in the journal or at least counted; `judged` of each part
+    that was looked at, with what was found, once its verdict is given.
     """
 
     def __init__(
@@ -79,9 +80,10 @@ class Line:
         clock: Clock,
         draws: random.Random,
         written: Callable[[PlcPart], None] | None = None,
+        judged: Callable[[int, Finding], None] | None = None,
     ) -> None:
         self.trouble = ""
-        self._written = written
+        self._written, self._judged = written, judged
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
         self._inspector = Inspector(clock)
@@ -127,6 +129,8 @@ class Line:
         if kept is not None:
             self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
         self._after(decision)
+        if result is not None and self._judged is not None:
+            self._judged(key.id, finding)
         return result
 
     def _identified(

@@ -54,6 +54,11 @@ class TriggerQueue:
         self._waiting.append(trigger)
         return Taken.QUEUED
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is one."""
+        return bool(self._waiting)
+
     def take(self) -> Trigger | None:
         """Return the oldest trigger that waits."""
         return self._waiting.popleft() if self._waiting else None

@@ -58,3 +58,8 @@ def load_credentials(path: Path) -> Credentials:
             f"{path}: no credentials ({error}); get a file from 'fleet enrol DEVICE --out FILE'"
         ) from error
     return parse(Credentials, content, str(path))
+
+
+def device_class(path: Path) -> str:
+    """Return the class in a credentials file; a station that was never enrolled is of the generic class."""
+    return load_credentials(path).device_class if path.exists() else "generic"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.inference.champion import Model
@@ -13,11 +13,12 @@ from edge_agent.inference.champion import Model
 
 @dataclass(frozen=True)
 class Loaded:
-    """A bundle that was asked for: its model, or why it cannot be loaded."""
+    """A bundle that was asked for: its model, or why it cannot be loaded; `beside` where it shall be no champion."""
 
     bundle: str
     model: Model | None
     reason: str = ""
+    beside: bool = False
 
 
 class Loader:
@@ -28,9 +29,9 @@ class Loader:
         self._done: queue.SimpleQueue[Loaded] = queue.SimpleQueue()
         self._turn = threading.Lock()
 
-    def request(self, bundle: str) -> None:
+    def request(self, bundle: str, beside: bool = False) -> None:
         """Begin to load a bundle; `finished` gives the result."""
-        threading.Thread(target=self._work, args=(bundle,), name="loader", daemon=True).start()
+        threading.Thread(target=self._work, args=(bundle, beside), name="loader", daemon=True).start()
 
     def finished(self) -> Loaded | None:
         """Return a result that is ready, or None; never waits."""
@@ -47,5 +48,5 @@ class Loader:
         except (LinesideError, OSError, ValueError, RuntimeError, MemoryError) as error:
             return Loaded(bundle, None, str(error) or type(error).__name__)
 
-    def _work(self, bundle: str) -> None:
-        self._done.put(self.load_now(bundle))
+    def _work(self, bundle: str, beside: bool) -> None:
+        self._done.put(replace(self.load_now(bundle), beside=beside))

@@ -1,4 +1,4 @@
-"""The second half of an update: taking the model into use, watching it, and giving it back.
+"""The second half of an update: beside the champion if asked for, into use, watched, and given back.
 
 The pointer moves only after the hot process has loaded the model and judges with it; `last_good` only after probation.
 """
@@ -14,7 +14,7 @@ from edge_agent.contracts.states import UpdateState
 from edge_agent.home import Home
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.slots import Slots, read_slots, write_slots
-from edge_agent.install.transitions import CRASHES_MAX, Step, Watch, judge
+from edge_agent.install.transitions import CRASHES_MAX, Step, Watch, judge, judge_shadow
 
 S = UpdateState
 Send = Callable[[dict[str, Any]], None]
@@ -29,7 +29,7 @@ _POLL_S = 0.25
 
 
 class Activation:
-    """The work of READY to ROLLING_BACK, and what a settled device still minds. `send` reaches the hot process."""
+    """The work of SHADOW to ROLLING_BACK, and what a settled device still minds. `send` reaches the hot process."""
 
     def __init__(
         self, home: Home, journal: InstallJournal, clock: Clock, send: Send, crashes_max: int = CRASHES_MAX
@@ -40,6 +40,7 @@ class Activation:
         self._since = clock.monotonic()
         self._asked: float | None = None
         self._running: str | None = None
+        self._challenged = False
         self._refused: tuple[str | None, str] | None = None
         self._exits: list[float] = []
         self._exits_counted = 0
@@ -50,7 +51,7 @@ class Activation:
         with self._lock:
             if kind == "activated":
                 self._running = message.get("bundle")
-            elif kind == "activate_failed":
+            elif kind in ("activate_failed", "challenger_failed"):
                 self._refused = (message.get("bundle"), str(message.get("reason", "no reason given")))
             elif kind == "started":
                 self._asked = None
@@ -65,6 +66,16 @@ class Activation:
             self._exits_counted = len(self._exits)
             if record.state is S.ACTIVATING:
                 self._running = None
+        if record.state is S.SHADOW:
+            self._journal.begin_probation()
+            self._challenged = True
+        elif self._challenged:
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        """Let no challenger judge beside the champion any more."""
+        self._challenged = False
+        self._send({"to": "hot", "kind": "challenger", "bundle": None})
 
     def work(self, record: Record) -> Step | float:
         """Do the work of the record's state; a number is the seconds to wait."""
@@ -75,6 +86,8 @@ class Activation:
         if record.state is S.ROLLING_BACK:
             return self._rolling_back(record, bundle)
         record = self._count_exits(record)
+        if record.state is S.SHADOW:
+            return self._beside(record, bundle)
         return self._activating(record, bundle) if record.state is S.ACTIVATING else self._probation(record, bundle)
 
     def settle(self, record: Record) -> Step | None:
@@ -92,6 +105,18 @@ class Activation:
         self._withdraw(bundle)
         self._journal.begin_probation()
         return Step(S.ACTIVATING)
+
+    def _beside(self, record: Record, bundle: str) -> Step | float:
+        assert record.desired is not None
+        with self._lock:
+            refused = self._refused
+        if refused is not None and refused[0] == bundle:
+            return Step(S.REJECTED, f"the hot process cannot load it: {refused[1]}", ban=True)
+        self._challenged = True
+        self._ask("challenger", bundle)
+        parts, errors = self._journal.beside(bundle)
+        watch = Watch(self._elapsed(), parts, errors, record.crashes)
+        return judge_shadow(watch, record.desired, self.crashes_max) or REPEAT_S
 
     def _activating(self, record: Record, bundle: str) -> Step | float:
         with self._lock:

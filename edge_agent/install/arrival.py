@@ -17,7 +17,7 @@ from edge_agent.install.proofs import Proofs
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.selftest import SelfTestResult
 from edge_agent.install.slots import bundle_folder, prune, read_slots
-from edge_agent.install.transitions import Step, on_offer, release_allowed
+from edge_agent.install.transitions import Step, after_selftest, on_offer, release_allowed
 from edge_agent.install.trust import Expired, Trust, Trusted
 
 S = UpdateState
@@ -63,7 +63,7 @@ class Arrival:
         if record.state is S.STAGED:
             return self._staged(installed, manifest)
         assert record.state is S.SELFTEST
-        return self._tested(installed)
+        return self._tested(installed, record.desired)
 
     def progress(self, bundle: str | None) -> int:
         """Return how many bytes of the bundle have arrived; a cut download that gets on is tried again soon."""
@@ -132,16 +132,16 @@ class Arrival:
         self._download.discard(installed.folder.name, damaged)
         return Step(S.DOWNLOADING, f"blob {damaged[0].digest[:12]} was damaged on this disk")
 
-    def _tested(self, installed: BundleFolder) -> Step:
+    def _tested(self, installed: BundleFolder, desired: Desired) -> Step:
         """Try the golden pictures, unless these bytes, which were just read back, have passed here before."""
         bundle = installed.folder.name
         if self._proofs.holds(bundle):
-            return Step(S.READY, "passed its self-test here before")
+            return after_selftest(desired, "passed its self-test here before")
         result = self._selftest(installed, self._device_class)
         if not result.ok:
             return Step(S.REJECTED, result.reason)
         self._proofs.add(bundle)
-        return Step(S.READY, result.runtime)
+        return after_selftest(desired, result.runtime)
 
 
 def installed_runtimes() -> dict[str, str]:

@@ -128,6 +128,12 @@ class InstallJournal:
         assert row is not None
         return int(row[0]), int(row[1])
 
+    def beside(self, bundle: str) -> tuple[int, int]:
+        """Return the number of parts that a challenger judged since `begin_probation`, and of its errors."""
+        row = self.database.row("parts_beside", after=self._counter(_PROBATION_PART), bundle=bundle)
+        assert row is not None
+        return int(row[0]), int(row[1])
+
     def is_new_boot(self) -> bool:
         """Return whether the station was started anew since the last call; True the first time."""
         row = self.database.row("read_meta", key=_BOOT)

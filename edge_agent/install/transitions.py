@@ -114,9 +114,14 @@ def on_offer(desired: Desired, model: ModelRef, active: str | None, banned: Set[
         return Step(S.COMMITTED, "already running")
     if model.bundle in banned:
         return Step(S.REJECTED, f"bundle {model.bundle[:12]} failed on this device before; offer another one")
-    if desired.strategy is Strategy.SHADOW:
-        return Step(S.REJECTED, "strategy 'shadow' is not supported by this agent; use 'direct' or 'blue-green'")
+    if desired.strategy is Strategy.SHADOW and active is None:
+        return Step(S.REJECTED, "no model is in use here to judge beside; roll one out with another strategy first")
     return None
+
+
+def after_selftest(desired: Desired, reason: str) -> Step:
+    """Return where a proven model goes: beside the champion where that is asked for, else into use."""
+    return Step(S.SHADOW if desired.strategy is Strategy.SHADOW else S.READY, reason)
 
 
 def after_interruption(state: UpdateState, crashes: int, crashes_max: int = CRASHES_MAX) -> Step | None:
@@ -154,9 +159,28 @@ def judge(watch: Watch, limits: Probation, crashes_max: int = CRASHES_MAX) -> St
     return None
 
 
+def judge_shadow(watch: Watch, desired: Desired, crashes_max: int = CRASHES_MAX) -> Step | None:
+    """End the time beside the champion: for what went wrong, or for an order to take the model into use.
+
+    Without either it lasts; nothing that the challenger says of good or bad parts ends it here.
+    """
+    if watch.crashes >= crashes_max:
+        return Step(S.REJECTED, f"{watch.crashes} crashes while judging beside the champion", ban=True)
+    if watch.errors > desired.probation.errors_max:
+        return Step(S.REJECTED, f"{watch.errors} model errors while judging beside the champion", ban=True)
+    if desired.strategy is Strategy.SHADOW:
+        return None
+    return Step(S.READY, f"judged {watch.parts} parts beside the champion")
+
+
 def past_deadline(state: UpdateState, desired: Desired, now_ms: int, clock_suspect: bool) -> Step | None:
-    """Give up an update whose deadline has passed before it was activated; a suspect clock ends nothing."""
-    if desired.deadline_ms is None or clock_suspect or state not in _INTERRUPTIBLE or now_ms <= desired.deadline_ms:
+    """Give up an update whose deadline has passed before it was activated; a suspect clock ends nothing.
+
+    A model that judges beside the champion has arrived: it stays until it is told otherwise.
+    """
+    if desired.deadline_ms is None or clock_suspect or now_ms <= desired.deadline_ms:
+        return None
+    if state not in _INTERRUPTIBLE or state is S.SHADOW:
         return None
     return Step(S.FAILED, f"the deadline passed while {state.value}")
 

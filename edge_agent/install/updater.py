@@ -114,6 +114,8 @@ class Updater:
         if record.state in (S.ACTIVATING, S.PROBATION) and (new_boot or record.state is S.ACTIVATING):
             record = self._journal.crashed(record)
         self.record = record
+        if record.state is not S.SHADOW:
+            self._activation.dismiss()
         step = after_interruption(record.state, record.crashes, self._activation.crashes_max)
         if step is not None:
             self._enter(step)
@@ -209,7 +211,7 @@ class Updater:
             raise Failed(f"media: went back {record.loops} times; last: {record.reason}")
         if record.state in SETTLED:
             return self._settled(record)
-        if record.state in (S.READY, S.ACTIVATING, S.PROBATION, S.ROLLING_BACK):
+        if record.state in (S.SHADOW, S.READY, S.ACTIVATING, S.PROBATION, S.ROLLING_BACK):
             result = self._activation.work(record)
             self.record = self._journal.load()
             return Wait(result) if isinstance(result, float) else result

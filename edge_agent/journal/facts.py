@@ -44,6 +44,17 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class SecondOpinion:
+    """What a challenger thinks of a part: `verdict` is review where it is unsure, `reason` says what failed it."""
+
+    bundle: str
+    verdict: Verdict
+    reason: Reason
+    score: float | None
+    label: str
+
+
+@dataclass(frozen=True)
 class PartRow:
     """A part as the journal has it."""
 

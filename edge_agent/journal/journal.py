@@ -14,7 +14,7 @@ from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
-from edge_agent.journal.facts import Decision, PartKey, PartRow, decided_event, machine_event
+from edge_agent.journal.facts import Decision, PartKey, PartRow, SecondOpinion, decided_event, machine_event
 
 
 class Journal:
@@ -181,6 +181,19 @@ class Journal:
         """
         since = part.id - within
         return self.database.row("serial_before", serial=serial, part=part.id, since=since, any=any_verdict) is not None
+
+    def second_opinion(self, part_id: int, opinion: SecondOpinion) -> None:
+        """Write down what the challenger thinks of a part that the champion has judged."""
+        with self.database.transaction():
+            self.database.run(
+                "second_opinion",
+                part=part_id,
+                bundle=opinion.bundle,
+                verdict=opinion.verdict.value,
+                reason=opinion.reason.value,
+                score=opinion.score,
+                label=opinion.label,
+            )
 
     def raise_tally(self, name: str, by: int = 1) -> None:
         """Count something that is no part, such as `trigger.bounced`."""

@@ -67,3 +67,11 @@ CREATE TABLE blind_check (
 CREATE INDEX blind_check_waiting ON blind_check (drawn_ms) WHERE operator = '';
 CREATE INDEX blind_check_shown ON blind_check (operator) WHERE answer IS NULL AND operator != '';
 CREATE INDEX blind_check_answered ON blind_check (answered_ms) WHERE answer IS NOT NULL;
+CREATE TABLE second_opinion (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    bundle TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    score REAL,
+    label TEXT NOT NULL DEFAULT ''
+);

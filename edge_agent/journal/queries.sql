@@ -165,6 +165,19 @@ SELECT coalesce(max(id), 0) FROM part
 -- name: parts_on_probation
 SELECT count(*), coalesce(sum(reason = 'model-error'), 0) FROM part
 WHERE id > :after AND bundle = :bundle AND verdict IS NOT NULL
+-- name: parts_beside
+SELECT count(*), coalesce(sum(reason = 'model-error'), 0) FROM second_opinion
+WHERE part > :after AND bundle = :bundle
+-- name: second_opinion
+INSERT INTO second_opinion (part, bundle, verdict, reason, score, label)
+VALUES (:part, :bundle, :verdict, :reason, :score, :label)
+-- name: last_challenger
+SELECT bundle FROM second_opinion ORDER BY part DESC LIMIT 1
+-- name: challenger_parts
+SELECT p.id, p.seq, p.serial, p.bundle, p.score, o.verdict, o.reason, o.score,
+    (SELECT a.verdict FROM answer a WHERE a.part = p.id AND a.conflict = 0 ORDER BY a.id LIMIT 1)
+FROM second_opinion o JOIN part p ON p.id = o.part
+WHERE o.bundle = :bundle AND p.id > :after ORDER BY p.id LIMIT :limit
 -- name: images_wanted
 SELECT digest FROM image WHERE upload = 'wanted' ORDER BY stored_ms LIMIT :limit
 -- name: set_image_upload

@@ -18,7 +18,8 @@ DAMAGED_EXIT = 65
 
 _CARRIED = (
     *("boot", "part", "plc_part", "part_message", "readiness"),
-    *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "outbox", "counter", "tally", "image"),
+    *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "second_opinion"),
+    *("outbox", "counter", "tally", "image"),
 )
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")
 _CHECKED_BYTES = 256_000_000

@@ -158,6 +158,16 @@ CREATE TABLE image (
 CREATE INDEX image_upload ON image (stored_ms) WHERE upload = 'wanted';
 CREATE INDEX image_ring ON image (class DESC, stored_ms);
 
+-- What a challenger thought of a part that the champion judged; it moved nothing.
+CREATE TABLE second_opinion (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    bundle TEXT NOT NULL,
+    verdict TEXT NOT NULL,        -- accept, reject, or review where it is unsure
+    reason TEXT NOT NULL,
+    score REAL,
+    label TEXT NOT NULL DEFAULT ''
+);
+
 -- The model update: one current row, and every transition, written before its side effect.
 CREATE TABLE installation (
     id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -85,6 +85,11 @@ def health_gate(failures: float | None, n: float | None, planned: int, limit: fl
     return Gate("health", Verdict.PASS, f"{bad} of {parts} parts failed", value, limit, parts)
 
 
+def unheard_gate() -> Gate:
+    """Return the answer for a model that judges beside the champion: no part's fate hangs on it."""
+    return Gate("health", Verdict.PASS, "the model judges beside the champion and moves no output")
+
+
 def excess(failures: int, n: int, limit: float) -> float:
     """Return the evidence that the rate is above `limit`: a mean of likelihood ratios, a test martingale below it."""
     if not 0 < limit < 1 or n <= 0 or failures > n:

@@ -63,7 +63,8 @@ class Progress:
 
 def _place(row: RolloutDevice, rollout: Rollout) -> Place:
     previous = row.previous["bundle"] if row.previous else None
-    return Place(DeviceStatus(row.status), row.generation, rollout.bundle, row.revert_generation, previous)
+    beside = rollout.settings["strategy"] == "shadow"
+    return Place(DeviceStatus(row.status), row.generation, rollout.bundle, row.revert_generation, previous, beside)
 
 
 def _move(row: RolloutDevice, before: DeviceStatus, after: DeviceStatus, reason: str, now_ms: int) -> None:

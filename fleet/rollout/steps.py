@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fleet.rollout import roster
-from fleet.rollout.gates import Move, decide, health_gate, install_gate
+from fleet.rollout.gates import Gate, Move, decide, health_gate, install_gate, unheard_gate
 from fleet.rollout.offers import Offers, Outgoing
 from fleet.rollout.transitions import WAITING, Action, DeviceStatus, RolloutState, after_action, overdue
 from fleet.store.tables import Device, Rollout, RolloutDevice
@@ -82,8 +82,7 @@ def advance(session: Session, rollout: Rollout, now_ms: int) -> str | None:
         rollout.reason = "offering"
         return None
     install = install_gate(roster.counts(session, rollout.id), limits["install_failures"])
-    failed, parts = roster.part_failures(session, rollout) or (None, None)
-    health = health_gate(failed, parts, limits["parts"], limits["part_failures"])
+    health = _health(session, rollout)
     decision = decide(install, health, _soak_left(session, rollout, now_ms), last)
     rollout.gates = {gate.name: gate.as_json() for gate in (install, health)}
     if decision.move is Move.ABORT:
@@ -95,6 +94,14 @@ def advance(session: Session, rollout: Rollout, now_ms: int) -> str | None:
         rollout.state = after_action(RolloutState(rollout.state), Action.COMPLETE).value
         rollout.ended_ms = now_ms
     return None
+
+
+def _health(session: Session, rollout: Rollout) -> Gate:
+    if rollout.settings["strategy"] == "shadow":
+        return unheard_gate()
+    limits = rollout.settings["limits"]
+    failed, parts = roster.part_failures(session, rollout) or (None, None)
+    return health_gate(failed, parts, limits["parts"], limits["part_failures"])
 
 
 def _soak_left(session: Session, rollout: Rollout, now_ms: int) -> int:

@@ -87,13 +87,17 @@ _ENDED: dict[UpdateState, DeviceStatus] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a device stands and what was asked of it: `target` to install, `previous` to go back to."""
+    """Where a device stands and what was asked of it: `target` to install, `previous` to go back to.
+
+    `beside`: the target shall judge beside the champion and not instead of it (strategy shadow).
+    """
 
     status: DeviceStatus
     generation: int
     target: str
     revert_generation: int = 0
     previous: str | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,8 @@ class Sighting:
 def observe(place: Place, seen: Sighting) -> DeviceStatus:
     """Return the device's status after a sighting; whatever is late, repeated or of another generation changes nothing.
 
-    Success is COMMITTED together with the running digest being the desired one, so only a whole report can say so.
+    Success is COMMITTED together with the running digest being the desired one, so only a whole report can say so; or,
+    beside the champion, SHADOW.
     """
     if place.status is D.RESTORING:
         return _restored(place, seen)
@@ -117,6 +122,8 @@ def observe(place: Place, seen: Sighting) -> DeviceStatus:
         return place.status
     if place.status in (D.COMMITTED, D.REVERTED):
         return _after_success(place, seen)
+    if place.beside and seen.state is UpdateState.SHADOW:
+        return D.COMMITTED
     if seen.whole and seen.state is UpdateState.COMMITTED:
         return D.COMMITTED if seen.running == place.target else place.status
     if seen.state in _ENDED:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials
 from edge_agent.contracts.messages import (
     Ack,
@@ -58,10 +59,14 @@ class Server:
         self.stations: list[Station] = []
 
     def publish(self, version: str) -> Published:
-        """Sign and publish a small bundle over HTTP."""
+        """Make a small bundle that no runtime can run, and publish it."""
+        return self.publish_bundle(make_bundle(self.folder / f"bundle-{version}", version))
+
+    def publish_bundle(self, bundle: BundleFolder) -> Published:
+        """Sign and publish a bundle over HTTP."""
         keys = self.service.settings.home.keys
         publisher = Publisher(RemoteRegistry(self.client), [keys], lambda: datetime.now(timezone.utc))
-        return publisher.publish(make_bundle(self.folder / f"bundle-{version}", version))
+        return publisher.publish(bundle)
 
     def station(self, name: str, site: str = "here", behaviour: str = "commit", start: bool = True) -> Station:
         """Enrol a station; `behaviour` is commit, fail, or silent."""

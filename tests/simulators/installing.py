@@ -53,11 +53,15 @@ class PlayedHot:
     running: str | None = None
     refuse: dict[str, str] = field(default_factory=dict)
     silent: bool = False
+    beside: str | None = None
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     updater: Updater | None = None
 
     def __call__(self, message: dict[str, Any]) -> None:
         kind, bundle = message["kind"], message["bundle"]
+        if kind == "challenger":
+            self._challenge(bundle)
+            return
         self.asked.append((kind, bundle))
         if self.silent or self.updater is None:
             return
@@ -66,6 +70,12 @@ class PlayedHot:
             return
         self.running = bundle
         self.updater.hear({"kind": "activated", "bundle": bundle})
+
+    def _challenge(self, bundle: str | None) -> None:
+        if bundle in self.refuse and self.updater is not None:
+            self.updater.hear({"kind": "challenger_failed", "bundle": bundle, "reason": self.refuse[bundle]})
+        else:
+            self.beside = bundle
 
     def die(self) -> None:
         """Be killed and started again by the supervisor: what the pointer names runs."""

@@ -76,7 +76,22 @@ def test_what_an_offer_leads_to_at_once():
     assert banned.after is S.REJECTED
     shadow = transitions.on_offer(desired(1, strategy=Strategy.SHADOW), B, None, frozenset())
     assert shadow is not None
-    assert "not supported" in shadow.reason
+    assert "judge beside" in shadow.reason
+    assert transitions.on_offer(desired(1, strategy=Strategy.SHADOW), B, A.bundle, frozenset()) is None
+
+
+def test_a_challenger_stays_until_it_fails_or_is_wanted_in_use():
+    shadow, direct = desired(1, strategy=Strategy.SHADOW, probation=Probation(errors_max=2)), desired(2)
+    assert transitions.judge_shadow(Watch(1e9, 10_000, 2, 2), shadow) is None
+    for watch in (Watch(1, 9, 3, 0), Watch(1, 0, 0, 3)):
+        step = transitions.judge_shadow(watch, shadow)
+        assert step is not None
+        assert (step.after, step.ban) == (S.REJECTED, True)
+    ready = transitions.judge_shadow(Watch(1, 7, 0, 0), direct)
+    assert ready == Step(S.READY, "judged 7 parts beside the champion")
+    late = desired(1, strategy=Strategy.SHADOW, deadline_ms=5)
+    assert transitions.past_deadline(S.SHADOW, late, 6, False) is None
+    assert transitions.past_deadline(S.SELFTEST, late, 6, False) is not None
 
 
 def test_probation_needs_both_its_seconds_and_its_parts():

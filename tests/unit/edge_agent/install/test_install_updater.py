@@ -275,10 +275,61 @@ def test_a_failed_self_test_is_rejected_before_anything_is_activated(registry, r
     assert read_slots(device.home.root).active is None
 
 
-def test_a_shadow_strategy_is_refused_openly(registry, releases, tmp_path):
+def test_a_challenger_judges_beside_the_champion_until_it_is_wanted_in_use(registry, releases, tmp_path):
+    first, second = releases
     device = station(registry, tmp_path)
-    device.offer(releases[0], strategy=Strategy.SHADOW)
-    assert "not supported" in device.work().reason
+    device.offer(first, strategy=Strategy.SHADOW)
+    assert "judge beside" in device.work().reason
+    device.offer(first, 2)
+    device.work()
+    device.offer(second, 3, strategy=Strategy.SHADOW)
+    device.work(until=S.SHADOW)
+    device.updater.step()
+    assert (device.hot.beside, device.hot.running) == (second.bundle, first.bundle)
+    assert read_slots(device.home.root).active == first.bundle
+
+    device.states.clear()
+    device.offer(second, 4)
+    assert device.work().state is S.COMMITTED
+    assert device.states == [S.SHADOW, S.READY, S.ACTIVATING, S.PROBATION, S.COMMITTED]
+    assert (device.hot.beside, device.hot.running) == (None, second.bundle)
+
+
+def test_a_challenger_that_nobody_wants_any_more_is_dismissed(registry, releases, tmp_path):
+    first, second = releases
+    device = station(registry, tmp_path)
+    device.offer(first)
+    device.work()
+    device.offer(second, 2, strategy=Strategy.SHADOW)
+    device.work(until=S.SHADOW)
+    device.updater.step()
+    device.offer(None, 3)
+    device.work()
+    assert (device.updater.record.state, device.hot.beside, device.hot.running) == (S.CANCELLED, None, first.bundle)
+    device.hot.refuse[second.bundle] = "the graph is broken"
+    device.offer(second, 4, strategy=Strategy.SHADOW)
+    assert "the graph is broken" in device.work().reason
+    assert (device.updater.record.state, device.hot.running) == (S.REJECTED, first.bundle)
+
+
+def test_a_station_goes_on_with_its_challenger_after_a_restart(registry, releases, tmp_path):
+    first, second = releases
+    device = station(registry, tmp_path)
+    device.offer(first)
+    device.work()
+    device.offer(second, 2, strategy=Strategy.SHADOW)
+    device.work(until=S.SHADOW)
+    device.close()
+    again = station(registry, tmp_path)
+    again.updater.resume()
+    again.updater.step()
+    assert (again.updater.record.state, again.hot.beside) == (S.SHADOW, second.bundle)
+    for _ in range(3):
+        again.hot.die()
+        again.updater.step()
+    record = again.work()
+    assert (record.state, record.reason) == (S.REJECTED, "3 crashes while judging beside the champion")
+    assert again.hot.running == first.bundle
 
 
 def test_a_registry_that_is_away_is_asked_again_until_the_deadline(registry, releases, tmp_path):

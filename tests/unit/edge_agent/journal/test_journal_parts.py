@@ -178,8 +178,9 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     kept = old.trigger("kept", 2)
     old.database.close()
     with sqlite3.connect(path) as raw:
-        for later in ("plc_part", "part_message", "readiness", "held_answer", "withdrawn_answer", "blind_check"):
-            raw.execute(f"DROP TABLE {later}")
+        later = ("plc_part", "part_message", "readiness", "second_opinion")
+        for table in (*later, "held_answer", "withdrawn_answer", "blind_check"):
+            raw.execute(f"DROP TABLE {table}")
         raw.execute("PRAGMA user_version=1")
     raw.close()
     journal = Journal(Database(path), uuid4())

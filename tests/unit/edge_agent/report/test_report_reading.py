@@ -140,7 +140,7 @@ def test_the_last_part_proves_how_long_a_killed_station_lived(database):
 def test_a_journal_of_an_earlier_schema_is_read_too(database):
     inspect(database, 1, [1000])
     with sqlite3.connect(database.path) as raw:
-        for later in ("readiness", "held_answer", "withdrawn_answer", "blind_check"):
+        for later in ("readiness", "second_opinion", "held_answer", "withdrawn_answer", "blind_check"):
             raw.execute(f"DROP TABLE {later}")
         raw.execute("PRAGMA user_version=3")
     raw.close()
