@@ -1,7 +1,8 @@
 """Q1 to Q3: how well the chosen variant, run as the agent runs it, tells parts apart that it has never seen.
 
-The pictures are the magnetic tiles of LINESIDE_DATA. Whole parts are held out, stratified by label; the pipeline sees
-the rest only, and `edge-agent replay` runs the bundle's chosen `.tflite` over the held-out pictures.
+The pictures are the magnetic tiles of LINESIDE_DATA. Each part is held out once: whole parts are dealt into folds,
+label by label; for each fold the pipeline sees the other parts only, and `edge-agent replay` runs the bundle's chosen
+`.tflite` over the fold's pictures.
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ from tests.benchmarks.timing import command
 from trainer.pipeline.settings import RECIPES
 
 Row = dict[str, str]
-HELD_OUT = 0.3
-DRAWS = (7, 8, 9)
-"""Seeds of the draws of held-out parts: one draw tests 18 defective parts, which is too few to tell 0.85 from 0.92."""
+FOLDS = 5
+"""One fold tests about twelve defective parts, too few to tell 0.85 from 0.92: all folds together test every part."""
 WIDEN = 0.05
 LIMITS = ("blessing.auroc_min=0", "blessing.recall_min=0", "blessing.regression_max=1")
 JUDGED_HERE = tuple(word for limit in LIMITS for word in ("--set", limit))
@@ -35,7 +35,7 @@ JUDGED_HERE = tuple(word for limit in LIMITS for word in ("--set", limit))
 
 
 def figures() -> Iterator[Figure]:
-    """Train once for each draw, then on exposures 1 to 4; what is learned from drawn surfaces serves all of them."""
+    """Train once for each fold, then on exposures 1 to 4; what is learned from drawn surfaces serves all of them."""
     source = Path(os.environ["LINESIDE_DATA"]) / "magnetic-tile"
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         yield from _measure(source, Path(folder))
@@ -44,12 +44,12 @@ def figures() -> Iterator[Figure]:
 def _measure(source: Path, folder: Path) -> Iterator[Figure]:
     rows = _read(source / "labels.csv")
     runs = []
-    for draw in DRAWS:
-        held = held_out_parts(rows, seed=draw)
-        runs.append(_train_and_replay(source, folder / f"draw-{draw}", rows, held, lambda row: True, lambda row: True))
+    for fold in range(FOLDS):
+        held = held_out_parts(rows, fold)
+        runs.append(_train_and_replay(source, folder / f"fold-{fold}", rows, held, lambda row: True, lambda row: True))
     for what in ("image", "part"):
         each = ", ".join(f"{run[what]:.3f}" for run in runs)
-        note = f"mean of {len(runs)} draws ({each}) of {runs[0]['note']}"
+        note = f"mean of {len(runs)} folds ({each}); {_counted(runs)}"
         mean = float(np.mean([run[what] for run in runs]))
         target = 0.97 if what == "image" else 0.99
         yield Figure("Q1", f"AUROC per {what}, parts never seen", mean, "", target, "higher", note)
@@ -58,7 +58,7 @@ def _measure(source: Path, folder: Path) -> Iterator[Figure]:
     yield Figure("Q3", "heatmap's peak in the defect mask, widened by 5 %", float(hits.mean()), "", 0.9, "higher", note)
     yield Figure("Q1t", "training and conversion, whole command", runs[0]["seconds"], "s")
     yield Figure("Q1t", "the same once the drawn surfaces are learned", runs[1]["seconds"], "s")
-    held = held_out_parts(rows, seed=DRAWS[0])
+    held = held_out_parts(rows, 0)
     dark = _train_and_replay(
         source, folder / "q2", rows, held, lambda row: row["exposure"] in "1234", lambda row: row["exposure"] in "56"
     )
@@ -72,20 +72,19 @@ def _read(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def held_out_parts(rows: list[Row], seed: int) -> set[str]:
-    """Draw whole parts, the same share of every label."""
-    labels: dict[str, str] = {}
-    for row in rows:
-        if row["label"] != "ok" or row["part"] not in labels:
-            labels[row["part"]] = row["label"]
-    by_label = defaultdict(list)
-    for part, label in sorted(labels.items()):
-        by_label[label].append(part)
-    draw = np.random.default_rng(seed)
-    held: set[str] = set()
-    for parts in by_label.values():
-        held.update(draw.permutation(parts)[: round(HELD_OUT * len(parts))].tolist())
-    return held
+def _counted(runs: list[dict[str, Any]]) -> str:
+    pictures, parts, defective = (sum(run["counts"][k] for run in runs) for k in range(3))
+    return f"{pictures} pictures of {parts} parts, {defective} defective"
+
+
+def held_out_parts(rows: list[Row], fold: int) -> set[str]:
+    """Return the whole parts of a fold, the same share of every label; who is in it follows from the parts' names."""
+    from trainer.vision.crossvalidate import assign_folds
+
+    names = ("ok", *sorted({row["label"] for row in rows} - {"ok"}))
+    labels = np.array([names.index(row["label"]) for row in rows])
+    fold_of = assign_folds([row["part"] for row in rows], labels, FOLDS)
+    return {part for part, its in fold_of.items() if its == fold}
 
 
 def _train_and_replay(
@@ -131,7 +130,7 @@ def judged(rows: list[Row], results: list[Row], source: Path) -> dict[str, Any]:
         "image": float(auroc(scores, defective)),
         "part": float(auroc(part_scores, part_truth)),
         "hits": np.array(hits),
-        "note": f"{len(rows)} pictures of {len(parts)} parts, {int(part_truth.sum())} defective",
+        "counts": (len(rows), len(parts), int(part_truth.sum())),
     }
 
 

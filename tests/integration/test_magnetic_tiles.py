@@ -51,7 +51,7 @@ def table(path: Path) -> list[Row]:
 def test_tiles_go_from_labelled_pictures_to_the_agents_verdicts(data_dir: Path, tmp_path: Path) -> None:
     source = data_dir / "magnetic-tile"
     rows = few(table(source / "labels.csv"))
-    held = held_out_parts(rows, seed=7)
+    held = held_out_parts(rows, fold=0)
     known, unseen = ([row for row in rows if (row["part"] in held) is wanted] for wanted in (False, True))
     subset(source, tmp_path / "train", known)
     subset(source, tmp_path / "test", unseen)
