@@ -345,6 +345,8 @@ class Hot:
             "threads": model.threads if model is not None else None,
             "camera": self.camera.fault,
             "camera_unset": self.camera.unset,
+            "journal": self.line.trouble,
+            "plc": self.plc.fault if self.plc is not None else "",
             "finished": self.camera.ended,
             "pictures_lost": self._ring.lost,
             **self.vitals.summary(),

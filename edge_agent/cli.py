@@ -20,6 +20,7 @@ LAZY = {
     "challenger": ("edge_agent.report.challenger:challenger", "How a model beside the champion judged the same parts."),
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
+    "known": ("edge_agent.station.known_command:known", "Pictures with a known answer, for the operator page."),
     "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
     "service": ("edge_agent.service.command:service", "Run the station as a service of systemd."),

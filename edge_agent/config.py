@@ -131,11 +131,36 @@ class PlcConfig(Strict):
     silence_ms: Annotated[float, Field(ge=100)] = 2000.0
 
 
+_UNDO = (
+    "How long a person's answer can be taken back. So long the part waits, never beyond its own deadline; with 0 it "
+    "goes on at once."
+)
+
+
 class UiConfig(Strict):
-    """Where the operator page listens; port 0 takes a free one."""
+    """Where the operator page listens (port 0 takes a free one), and how it is with people."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8790
+    language: Annotated[
+        Literal["en", "de"] | None, Field(description="The page's language until a person chooses; else the browser's.")
+    ] = None
+    undo_s: Annotated[float, Field(ge=0, le=60, description=_UNDO)] = 1.5
+
+
+_SECOND = "Share of the parts people decided that is shown to another person later, without the first answer."
+_KNOWN = "Known parts (`edge-agent known`) that come up for each part a person decides."
+
+
+class ChecksConfig(Strict):
+    """Questions at the operator page that decide nothing, and show how far people agree and how often they are right.
+
+    They look like parts, come to one person at a time, move no output and are in no count but the report's.
+    """
+
+    second_share: Annotated[Share, Field(description=_SECOND)] = 0.0
+    second_after_s: Annotated[float, Field(ge=0, description="How much later, at least.")] = 300.0
+    known_share: Annotated[Share, Field(description=_KNOWN)] = 0.0
 
 
 class DelegateConfig(Strict):
@@ -201,6 +226,7 @@ class StationConfig(Strict):
     outputs: tuple[AnyOutput, ...] = ()
     plc: PlcConfig | None = None
     ui: UiConfig = UiConfig()
+    checks: ChecksConfig = ChecksConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     storage: StorageConfig = StorageConfig()
     uplink: UplinkConfig = UplinkConfig()

@@ -46,6 +46,11 @@ class Home:
         return self.root / "images"
 
     @property
+    def known(self) -> Path:
+        """Pictures with a known answer, which the operator page shows among the real parts."""
+        return self.root / "known"
+
+    @property
     def trust(self) -> Path:
         """Trusted TUF metadata."""
         return self.root / "tuf"

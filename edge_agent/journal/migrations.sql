@@ -24,6 +24,50 @@ CREATE TABLE readiness (
 
 -- name: from_4
 CREATE TABLE part_detail (part INTEGER PRIMARY KEY REFERENCES part (id), detail TEXT NOT NULL);
+CREATE TABLE held_answer (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    operator TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    label TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    settles_mono REAL NOT NULL
+);
+CREATE TABLE withdrawn_answer (
+    id INTEGER PRIMARY KEY,
+    part INTEGER NOT NULL REFERENCES part (id),
+    operator TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    label TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    withdrawn_ms INTEGER NOT NULL
+);
+CREATE INDEX withdrawn_part ON withdrawn_answer (part);
+CREATE TABLE blind_check (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('second', 'known')),
+    part INTEGER UNIQUE REFERENCES part (id),
+    asked_first TEXT NOT NULL DEFAULT '',
+    image TEXT NOT NULL,
+    truth TEXT NOT NULL DEFAULT '',
+    label TEXT NOT NULL DEFAULT '',
+    score REAL,
+    peak_x REAL,
+    peak_y REAL,
+    heatmap BLOB,
+    drawn_ms INTEGER NOT NULL,
+    operator TEXT NOT NULL DEFAULT '',
+    serial TEXT NOT NULL DEFAULT '',
+    boot TEXT NOT NULL DEFAULT '',
+    from_mono REAL,
+    until_mono REAL,
+    answer TEXT,
+    answer_label TEXT NOT NULL DEFAULT '',
+    answered_mono REAL,
+    answered_ms INTEGER
+);
+CREATE INDEX blind_check_waiting ON blind_check (drawn_ms) WHERE operator = '';
+CREATE INDEX blind_check_shown ON blind_check (operator) WHERE answer IS NULL AND operator != '';
+CREATE INDEX blind_check_answered ON blind_check (answered_ms) WHERE answer IS NOT NULL;
 CREATE TABLE second_opinion (
     part INTEGER PRIMARY KEY REFERENCES part (id),
     bundle TEXT NOT NULL,

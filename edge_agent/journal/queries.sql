@@ -93,7 +93,27 @@ UPDATE review SET state = :state WHERE part = :part AND state = 'open'
 SELECT state FROM review WHERE part = :part
 -- name: open_reviews
 SELECT p.id, p.serial, p.score, p.label, p.image, r.opened_ms, r.deadline_mono
-FROM review r JOIN part p ON p.id = r.part WHERE r.state = 'open' ORDER BY r.deadline_mono
+FROM review r JOIN part p ON p.id = r.part
+WHERE r.state = 'open' AND NOT EXISTS (SELECT 1 FROM held_answer h WHERE h.part = r.part) ORDER BY r.deadline_mono
+-- name: review_deadline
+SELECT deadline_mono FROM review WHERE part = :part AND state = 'open'
+    AND NOT EXISTS (SELECT 1 FROM held_answer h WHERE h.part = review.part)
+-- name: hold_answer
+INSERT INTO held_answer (part, operator, verdict, label, at_ms, settles_mono)
+VALUES (:part, :operator, :verdict, :label, :at_ms, :settles_mono)
+-- name: held_answer
+SELECT operator, verdict, label, at_ms FROM held_answer WHERE part = :part
+-- name: held_answers_due
+SELECT h.part, h.operator, h.verdict, h.label, h.at_ms, r.state = 'open' AND r.deadline_mono > :now_mono
+FROM held_answer h JOIN review r ON r.part = h.part
+WHERE h.settles_mono <= :now_mono OR r.state != 'open' ORDER BY h.settles_mono
+-- name: drop_held_answer
+DELETE FROM held_answer WHERE part = :part
+-- name: withdraw_answer
+INSERT INTO withdrawn_answer (part, operator, verdict, label, at_ms, withdrawn_ms)
+VALUES (:part, :operator, :verdict, :label, :at_ms, :withdrawn_ms)
+-- name: withdrawn_answers
+SELECT operator, verdict, label, at_ms, withdrawn_ms FROM withdrawn_answer WHERE part = :part ORDER BY id
 -- name: any_review
 SELECT 1 FROM review WHERE state = 'open' LIMIT 1
 -- name: reviews_due
@@ -306,3 +326,41 @@ ORDER BY p.id LIMIT :limit
 -- name: count_challenge_suspects
 SELECT count(*) FROM part p
 WHERE p.id > :after AND p.id < :before AND p.final IS NOT NULL AND p.reason != 'challenge' AND p.score IS NOT NULL
+-- name: draw_second
+INSERT OR IGNORE INTO blind_check (kind, part, asked_first, image, label, score, peak_x, peak_y, heatmap, drawn_ms)
+VALUES ('second', :part, :operator, :image, :label, :score, :peak_x, :peak_y,
+    (SELECT heatmap FROM review WHERE part = :part), :drawn_ms)
+-- name: next_second
+SELECT b.id, b.image FROM blind_check b JOIN part p ON p.id = b.part
+WHERE b.operator = '' AND b.asked_first != :operator AND b.drawn_ms <= :before_ms
+    AND p.final IS NOT NULL AND p.reason = 'operator'
+    AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.part = b.part AND a.operator = :operator)
+ORDER BY b.drawn_ms LIMIT 1
+-- name: show_check
+UPDATE blind_check SET operator = :operator, serial = :serial, boot = :boot, from_mono = :from_mono,
+    until_mono = :until_mono
+WHERE id = :id AND operator = ''
+-- name: drop_check
+DELETE FROM blind_check WHERE id = :id
+-- name: add_known_check
+INSERT INTO blind_check (kind, image, truth, label, score, peak_x, peak_y, heatmap, drawn_ms, operator, serial, boot,
+    from_mono, until_mono)
+VALUES ('known', :image, :truth, :label, :score, :peak_x, :peak_y, :heatmap, :drawn_ms, :operator, :serial, :boot,
+    :from_mono, :until_mono)
+-- name: shown_checks
+SELECT id, serial, score, label, image, peak_x, peak_y, heatmap IS NOT NULL, from_mono, until_mono FROM blind_check
+WHERE operator = :operator AND answer IS NULL AND operator != '' AND boot = :boot AND until_mono > :now_mono ORDER BY id
+-- name: check_heatmap
+SELECT heatmap FROM blind_check WHERE id = :id AND operator = :operator
+-- name: answer_check
+UPDATE blind_check SET answer = :answer, answer_label = :label, answered_mono = :now_mono, answered_ms = :now_ms
+WHERE id = :id AND operator = :operator AND boot = :boot AND answer IS NULL AND until_mono > :now_mono
+-- name: withdraw_check
+UPDATE blind_check SET answer = NULL, answer_label = '', answered_mono = NULL, answered_ms = NULL
+WHERE id = :id AND operator = :operator AND boot = :boot AND answered_mono > :since_mono AND until_mono > :now_mono
+-- name: has_check
+SELECT 1 FROM blind_check WHERE id = :id AND operator = :operator
+-- name: report_checks
+SELECT b.kind, b.operator, b.answer, CASE WHEN b.kind = 'known' THEN b.truth ELSE p.final END
+FROM blind_check b LEFT JOIN part p ON p.id = b.part
+WHERE b.answer IS NOT NULL AND b.answered_ms >= :from_ms AND b.answered_ms < :to_ms ORDER BY b.id

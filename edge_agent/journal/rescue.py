@@ -18,7 +18,8 @@ DAMAGED_EXIT = 65
 
 _CARRIED = (
     *("boot", "part", "plc_part", "part_message", "part_detail", "readiness"),
-    *("review", "answer", "outbox", "counter", "tally", "image"),
+    *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "second_opinion"),
+    *("outbox", "counter", "tally", "image"),
     *("sample", "automation", "challenge", "challenge_lock"),
 )
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")

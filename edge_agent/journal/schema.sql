@@ -134,6 +134,56 @@ CREATE TABLE challenge_lock (
     unlocked_why TEXT NOT NULL DEFAULT ''
 );
 
+-- An answer that can still be taken back: it becomes the verdict at `settles_mono`, which is before the deadline.
+CREATE TABLE held_answer (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    operator TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    label TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    settles_mono REAL NOT NULL
+);
+
+-- Answers that were taken back, by whom and when.
+CREATE TABLE withdrawn_answer (
+    id INTEGER PRIMARY KEY,
+    part INTEGER NOT NULL REFERENCES part (id),
+    operator TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    label TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    withdrawn_ms INTEGER NOT NULL
+);
+CREATE INDEX withdrawn_part ON withdrawn_answer (part);
+
+-- Questions that decide nothing: parts decided by one person shown to another, and pictures with a known answer.
+CREATE TABLE blind_check (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('second', 'known')),
+    part INTEGER UNIQUE REFERENCES part (id),  -- of a second look; a known part has none
+    asked_first TEXT NOT NULL DEFAULT '',  -- who decided the part, and is not asked again
+    image TEXT NOT NULL,
+    truth TEXT NOT NULL DEFAULT '',  -- the right verdict of a known part; of a second look the part's own
+    label TEXT NOT NULL DEFAULT '',  -- what the machine suggests, as are score, peak and heatmap
+    score REAL,
+    peak_x REAL,
+    peak_y REAL,
+    heatmap BLOB,
+    drawn_ms INTEGER NOT NULL,
+    operator TEXT NOT NULL DEFAULT '',  -- whom it is shown to
+    serial TEXT NOT NULL DEFAULT '',  -- the name under which it is shown
+    boot TEXT NOT NULL DEFAULT '',
+    from_mono REAL,
+    until_mono REAL,
+    answer TEXT,
+    answer_label TEXT NOT NULL DEFAULT '',
+    answered_mono REAL,
+    answered_ms INTEGER
+);
+CREATE INDEX blind_check_waiting ON blind_check (drawn_ms) WHERE operator = '';
+CREATE INDEX blind_check_shown ON blind_check (operator) WHERE answer IS NULL AND operator != '';
+CREATE INDEX blind_check_answered ON blind_check (answered_ms) WHERE answer IS NOT NULL;
+
 -- Facts for the fleet, kept until acknowledged; seq counts per (boot, stream) without gaps.
 CREATE TABLE outbox (
     boot TEXT NOT NULL,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.journal.reader import Reader
     from edge_agent.report.numbers import Numbers
     from edge_agent.report.page import Place
+    from edge_agent.report.people import Operator
     from edge_agent.report.period import Period
     from edge_agent.report.show import Show
     from edge_agent.report.trace import Trace
@@ -114,6 +115,8 @@ def as_values(numbers: Numbers, names: dict[str, str]) -> dict[str, Any]:
         "defects": dict(numbers.defects.most_common()),
         "decided_by_people": numbers.decided,
         "overrides": numbers.overrides,
+        "agreement": numbers.agreement,
+        "hit_rate": numbers.hit_rate,
         "operators": [asdict(p) | {"decided": p.decided, "overrides": p.overrides} for p in numbers.operators],
         "latency_p50_ms": numbers.latency_p50_ms,
         "latency_p99_ms": numbers.latency_p99_ms,
@@ -208,8 +211,18 @@ def _words(numbers: Numbers, names: dict[str, str]) -> list[str]:
         else f"downtime: {show.span(down.down_ms)} (not ready {show.span(down.not_ready_ms)}, "
         f"not running {show.span(down.stopped_ms)}); ready {show.percent(down.availability)}",
     ]
-    lines += [f"{p.name}: {p.decided} decided, {p.overrides} against the machine" for p in numbers.operators]
+    if numbers.hit_rate is not None or numbers.agreement is not None:
+        known, agreed = show.percent(numbers.hit_rate), show.percent(numbers.agreement)
+        lines.append(f"blind checks: {known} of the known parts right, {agreed} of the second looks as the first")
+    lines += [_person(person) for person in numbers.operators]
     return lines + [f"model {names[model.bundle]}: {model.parts} parts" for model in numbers.models]
+
+
+def _person(person: Operator) -> str:
+    words = [f"{person.name}: {person.decided} decided, {person.overrides} against the machine"]
+    words += [f"{person.known_right} of {person.known} known parts right"] if person.known else []
+    words += [f"{person.seconds_agreed} of {person.seconds} second looks as the first"] if person.seconds else []
+    return ", ".join(words)
 
 
 def _trace_words(part: Trace) -> list[str]:

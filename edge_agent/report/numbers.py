@@ -114,6 +114,16 @@ class Numbers:
         """Decisions of people against the machine."""
         return sum(person.overrides for person in self.operators)
 
+    @property
+    def agreement(self) -> float | None:
+        """Share of the second blind looks that came to what the first person had decided."""
+        return _share(sum(p.seconds_agreed for p in self.operators), sum(p.seconds for p in self.operators))
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of the known parts that were answered right."""
+        return _share(sum(p.known_right for p in self.operators), sum(p.known for p in self.operators))
+
 
 def count(
     period: Period, parts: Iterable[Part], answers: Iterable[Answer], offset_ms: int = 0, until_ms: int | None = None

@@ -98,16 +98,6 @@ def search_page(found: Found, place: Place) -> str:
     return _render("search.html", place, found=found, styles=None)
 
 
-def camera_page(place: Place, allowed: bool) -> str:
-    """Return the page of live picture and focus aid, or, for whoever is not `allowed` to see it, who is."""
-    return _render("camera.html", place, styles=None, allowed=allowed)
-
-
-def trust_page(template: str, place: Place, **values: Any) -> str:
-    """Return one of the pages on how far the machine is trusted."""
-    return _render(template, place, styles=None, **values)
-
-
 def _render(template: str, place: Place, **values: Any) -> str:
     texts = _texts(place.language)
     show = Show(place.language)
@@ -115,7 +105,8 @@ def _render(template: str, place: Place, **values: Any) -> str:
     def t(key: str, **fields: object) -> str:
         return texts[key].format(**fields)
 
-    return _environment().get_template(template).render(place=place, t=t, show=show, texts=texts, **values)
+    shown = {"place": place, "t": t, "show": show, "texts": texts, "here": template.removesuffix(".html")}
+    return _environment().get_template(template).render(**shown, **values)
 
 
 @cache

@@ -1,9 +1,9 @@
-"""What people said of the parts, and how often they went against the machine. No I/O."""
+"""What people said of the parts, how often against the machine, and their answers to blind questions. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from edge_agent.contracts.verdict import Verdict
@@ -22,9 +22,22 @@ class Answer(NamedTuple):
     score: float | None
 
 
+class Check(NamedTuple):
+    """An answer to a blind question: `kind` known or second, and what was right or what the other person decided."""
+
+    kind: str
+    operator: str
+    answer: str
+    expected: str | None
+
+
 @dataclass
 class Operator:
-    """One person's answers. An override is a decision against what the machine leaned to: see `leaning`."""
+    """One person's answers. An override is a decision against what the machine leaned to: see `leaning`.
+
+    `known` blind pictures whose answer is known were shown, `known_right` of them answered so; `seconds` parts that
+    somebody else had decided, `seconds_agreed` of them the same way. None of these is in the other counts.
+    """
 
     name: str
     accepted: int = 0
@@ -33,6 +46,10 @@ class Operator:
     overrides_to_reject: int = 0
     late: int = 0
     conflicts: int = 0
+    known: int = 0
+    known_right: int = 0
+    seconds: int = 0
+    seconds_agreed: int = 0
 
     @property
     def decided(self) -> int:
@@ -66,8 +83,26 @@ def count_answers(answers: Iterable[Answer]) -> list[Operator]:
     return sorted(people.values(), key=lambda person: person.name)
 
 
+def add_checks(operators: Iterable[Operator], answered: Iterable[Check]) -> list[Operator]:
+    """Return the people with their answers to blind questions added, by name."""
+    people = {person.name: person for person in operators}
+    for check in answered:
+        person = people.setdefault(check.operator, Operator(check.operator))
+        if check.kind == "known":
+            person.known += 1
+            person.known_right += check.answer == check.expected
+        else:
+            person.seconds += 1
+            person.seconds_agreed += check.answer == check.expected
+    return sorted(people.values(), key=lambda person: person.name)
+
+
 def known_to(name: str, operators: list[Operator]) -> list[Operator]:
-    """Return what one person may see of the others: his own row, and theirs as one without a name."""
+    """Return what one person may see: his own row, and those of the others as one without a name.
+
+    Answers to blind questions are for supervisors: who sees them change learns which part was one.
+    """
+    operators = [replace(person, known=0, known_right=0, seconds=0, seconds_agreed=0) for person in operators]
     others = [person for person in operators if person.name != name]
     counts = [field.name for field in fields(Operator) if field.name != "name"]
     together = Operator("", **{count: sum(getattr(person, count) for person in others) for count in counts})

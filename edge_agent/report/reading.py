@@ -17,7 +17,7 @@ from edge_agent.home import Home
 from edge_agent.journal.reader import Reader
 from edge_agent.report.downtime import Stretch, downtime
 from edge_agent.report.numbers import Numbers, Part, count
-from edge_agent.report.people import Answer
+from edge_agent.report.people import Answer, Check, add_checks
 from edge_agent.report.period import Period, Shift
 
 PAGE = 1000
@@ -43,6 +43,8 @@ def read_numbers(reader: Reader, period: Period, clock: Clock = SYSTEM) -> Numbe
     found = list(spans(reader, period))
     offset_ms = (time.localtime(period.from_ms / 1000).tm_gmtoff or 0) * 1000
     numbers = count(period, _parts(reader, period, found), _answers(reader, period, found), offset_ms, now_ms)
+    asked = reader.rows("report_checks", from_ms=period.from_ms, to_ms=period.to_ms)
+    numbers.operators = add_checks(numbers.operators, map(Check._make, asked))
     rows = reader.rows("readiness", from_ms=period.from_ms, to_ms=period.to_ms)
     first = reader.row("first_readiness")
     numbers.downtime = downtime([Stretch(*row) for row in rows], first[0] if first else None, period, now_ms)

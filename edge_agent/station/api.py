@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import Field, StringConstraints
 
@@ -13,8 +13,9 @@ from edge_agent.channel import Channel
 from edge_agent.contracts.strict import Strict
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.home import Home
-from edge_agent.journal.reviews import Outcome
-from edge_agent.station.desk import Desk
+from edge_agent.journal.reviews import Outcome, Withdrawal
+from edge_agent.station.checks import Checks
+from edge_agent.station.desk import UNSAID, Desk
 from edge_agent.station.door import COOKIE, Door, Visitor, give_cookie
 from edge_agent.station.errors import Refused
 from edge_agent.station.live import Live
@@ -35,10 +36,14 @@ class LoginBody(Strict):
 
 
 class AnswerBody(Strict):
-    """What a person says of a part; `label` names the defect of a rejected one."""
+    """What a person says of a part; `label` names the defect of a rejected one.
+
+    With `hold` the answer can be taken back for `ui.undo_s` seconds, as far as the part's deadline allows.
+    """
 
     verdict: Literal[Verdict.ACCEPT, Verdict.REJECT]
     label: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9._-]{0,62})?$")] = ""
+    hold: bool = False
 
 
 class TriggerBody(Strict):
@@ -54,10 +59,12 @@ class Api:
     home: Home
     door: Door
     desk: Desk
+    checks: Checks
     view: View
     live: Live
     triggers: Triggers
     channel: Channel
+    undo_s: float
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -73,6 +80,7 @@ class Api:
             ("/status", self.status, "GET"),
             ("/live", self.stream, "GET"),
             ("/parts/{part}/answer", self.answer, "POST"),
+            ("/parts/{part}/undo", self.undo, "POST"),
             ("/parts/{part}/heatmap", self.heatmap, "GET"),
             ("/images/{digest}", self.image, "GET"),
             ("/trigger", self.trigger, "POST"),
@@ -115,13 +123,12 @@ class Api:
 
     def queue(self, request: Request) -> list[dict[str, Any]]:
         """Return the parts that wait for a person, the nearest deadline first."""
-        self.door.visitor(request)
-        return self.view.queue()
+        return self.view.queue(self.door.visitor(request).name)
 
     def recent(self, request: Request) -> list[dict[str, Any]]:
         """Return the last parts, newest first."""
         self.door.visitor(request)
-        return self.desk.recent()
+        return self.view.recent()
 
     def status(self, request: Request) -> dict[str, Any]:
         """Return the station's state and counts."""
@@ -130,23 +137,42 @@ class Api:
 
     def stream(self, request: Request) -> StreamingResponse:
         """Send the state as Server-Sent Events, at once and at every change."""
-        self.door.visitor(request)
-        events = self.live.events(request, lambda: self.door.knows(request))
+        visitor = self.door.visitor(request)
+        events = self.live.events(request, visitor.name, lambda: self.door.knows(request))
         return StreamingResponse(events, media_type="text/event-stream")
 
-    def answer(self, part: int, body: AnswerBody, request: Request) -> dict[str, Any]:
+    def answer(self, part: int, body: AnswerBody, request: Request, later: BackgroundTasks) -> dict[str, Any]:
         """Take a person's verdict. The first in time decides; a late or second one is kept as a label."""
         person = self.door.person(request)
-        outcome = self.desk.answer(part, person.name, Verdict(body.verdict), body.label)
-        if outcome is Outcome.DECIDED:
+        verdict, undo_s = Verdict(body.verdict), self.undo_s if body.hold else 0.0
+        if part < 0:
+            return _said(*self.checks.answer(part, person.name, verdict, body.label, undo_s), "")
+        taken = self.desk.answer(part, person.name, verdict, body.label, undo_s)
+        if taken.outcome is Outcome.DECIDED:
             self.channel.send({"to": "hot", "kind": "review_decided", "review": part})
-            return {"outcome": outcome.value}
-        return {"outcome": outcome.value, "decided_by": self.desk.decided_by(part)}
+        if taken.outcome in (Outcome.DECIDED, Outcome.HELD):
+            later.add_task(self.checks.after, person.name, taken.before, self.view.automation())
+        return _said(taken.outcome, taken.undo_s, self.desk.decided_by(part))
+
+    def undo(self, part: int, request: Request) -> dict[str, Any]:
+        """Take the person's own answer back while it is held; says why not where that is over."""
+        person = self.door.person(request)
+        if part < 0:
+            done = self.checks.withdraw(part, person.name, self.undo_s)
+            outcome = Withdrawal.WITHDRAWN if done else Withdrawal.DRIVEN
+        else:
+            outcome = self.desk.withdraw(part, person.name)
+        if outcome is not Withdrawal.WITHDRAWN:
+            raise Refused(409, f"undo-{outcome.value}", WHY_NO_UNDO[outcome])
+        return {"outcome": outcome.value}
 
     def heatmap(self, part: int, request: Request) -> Response:
         """Return the defect heatmap of a part that was held as a grey PNG of the size of the model's map."""
-        self.door.visitor(request)
-        data = None if self.view.blind() and self.desk.undecided(part) else self.desk.heatmap(part)
+        visitor = self.door.visitor(request)
+        if part < 0:
+            data = None if self.view.blind() else self.checks.heatmap(part, visitor.name)
+        else:
+            data = None if self.view.blind() and self.desk.undecided(part) else self.desk.heatmap(part)
         if data is None:
             raise Refused(404, "no-heatmap", f"there is no heatmap for part {part}")
         return Response(data, media_type="image/png")
@@ -154,13 +180,30 @@ class Api:
     def image(self, digest: str, request: Request) -> FileResponse:
         """Return a part's picture."""
         self.door.visitor(request)
-        path, media = find_picture(self.home.images, digest)
+        path, media = find_picture((self.home.images, self.home.known), digest)
         return FileResponse(path, media_type=media, headers=_FOREVER)
 
     def trigger(self, body: TriggerBody, request: Request) -> dict[str, Any]:
-        """Inspect a part now and return its verdict."""
+        """Inspect a part now and return its verdict; no opinion of the machine where a person is to decide blindly."""
         self.door.visitor(request)
-        return self.triggers.pull(body.serial)
+        answer = self.triggers.pull(body.serial)
+        return answer | UNSAID if self.view.blind() and answer.get("verdict") == Verdict.REVIEW.value else answer
+
+
+def _said(outcome: Outcome, undo_s: float, decided_by: str) -> dict[str, Any]:
+    """Return what the page is told of an answer; the same for parts and for questions that decide nothing."""
+    if outcome is Outcome.HELD:
+        return {"outcome": outcome.value, "undo_s": round(undo_s, 3)}
+    return {"outcome": outcome.value} | ({} if outcome is Outcome.DECIDED else {"decided_by": decided_by})
+
+
+WHY_NO_UNDO = {
+    Withdrawal.DRIVEN: "the gate has moved for this part; it cannot be taken back",
+    Withdrawal.DECIDED: "the answer counts already and the gate is about to move; it cannot be taken back",
+    Withdrawal.NOT_YOURS: "somebody else decided this part; only they can take it back, while it is held",
+    Withdrawal.TIMEOUT: "the part's time was over and it was rejected; there is nothing to take back",
+    Withdrawal.NOTHING: "nothing was said of this part that could be taken back",
+}
 
 
 def _who(visitor: Visitor) -> dict[str, Any]:

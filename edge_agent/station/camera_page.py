@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from edge_agent.capture.preview_file import read_preview
 from edge_agent.channel import Channel
@@ -17,8 +17,7 @@ from edge_agent.report import page
 from edge_agent.station.door import Door
 from edge_agent.station.errors import Refused
 from edge_agent.station.pinbook import Role
-from edge_agent.station.reports import language
-from edge_agent.station.view import View
+from edge_agent.station.places import Places
 
 FACTS_HEADER = "X-Picture"
 _ASK_EVERY_S = 0.5
@@ -31,9 +30,9 @@ class CameraPage:
 
     home: Home
     door: Door
-    view: View
     channel: Channel
     clock: Clock
+    places: Places
     _asked: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -46,18 +45,16 @@ class CameraPage:
 
     def page(self, request: Request) -> Response:
         """Return the page."""
+        if (login := self.places.login_first(request, "camera")) is not None:
+            return login
         problem = ""
         try:
             self._enter(request)
         except Refused as refused:
-            if refused.code == "login":
-                return RedirectResponse("/?next=camera", 303)
             if refused.code != "role":
                 raise
             problem = str(refused)
-        place = self.view.place
-        where = " · ".join(part for part in (place["site"], place["line"]) if part)
-        html = page.camera_page(page.Place(place["device"], where, language(request)), not problem)
+        html = page.served("camera.html", self.places.of(request), allowed=not problem)
         return HTMLResponse(html, 403 if problem else 200)
 
     def picture(self, request: Request, after: int = -1) -> Response:

@@ -18,7 +18,19 @@ from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
 
 RECENT = 40
+UNSAID: dict[str, Any] = {"score": None, "label": "", "peak": None, "reason": None}
+"""What stands for the machine's opinion until the person has decided."""
+
 YIELD_OVER = 100
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of an answer, for how many seconds it can be taken back, and the part as it was before."""
+
+    outcome: reviews.Outcome
+    undo_s: float
+    before: PartRow
 
 
 @dataclass(frozen=True)
@@ -76,14 +88,15 @@ class Desk:
             image=review.image,
             heatmap=f"/api/parts/{review.part}/heatmap" if self._heatmap(review.part) else None,
             peak=_peak(row),
-            crop=_corners(manifest.recipe.camera.crop if manifest else Crop()),
+            crop=corners(manifest.recipe.camera.crop if manifest else Crop()),
             why=str(row.reason) if row.reason in ABOUT_ID else "",
         )
 
-    def recent(self) -> list[dict[str, Any]]:
-        """Return the last parts, newest first."""
+    def recent(self, blind: bool) -> list[dict[str, Any]]:
+        """Return the last parts, newest first; where `blind`, those without an end without the machine's opinion."""
         with self.lock:
-            return [_summary(row) for row in self._journal.recent(RECENT)]
+            rows = self._journal.recent(RECENT)
+        return [_summary(row) | (UNSAID if blind and row.final is None else {}) for row in rows]
 
     def counts(self) -> dict[str, Any]:
         """Return all parts ever, and shares (0..1, None without parts) over the last finished ones."""
@@ -110,8 +123,11 @@ class Desk:
         row = self._journal.database.row("review_heatmap", part=part)
         return row[0] if row else None
 
-    def answer(self, part: int, operator: str, verdict: Verdict, label: str) -> reviews.Outcome:
-        """Take a person's answer; the journal says what became of it. Raises Refused for an unknown part or label."""
+    def answer(self, part: int, operator: str, verdict: Verdict, label: str, undo_s: float = 0.0) -> Taken:
+        """Take a person's answer, which can be taken back for `undo_s` seconds where the part's deadline allows.
+
+        Raises Refused for an unknown part or label.
+        """
         with self.lock:
             if self._journal.database.row("review_state", part=part) is None:
                 raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
@@ -119,7 +135,15 @@ class Desk:
             manifest = self._bundles.manifest(row.bundle)
             label = checked_label(verdict, label, manifest, row.reason in ABOUT_ID)
             now_ms, now = self._clock.wall_ms(), self._clock.monotonic()
-            return reviews.answer(self._journal, part, operator, verdict, label, now_ms, now)
+            said = reviews.Said(part, operator, verdict, label, now_ms)
+            return Taken(*reviews.hold(self._journal, said, undo_s, now), row)
+
+    def withdraw(self, part: int, operator: str) -> reviews.Withdrawal:
+        """Take an answer back; says why not where that cannot be. Raises Refused for an unknown part."""
+        with self.lock:
+            if self._journal.database.row("review_state", part=part) is None:
+                raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
+            return reviews.withdraw(self._journal, part, operator, self._clock.wall_ms(), self._clock.monotonic())
 
     def undecided(self, part: int) -> bool:
         """Return whether a person may still be asked about the part."""
@@ -127,9 +151,9 @@ class Desk:
             return self._journal.database.row("review_state", part=part) == ("open",)
 
     def decided_by(self, part: int) -> str:
-        """Return who decided the part, or an empty string."""
+        """Return who decided the part or is about to, or an empty string."""
         with self.lock:
-            return self._journal.part(part).operator
+            return self._journal.part(part).operator or reviews.held_by(self._journal, part)
 
 
 def checked_label(verdict: Verdict, label: str, manifest: Manifest | None, about_id: bool = False) -> str:
@@ -157,7 +181,8 @@ def _peak(row: PartRow) -> tuple[float, float] | None:
     return (row.peak_x, row.peak_y) if row.peak_x is not None and row.peak_y is not None else None
 
 
-def _corners(crop: Crop) -> tuple[float, float, float, float]:
+def corners(crop: Crop) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom, as shares of the picture."""
     return crop.left, crop.top, crop.right, crop.bottom
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 SILENCE_S = 3.5
+NOT_STARTED = "not started"
+"""What a camera says before it was opened for the first time (`edge_agent.capture.camera`)."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ WORDS = {
     "starting": "the station is starting",
     "silent": "the inspection process does not answer; it is being restarted",
     "no-model": "no model is installed yet; it comes with the first rollout",
+    "camera-starting": "the camera is being opened",
     "no-camera": "the camera gives no picture",
     "camera-settings": "the camera is not set as the recipe says",
     "ended": "the recorded pictures have come to their end",
     "journal": "parts cannot be written down; look at the disk",
     "challenge": "a part with a known answer must be presented",
     "locked": "the station is locked: it judged a part with a known answer wrongly",
+    "plc": "the PLC does not answer or stands still",
     "not-ready": "the station is not ready",
 }
 
@@ -56,12 +60,18 @@ def readiness(hot: Report | None, now: float) -> Ready:
     if report.get("bundle") is None:
         return _not("no-model", detail)
     if report.get("camera"):
-        return _not("ended" if report.get("finished") else "no-camera", detail)
+        return _not(_camera(report), detail)
     if report.get("camera_unset"):
         return _not("camera-settings", detail)
     if report.get("challenge") in ("challenge", "locked") and detail.startswith(("challenge part", "locked")):
         return _not(str(report["challenge"]), detail)
-    return _not("journal" if detail else "not-ready", detail)
+    return _not(next((code for code in ("journal", "plc") if report.get(code)), "not-ready"), detail)
+
+
+def _camera(report: dict[str, Any]) -> str:
+    if report.get("finished"):
+        return "ended"
+    return "camera-starting" if report["camera"] == NOT_STARTED else "no-camera"
 
 
 def _not(code: str, detail: str = "") -> Ready:

@@ -1,4 +1,4 @@
-"""Live pages by Server-Sent Events: the state is gathered once per change, however many pages watch."""
+"""Live pages by Server-Sent Events: each page gets its state at once and at every change."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Live:
         """End all streams, so that the server can stop."""
         self._closing = True
 
-    async def events(self, request: Request, allowed: Callable[[], bool]) -> AsyncIterator[str]:
-        """Yield the state at once, at every change, and a beat every two seconds; ends when `allowed` says no."""
+    async def events(self, request: Request, operator: str, allowed: Callable[[], bool]) -> AsyncIterator[str]:
+        """Yield a person's state at once and at every change, and a beat every 2 s; ends when `allowed` says no."""
         seen: tuple[object, ...] | None = None
         beat = 0.0
         while not self._closing and not await request.is_disconnected():
@@ -39,9 +39,9 @@ class Live:
                 beat = 0.0
                 yield event("beat", {})
             try:
-                marker = await run_in_threadpool(self._view.marker)
+                marker = await run_in_threadpool(self._view.marker, operator)
                 if marker != seen:
-                    state = await run_in_threadpool(self._view.state)
+                    state = await run_in_threadpool(self._view.state, operator)
                     seen = marker
                     yield event("state", state)
             except LinesideError as error:

@@ -49,7 +49,7 @@ class Probes:
     def metrics(self, request: Request) -> Response:
         """Return all metrics."""
         self.door.visitor(request)
-        text = "".join(exposition(self.view.status(), self.view.health(), len(self.view.queue()), self.predictor))
+        text = "".join(exposition(self.view.status(), self.view.health(), len(self.view.queue("")), self.predictor))
         return Response(text, media_type=CONTENT_TYPE)
 
 

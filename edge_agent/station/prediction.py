@@ -16,6 +16,7 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour
 from edge_agent.contracts.verdict import Automation, Reason
 from edge_agent.install.tuning import delegate_of, threads_for
+from edge_agent.journal.checks import Opinion
 from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
 
@@ -62,6 +63,16 @@ class Predictor:
             self.seconds += self._clock.monotonic() - started
         return answers
 
+    def opinion(self, picture: bytes, automation: Automation | None) -> Opinion:
+        """Return what the line's model would say of a picture; not counted as a prediction. Raises as `predict`."""
+        from edge_agent.inference.heatmap import heatmap_png
+
+        with self._lock:
+            model = self._current()
+            finding = self._inspect(self._picture(picture, 0, model), model, automation)
+        heatmap = heatmap_png(finding.heatmap) if finding.heatmap is not None else None
+        return Opinion(finding.score, finding.label, finding.peak, heatmap)
+
     def _current(self) -> Model:
         from edge_agent.inference.champion import load_model
 
@@ -89,13 +100,14 @@ class Predictor:
             raise Rejected(f"instance {place}: {error}") from error
 
     def _judge(self, picture: npt.NDArray[np.uint8], model: Model, wanted: Wanted) -> dict[str, Any]:
+        return _answer(self._inspect(picture, model, wanted.automation), wanted.heatmap)
+
+    def _inspect(self, picture: npt.NDArray[np.uint8], model: Model, automation: Automation | None) -> Finding:
         from edge_agent.capture.frame import Frame
         from edge_agent.inspection import Inspector
 
         frame = Frame(picture, at=self._clock.monotonic(), live=False)
-        automation = wanted.automation or model.recipe.automation
-        finding = Inspector(self._clock).inspect([frame], model, automation, math.inf)
-        return _answer(finding, wanted.heatmap)
+        return Inspector(self._clock).inspect([frame], model, automation or model.recipe.automation, math.inf)
 
 
 def _answer(finding: Finding, heatmap: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import Rejected
@@ -25,9 +25,9 @@ from edge_agent.report.trace import Trace, find_parts, model_name, trace_part
 from edge_agent.station.door import Door
 from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
-from edge_agent.station.pages import LANGUAGES
 from edge_agent.station.pictures import find_picture
 from edge_agent.station.pinbook import Role
+from edge_agent.station.places import Places
 from edge_agent.station.view import View
 
 _SERIAL_CHARACTERS = 200
@@ -46,6 +46,7 @@ class Reports:
     bundles: Bundles
     shifts: tuple[Shift, ...]
     clock: Clock
+    places: Places
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -56,7 +57,7 @@ class Reports:
 
     def report(self, request: Request) -> Response:
         """Return the report of a shift (`shift`), of times (`from`, `to`), or of today."""
-        if (login := login_first(self.door, request, "report")) is not None:
+        if (login := self.places.login_first(request, "report")) is not None:
             return login
         problem = ""
         try:
@@ -67,7 +68,7 @@ class Reports:
             numbers = read_numbers(reader, period, self.clock)
         if (only := self._only(request)) is not None:
             numbers = replace(numbers, operators=known_to(only, numbers.operators))
-        html = page.report_page(numbers, self._place(request), self._names(numbers), self.shifts, problem)
+        html = page.report_page(numbers, self.places.of(request), self._names(numbers), self.shifts, problem)
         return HTMLResponse(html, 400 if problem else 200)
 
     def lines(self, request: Request) -> Response:
@@ -88,7 +89,7 @@ class Reports:
 
     def search(self, request: Request) -> Response:
         """Return the parts whose serial is or begins with `serial`, and the trace of one of them (`part`)."""
-        if (login := login_first(self.door, request, "search")) is not None:
+        if (login := self.places.login_first(request, "search")) is not None:
             return login
         serial = request.query_params.get("serial", "").strip()[:_SERIAL_CHARACTERS]
         with read_journal(self.home.journal) as reader:
@@ -96,7 +97,7 @@ class Reports:
             part = _number(request.query_params.get("part", "")) or (hits[0].part if hits else None)
             trace = trace_part(reader, self.home, self.bundles, part) if part is not None else None
         found = page.Found(serial, hits, trace)
-        return HTMLResponse(page.search_page(self._with_picture(found), self._place(request)))
+        return HTMLResponse(page.search_page(self._with_picture(found), self.places.of(request)))
 
     def _with_picture(self, found: page.Found) -> page.Found:
         """Add what the picture needs, and take out what a person must not see before the answer."""
@@ -121,31 +122,8 @@ class Reports:
         wish = Wish(asked.get("from", ""), asked.get("to", ""), asked.get("shift", ""))
         return chosen(wish, self.shifts, self.clock.wall_ms())
 
-    def _place(self, request: Request) -> page.Place:
-        place = self.view.place
-        where = " · ".join(part for part in (place["site"], place["line"]) if part)
-        return page.Place(place["device"], where, language(request))
-
     def _names(self, numbers: Numbers) -> dict[str, str]:
         return {model.bundle: model_name(self.bundles, model.bundle) for model in numbers.models}
-
-
-def login_first(door: Door, request: Request, back_to: str) -> Response | None:
-    """Send a browser that is not logged in to the log-in, from where it comes back; None for all others."""
-    try:
-        door.visitor(request)
-    except Refused as refused:
-        if refused.code != "login":
-            raise
-        return RedirectResponse(f"/?next={back_to}", 303)
-    return None
-
-
-def language(request: Request) -> str:
-    """Return the language that the address names, else the first of the browser's that is known."""
-    wished = [request.query_params.get("lang", "")]
-    wished += [entry.strip()[:2].lower() for entry in request.headers.get("Accept-Language", "").split(",")]
-    return next((code for code in wished if code in LANGUAGES), LANGUAGES[0])
 
 
 def blinded(trace: Trace) -> Trace:

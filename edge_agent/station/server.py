@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from edge_agent.journal.database import Database
 from edge_agent.report.reading import shifts_of
 from edge_agent.station.api import Api
 from edge_agent.station.camera_page import CameraPage
+from edge_agent.station.checks import Checks
 from edge_agent.station.desk import Desk
 from edge_agent.station.door import Door, load_api_token
 from edge_agent.station.errors import Refused, refusal
@@ -34,6 +36,7 @@ from edge_agent.station.models import Bundles
 from edge_agent.station.openapi import Contract
 from edge_agent.station.pages import Pages
 from edge_agent.station.pinbook import PinBook
+from edge_agent.station.places import Places
 from edge_agent.station.prediction import Predictor
 from edge_agent.station.reports import Reports
 from edge_agent.station.serving import Serving
@@ -42,7 +45,7 @@ from edge_agent.station.triggers import Triggers
 from edge_agent.station.trust import Trust
 from edge_agent.station.trust_pages import TrustPages
 from edge_agent.station.trying import Trying
-from edge_agent.station.view import View
+from edge_agent.station.view import View, station_place
 
 log = logging.getLogger("lineside.station")
 API_TOKEN = "api.token"
@@ -57,38 +60,53 @@ class Station:
     view: View
     triggers: Triggers
     live: Live
+    checks: Checks
     database: Database
 
     def close(self) -> None:
         """Let go of the journal."""
+        self.checks.close()
         self.database.close()
 
 
-def build(home: Home, config: StationConfig, boot: UUID, channel: Channel, clock: Clock = SYSTEM) -> Station:
-    """Wire the station's pages. Raises ConfigError where a file of the folder cannot be used."""
+def build(
+    home: Home,
+    config: StationConfig,
+    boot: UUID,
+    channel: Channel,
+    clock: Clock = SYSTEM,
+    draws: random.Random | None = None,
+) -> Station:
+    """Wire the station's pages; `draws` is the chance by which blind questions come.
+
+    Raises ConfigError where a file of the folder cannot be used.
+    """
     bundles = Bundles(home)
     database = Database(home.journal, strict=config.durability == "strict")
     desk = Desk(database, boot, bundles, clock)
-    view = View(home, desk, bundles, clock)
+    place = station_place(home)
+    predictor = Predictor(bundles, place["class"], config.runtime, clock)
+    checks = Checks(home, boot, config.checks, bundles, predictor, clock, draws or random.Random())
+    view = View(home, desk, checks, bundles, clock)
     door = Door(PinBook(home.root / config.pins), load_api_token(home.root / API_TOKEN), str(boot), clock)
     triggers, live = Triggers(channel, clock), Live(view)
     app = FastAPI(title="Lineside station", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(Api(home, door, desk, view, live, triggers, channel).router())
-    predictor = Predictor(bundles, view.place["class"], config.runtime, clock)
+    app.include_router(Api(home, door, desk, checks, view, live, triggers, channel, config.ui.undo_s).router())
     app.include_router(Serving(door, bundles, predictor, view.automation).router())
     app.include_router(Probes(door, view, predictor).router())
-    app.include_router(Pages(view.place["device"]).router())
-    app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock).router())
-    app.include_router(Trying(door, view, bundles).router())
+    app.include_router(Pages(place["device"], config.ui.language).router())
+    places = Places(door, view, config.ui.language)
+    app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock, places).router())
+    app.include_router(Trying(bundles, places).router())
     app.include_router(Contract(door, app).router())
-    app.include_router(CameraPage(home, door, view, channel, clock).router())
+    app.include_router(CameraPage(home, door, channel, clock, places).router())
     trust = Trust(database, boot, bundles, config, channel, clock, desk.lock)
-    app.include_router(TrustPages(home, door, view, trust).router())
+    app.include_router(TrustPages(home, door, trust, places).router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)
     app.add_exception_handler(HTTPException, _refuse_path)
-    return Station(app, view, triggers, live, database)
+    return Station(app, view, triggers, live, checks, database)
 
 
 def main(home: Home, boot: UUID, channel: Channel) -> None:

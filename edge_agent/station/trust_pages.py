@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import StringConstraints
 
 from edge_agent.challenge import record
@@ -19,11 +19,9 @@ from edge_agent.journal.reader import read_journal
 from edge_agent.report import page
 from edge_agent.station.api import AnswerBody
 from edge_agent.station.door import Door
-from edge_agent.station.errors import Refused
 from edge_agent.station.pinbook import Role
-from edge_agent.station.reports import language
+from edge_agent.station.places import Places
 from edge_agent.station.trust import Trust
-from edge_agent.station.view import View
 
 Why = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
 
@@ -54,8 +52,8 @@ class TrustPages:
 
     home: Home
     door: Door
-    view: View
     trust: Trust
+    places: Places
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -147,13 +145,8 @@ class TrustPages:
             yield from csv_lines(record.suspects(reader, lock) if lock is not None else (), only)
 
     def _page(self, request: Request, name: str, values: Any) -> Response:
-        try:
-            visitor = self.door.visitor(request)
-        except Refused as refused:
-            if refused.code != "login":
-                raise
-            return RedirectResponse(f"/?next={name}", 303)
-        where = " · ".join(part for part in (self.view.place["site"], self.view.place["line"]) if part)
-        place = page.Place(self.view.place["device"], where, language(request))
-        supervisor = visitor.role is Role.SUPERVISOR
-        return HTMLResponse(page.trust_page(f"{name}.html", place, supervisor=supervisor, **values()))
+        if (login := self.places.login_first(request, name)) is not None:
+            return login
+        supervisor = self.door.visitor(request).role is Role.SUPERVISOR
+        html = page.served(f"{name}.html", self.places.of(request), supervisor=supervisor, **values())
+        return HTMLResponse(html)

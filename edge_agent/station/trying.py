@@ -8,19 +8,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from edge_agent.report import page
-from edge_agent.station.door import Door
 from edge_agent.station.models import Bundles
-from edge_agent.station.reports import language, login_first
-from edge_agent.station.view import View
+from edge_agent.station.places import Places
 
 
 @dataclass(frozen=True)
 class Trying:
     """The route `/try`, for whoever can log in; the picture goes to the prediction API."""
 
-    door: Door
-    view: View
     bundles: Bundles
+    places: Places
 
     def router(self) -> APIRouter:
         """Return the route."""
@@ -30,14 +27,11 @@ class Trying:
 
     def page(self, request: Request) -> Response:
         """Return the page, which names the model that would judge."""
-        if (login := login_first(self.door, request, "try")) is not None:
+        if (login := self.places.login_first(request, "try")) is not None:
             return login
         active = self.bundles.active_manifest()
         model, crop = None, None
         if active is not None:
             model, region = active[1], active[1].recipe.camera.crop
             crop = (region.left, region.top, region.right, region.bottom)
-        place = self.view.place
-        where = " · ".join(part for part in (place["site"], place["line"]) if part)
-        shown = page.Place(place["device"], where, language(request))
-        return HTMLResponse(page.served("try.html", shown, model=model, crop=crop))
+        return HTMLResponse(page.served("try.html", self.places.of(request), model=model, crop=crop))

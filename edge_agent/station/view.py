@@ -12,6 +12,7 @@ from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.verdict import Automation
 from edge_agent.home import Home, read_json
+from edge_agent.station.checks import Checks
 from edge_agent.station.desk import Desk, Waiting
 from edge_agent.station.health import Ready, Report, readiness
 from edge_agent.station.models import Bundles
@@ -34,9 +35,10 @@ class Link:
 class View:
     """Gathers the state. `hear` is called with every message of the other processes."""
 
-    def __init__(self, home: Home, desk: Desk, bundles: Bundles, clock: Clock) -> None:
+    def __init__(self, home: Home, desk: Desk, checks: Checks, bundles: Bundles, clock: Clock) -> None:
         self._home = home
         self._desk = desk
+        self._checks = checks
         self._bundles = bundles
         self._clock = clock
         self._hot: Report | None = None
@@ -47,10 +49,12 @@ class View:
         if message.get("kind") == "health" and message.get("from", "hot") == "hot":
             self._hot = Report(self._clock.monotonic(), message)
 
-    def marker(self) -> tuple[object, ...]:
-        """Return a value that is another one whenever the page has to show something else."""
+    def marker(self, operator: str) -> tuple[object, ...]:
+        """Return a value that is another one whenever a person's page has to show something else."""
         low = self._disk()["low"]
+        asked = tuple(item.part for item in self._checks.waiting(operator))
         return (
+            asked,
             self._desk.tallies(),
             self.ready(),
             self._bundles.active(),
@@ -60,23 +64,31 @@ class View:
             self._lowered(),
         )
 
-    def state(self) -> dict[str, Any]:
-        """Return everything that the page shows."""
+    def state(self, operator: str) -> dict[str, Any]:
+        """Return everything that a person's page shows."""
         return {
-            "queue": self.queue(),
-            "recent": self._desk.recent(),
+            "queue": self.queue(operator),
+            "recent": self.recent(),
             "counts": self._desk.counts(),
             "station": self.status(),
         }
 
-    def queue(self) -> list[dict[str, Any]]:
-        """Return the parts that wait; without the machine's opinion where people must decide unbiased."""
-        waiting = self._desk.queue()
-        return [asdict(blinded(item) if self._mode() in BLIND else item) for item in waiting]
+    def queue(self, operator: str) -> list[dict[str, Any]]:
+        """Return what waits for a person, the nearest deadline first.
+
+        Without the machine's opinion where people must decide unbiased. Programs (operator "") get no blind questions.
+        """
+        waiting = self._desk.queue() + self._checks.waiting(operator)
+        waiting.sort(key=lambda item: item.remaining_s)
+        return [asdict(blinded(item) if self.blind() else item) for item in waiting]
+
+    def recent(self) -> list[dict[str, Any]]:
+        """Return the last parts, newest first."""
+        return self._desk.recent(self.blind())
 
     def blind(self) -> bool:
-        """True where the machine's opinion stays hidden until the person has decided."""
-        return self._mode() in BLIND
+        """True where the machine's opinion stays hidden until the person has decided, or may have to: not known yet."""
+        return self._mode() in (*BLIND, "")
 
     def status(self) -> dict[str, Any]:
         """Return the station's state, for the page and for programs."""

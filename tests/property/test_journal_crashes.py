@@ -18,7 +18,22 @@ from edge_agent.journal.journal import Decision, Journal
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["trigger", "accept", "reject", "review", "drive", "answer", "expire", "kill", "reboot"])
+        st.sampled_from(
+            [
+                "trigger",
+                "accept",
+                "reject",
+                "review",
+                "drive",
+                "answer",
+                "expire",
+                "kill",
+                "reboot",
+                "hold",
+                "withdraw",
+                "settle",
+            ]
+        )
     ),
     max_size=40,
 )
@@ -48,6 +63,13 @@ class Story:
                 journal.driven(row.id)
         elif step == "answer" and (held := reviews.waiting(journal)):
             reviews.answer(journal, held[0].part, "ann", Verdict.ACCEPT, "", 2, 0.0)
+        elif step == "hold" and (held := reviews.waiting(journal)):
+            said = reviews.Said(held[0].part, "bob", Verdict.REJECT, "pit", 2)
+            assert reviews.hold(journal, said, 5.0, 0.0) == (reviews.Outcome.HELD, 5.0)
+        elif step == "withdraw":
+            self._withdraw(next((row for row in rows if reviews.held_by(journal, row.id)), None))
+        elif step == "settle":
+            reviews.expire(journal, 2, 20.0)
         elif step == "expire":
             reviews.expire(journal, 2, 100.0)
         elif step in ("kill", "reboot"):
@@ -60,6 +82,13 @@ class Story:
 
         key = PartKey(row.id, UUID(row.boot), row.seq)  # type: ignore[attr-defined]
         self.journal.decide(key, Decision(verdict, Reason.MODEL, review_until=50.0), 2)
+
+    def _withdraw(self, row: object) -> None:
+        if row is None:
+            return
+        part = row.id  # type: ignore[attr-defined]
+        assert reviews.withdraw(self.journal, part, "bob", 3, 1.0) is reviews.Withdrawal.WITHDRAWN
+        assert self.journal.part(part).final is None
 
     def _restart(self, reboot: bool) -> None:
         """Forget all that is in memory; a reboot is a new boot id."""
@@ -79,6 +108,8 @@ def test_every_part_ends_once_and_every_end_is_one_event(steps: list[tuple[str]]
             story.play(step)
         story._restart(True)
         journal = story.journal
+        reviews.expire(journal, 4, 0.0)
+        assert not journal.database.rows("held_answers_due", now_mono=1e9), "no answer hangs in the air"
         parts = journal.recent(1000)
         assert all(part.final is not None for part in parts)
         assert len(story.told) == len(set(story.told))

@@ -1,48 +1,61 @@
-// Sending what the operator decided, with a moment to take it back.
+// Sending what the operator decided, and taking it back. The station holds an answer for a moment in which nothing has
+// happened yet; here stands what it said of the last ones, so that undo can say honestly whether it is still possible.
 
 import { Failure, post } from "./api.js";
-import { graceMs } from "./queue.js";
+
+const KEPT_MS = 20000; // how long after an answer undo still says why it is not possible any more
 
 export class Answers {
   // `told(decision, outcome)` hears what became of each answer; outcome null means that it could not be sent.
   constructor(queue, told) {
     this.queue = queue;
     this.told = told;
-    this.pending = null;
-    addEventListener("pagehide", () => this.commit(true));
-    document.addEventListener("visibilitychange", () => document.hidden && this.commit(true));
+    this.given = []; // {item, verdict, label, started, until, sent}: the latest last
   }
 
   decide(item, verdict, label, now) {
-    this.commit();
     this.queue.answered(item.part);
-    const grace = graceMs(item.until - now);
-    this.pending = { item, verdict, label, started: now, until: now + grace, timer: 0 };
-    if (grace) this.pending.timer = setTimeout(() => this.commit(), grace);
-    else this.commit();
+    const decision = { item, verdict, label, started: now, until: Infinity };
+    this.given = [...this.given.filter((other) => now - other.started < KEPT_MS), decision];
+    decision.sent = this.send(decision);
   }
 
-  undo() {
-    if (!this.pending) return false;
-    clearTimeout(this.pending.timer);
-    this.queue.takenBack(this.pending.item.part);
-    this.pending = null;
-    return true;
+  // The last answer that can still be taken back.
+  pending(now) {
+    return this.given.findLast((decision) => decision.until > now) ?? null;
   }
 
-  commit(leaving = false) {
-    const decision = this.pending;
-    if (!decision) return;
-    clearTimeout(decision.timer);
-    this.pending = null;
-    this.send(decision, leaving);
+  // The last answer, where its time for undo is just over.
+  settled(now) {
+    const last = this.given.at(-1);
+    return last && last.until <= now && now - last.started < KEPT_MS ? last : null;
   }
 
-  async send(decision, leaving = false) {
+  // Resolves to the decision that was taken back. Throws Failure where the station says no; null: there was nothing.
+  async undo(now) {
+    const decision = this.pending(now) ?? this.settled(now);
+    if (!decision) return null;
+    await decision.sent;
+    await post(`/api/parts/${decision.item.part}/undo`, {});
+    this.given = this.given.filter((other) => other !== decision);
+    this.queue.takenBack(decision.item);
+    return decision;
+  }
+
+  forget() {
+    this.given = [];
+  }
+
+  async send(decision) {
     const { item, verdict, label } = decision;
     try {
-      this.told(decision, await post(`/api/parts/${item.part}/answer`, { verdict, label }, leaving));
+      const outcome = await post(`/api/parts/${item.part}/answer`, { verdict, label, hold: true }, true);
+      const at = performance.now();
+      decision.started = at;
+      decision.until = outcome.outcome === "held" ? at + outcome.undo_s * 1000 : at;
+      this.told(decision, outcome);
     } catch (error) {
+      this.given = this.given.filter((other) => other !== decision);
       this.queue.handled.delete(item.part);
       this.told(decision, null, error instanceof Failure ? error : null);
     }

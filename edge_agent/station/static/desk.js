@@ -5,7 +5,7 @@ import { $, icon, make, setClass, setIcon, setText } from "./dom.js";
 import * as picture from "./picture.js";
 import { Queue } from "./queue.js";
 import { iconOf, kindOf, nameOf, showCounts, showStrip, story } from "./strip.js";
-import { t } from "./words.js";
+import { has, t } from "./words.js";
 
 const HASTE_MS = 350; // after a part left by itself, a press in flight must not hit its successor
 const SHORT_SHARE = 0.33;
@@ -31,7 +31,7 @@ export function take(fresh) {
 }
 
 export function forget() {
-  answers.commit();
+  answers.forget();
   queue.items.clear();
   queue.current = null;
   past = null;
@@ -125,6 +125,8 @@ function paintChoice() {
   $("choice").hidden = !item || naming;
   $("reasons").hidden = !item || !naming;
   const blocked = !item || !picture.isReady();
+  const kinds = Math.min(9, state.station.labels.defects.length);
+  $("reject-keys").textContent = kinds > 1 ? `R · 1–${kinds}` : "R";
   $("do-accept").disabled = $("do-reject").disabled = blocked;
   if (naming) paintReasons(item);
   const list = $("reasons").querySelector("ol");
@@ -175,12 +177,15 @@ export function tick() {
 }
 
 function paintUndo(at) {
-  const pending = answers.pending;
+  const pending = answers.pending(at);
+  const over = pending ? null : answers.settled(at);
   const button = $("undo");
   button.disabled = !pending;
-  const text = pending ? t(`undo_${pending.verdict}`, { serial: nameOf(pending.item) }) : t("undo_none");
+  const serial = nameOf((pending ?? over)?.item ?? {});
+  const text = pending ? t(`undo_${pending.verdict}`, { serial }) : over ? t("undo_over", { serial }) : t("undo_none");
   if (button.querySelector("span").textContent !== text) setText(button, text);
-  const rest = pending ? Math.max(0, (pending.until - at) / (pending.until - pending.started)) : 0;
+  const whole = pending ? pending.until - pending.started : 0;
+  const rest = Number.isFinite(whole) && whole > 0 ? Math.max(0, (pending.until - at) / whole) : Number(Boolean(pending));
   button.querySelector("i").style.transform = `scaleX(${rest})`;
 }
 
@@ -219,7 +224,7 @@ export function reject() {
 
 export function name(digit) {
   const label = state?.station.labels.defects[digit - 1];
-  if (naming && label) decide("reject", label);
+  if (label) decide("reject", label);
 }
 
 export function confirmLikely() {
@@ -239,10 +244,15 @@ export function step(by) {
   paint();
 }
 
-export function undo() {
-  if (!answers.undo()) return;
-  past = null;
-  paint();
+export async function undo() {
+  try {
+    const decision = await answers.undo(now());
+    if (!decision) return toast(t("undo_nothing"));
+    past = null;
+    if (state) paint();
+  } catch (error) {
+    toast(has(error.code) ? t(error.code) : t("failed", { why: error.message || t("lost") }), true);
+  }
 }
 
 function decide(verdict, label) {
@@ -251,7 +261,7 @@ function decide(verdict, label) {
   naming = false;
   if (item === past) {
     past = null;
-    answers.send({ item, verdict, label });
+    answers.send({ item, verdict, label, until: 0 });
   } else {
     answers.decide(item, verdict, label, now());
   }

@@ -6,7 +6,7 @@ import { $ } from "./dom.js";
 import * as login from "./login.js";
 import * as picture from "./picture.js";
 import { showStation } from "./status.js";
-import { nextLanguage, preferred, speak, t } from "./words.js";
+import { choose, nextLanguage, preferred, speak, t } from "./words.js";
 
 const SILENCE_MS = 5000;
 
@@ -137,6 +137,7 @@ function wire() {
   for (const [id, act] of Object.entries(clicks)) $(id).addEventListener("click", act);
   $("theme").addEventListener("click", () => paintTheme(document.documentElement.dataset.theme === "light" ? "dark" : "light"));
   $("language").addEventListener("click", async () => {
+    choose(nextLanguage());
     await changeLanguage(nextLanguage());
     if (!stream) login.ask();
   });

@@ -1,22 +1,15 @@
 // The review queue in the browser: rules without any page.
 //
-// An answer is final at once at the station, so undo happens before it is sent: a decision is held back for GRACE_MS,
-// but never beyond the part's own time. The part in hand is never exchanged under the operator's finger.
+// The part in hand is never exchanged under the operator's finger.
 
-export const GRACE_MS = 1500;
 const MARGIN_MS = 400;
-const SHORTEST_MS = 250;
-
-export function graceMs(remainingMs) {
-  const grace = Math.min(GRACE_MS, remainingMs - MARGIN_MS);
-  return grace < SHORTEST_MS ? 0 : grace;
-}
 
 export class Queue {
   constructor() {
     this.items = new Map();
     this.handled = new Set();
     this.current = null;
+    this.wanted = null; // a part that was taken back and is about to be in the station's list again
   }
 
   // Take the station's list; `now` in ms. Returns the parts that ran out of time unanswered.
@@ -41,6 +34,10 @@ export class Queue {
   // Settle which part is in hand; the same one as long as it can be decided.
   hold(now) {
     const open = this.open(now);
+    if (open.some((item) => item.part === this.wanted)) {
+      this.current = this.wanted;
+      this.wanted = null;
+    }
     if (!open.some((item) => item.part === this.current)) this.current = open[0]?.part ?? null;
     return open.find((item) => item.part === this.current) ?? null;
   }
@@ -59,8 +56,8 @@ export class Queue {
     this.handled.add(part);
   }
 
-  takenBack(part) {
-    this.handled.delete(part);
-    this.current = part;
+  takenBack(item) {
+    this.handled.delete(item.part);
+    this.wanted = item.part;
   }
 }

@@ -25,7 +25,7 @@ export function showStation(station) {
   setClass($("disk"), "chip inside", station.disk.low ? "attention" : "");
   setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: (station.disk.free_mb / 1024).toFixed(1) }));
   $("warning").hidden = station.ready && !station.lowered;
-  $("warning").title = station.ready ? "" : station.detail;
+  $("warning").querySelector("small").textContent = station.ready ? "" : station.detail;
   if (!station.ready) setText($("warning"), t("rejects_until", { why: why(station) }));
   else if (station.lowered) setText($("warning"), t("lowered", { why: station.lowered }));
 }

@@ -6,18 +6,18 @@ let current = languages[0];
 
 export function preferred() {
   const kept = localStorage.getItem("language");
-  const wished = [kept, ...navigator.languages.map((l) => l.slice(0, 2))];
-  return wished.find((l) => languages.includes(l)) ?? languages[0];
+  return languages.includes(kept) ? kept : document.documentElement.lang; // the station's, else the browser's
 }
 
 export const language = () => current;
 export const nextLanguage = () => languages[(languages.indexOf(current) + 1) % languages.length];
 
+export const choose = (lang) => localStorage.setItem("language", lang);
+
 export async function speak(lang) {
   const answer = await fetch(`/static/${lang}.json`);
   texts = await answer.json();
   current = lang;
-  localStorage.setItem("language", lang);
   document.documentElement.lang = lang;
   for (const element of document.querySelectorAll("[data-t]")) {
     element.textContent = t(element.dataset.t, { over: 100 });

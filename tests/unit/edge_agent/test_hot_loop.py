@@ -156,6 +156,26 @@ def test_an_unsure_part_waits_for_a_person_and_then_moves_the_gate(tmp_path: Pat
         wait_for(lambda: rig.parts()[0].output == "driven", 5, "the note of it")
 
 
+def test_the_gate_moves_for_a_held_answer_once_it_settles_and_never_for_one_taken_back(tmp_path: Path) -> None:
+    bundle = altered_bundle(tmp_path / "unsure", thresholds=(0.000001, 0.999999))
+    with LineRig(tmp_path / "home", bundle) as rig:
+        journal, clock = rig.hot.journal, rig.hot.clock
+        for serial in ("a", "b"):
+            rig.camera.show(picture(GOOD), serial)
+        rig.step(until=2)
+        first, second = (review.part for review in reviews.waiting(journal))
+        for part, undo_s in ((first, 0.5), (second, 30.0)):
+            said = reviews.Said(part, "ann", Verdict.ACCEPT, "", 0)
+            assert reviews.hold(journal, said, undo_s, clock.monotonic())[0] is reviews.Outcome.HELD
+        assert rig.gate.told == []
+        assert reviews.withdraw(journal, second, "ann", 0, clock.monotonic()) is reviews.Withdrawal.WITHDRAWN
+        wait_for(lambda: rig.gate.told == [(1, "accept", "operator")], 5, "the gate")
+        wait_for(lambda: journal.part(first).output == "driven", 5, "the note of it")
+        assert reviews.withdraw(journal, first, "ann", 0, clock.monotonic()) is reviews.Withdrawal.DRIVEN
+        time.sleep(0.2)
+        assert (rig.gate.told, journal.part(second).final) == ([(1, "accept", "operator")], None)
+
+
 @pytest.mark.parametrize("degree", ["human", "shadow", "assist"])
 def test_below_partial_a_person_decides_every_part(tmp_path: Path, degree: str) -> None:
     with LineRig(tmp_path) as rig:

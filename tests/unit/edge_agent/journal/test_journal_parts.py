@@ -190,7 +190,8 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     old.database.close()
     with sqlite3.connect(path) as raw:
         later = ("plc_part", "part_message", "readiness", "second_opinion", "part_detail")
-        for table in (*later, "sample", "automation", "challenge", "challenge_lock"):
+        trust = ("sample", "automation", "challenge", "challenge_lock")
+        for table in (*later, *trust, "held_answer", "withdrawn_answer", "blind_check"):
             raw.execute(f"DROP TABLE {table}")
         raw.execute("PRAGMA user_version=1")
     raw.close()

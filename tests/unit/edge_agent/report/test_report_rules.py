@@ -11,7 +11,7 @@ from edge_agent.report.downtime import Stretch, downtime
 from edge_agent.report.lines import COLUMNS, csv_lines
 from edge_agent.report.numbers import HOUR_MS, Part, bar_start, count, percentile
 from edge_agent.report.page import columns, nice_top
-from edge_agent.report.people import Answer, Operator, known_to, leaning
+from edge_agent.report.people import Answer, Check, Operator, add_checks, known_to, leaning
 from edge_agent.report.period import Period, Shift, Wish, chosen, moment, rfc3339, shift_period
 from edge_agent.report.show import Show
 
@@ -225,3 +225,14 @@ def test_the_others_are_one_row_without_a_name_and_the_sums_stay():
     assert known_to("Dora", [anna]) == [Operator("", 3, 1, 1, 0, 2, 0)]
     assert known_to("Ben", [ben]) == [ben]
     assert known_to("Ben", []) == []
+
+
+def test_blind_answers_are_counted_by_person_and_are_for_supervisors():
+    given = [("known", "Anna", "reject", "reject"), ("known", "Anna", "accept", "reject")]
+    given += [("second", "Ben", "accept", "accept"), ("second", "Ben", "reject", "accept")]
+    people = add_checks([Operator("Anna", accepted=3)], [Check(*row) for row in given])
+    assert people == [
+        Operator("Anna", accepted=3, known=2, known_right=1),
+        Operator("Ben", seconds=2, seconds_agreed=1),
+    ]
+    assert known_to("Anna", people) == [Operator("Anna", accepted=3), Operator("")]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import httpx
 import pytest
 
 from edge_agent.channel import LocalChannel
-from edge_agent.config import StationConfig, UiConfig
+from edge_agent.config import ChecksConfig, StationConfig, UiConfig
 from edge_agent.home import Home
 from edge_agent.station.pinbook import PinBook, Role
 from edge_agent.station.server import Station, address, build, listen, serving
@@ -65,11 +67,27 @@ def pins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(tmp_path: Path, pins: Path) -> Iterator[Desk]:
     """A station with Anna, Ben (operators) and Chiara (supervisor)."""
+    with opened(tmp_path, pins, StationConfig()) as desk:
+        yield desk
+
+
+@pytest.fixture
+def asking(tmp_path: Path, pins: Path) -> Iterator[Desk]:
+    """The same, asking for a second look at every part, and showing a known part after every answer if there is one."""
+    config = StationConfig(checks=ChecksConfig(second_share=1.0, second_after_s=60, known_share=1.0))
+    with opened(tmp_path, pins, config) as desk:
+        desk.hear()
+        yield desk
+
+
+@contextmanager
+def opened(tmp_path: Path, pins: Path, config: StationConfig) -> Iterator[Desk]:
+    """Serve a station's pages with these settings."""
     clock = HandClock()
     station = StationHome(Home(tmp_path / "station"), clock=clock.clock)
     shutil.copy(pins, station.home.root / "pins.json")
     sent: list[dict[str, Any]] = []
-    app = build(station.home, StationConfig(), station.boot, LocalChannel(sent.append), clock.clock)
+    app = build(station.home, config, station.boot, LocalChannel(sent.append), clock.clock, random.Random(3))
     listener = listen(UiConfig(port=0))
     with serving(app, listener):
         desk = Desk(station, clock, app, address(listener), sent=sent)

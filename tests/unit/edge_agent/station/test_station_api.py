@@ -102,6 +102,7 @@ def test_a_jumping_clock_logs_nobody_out(desk):
 
 
 def test_the_queue_is_ordered_by_deadline_and_drops_what_is_over(desk):
+    desk.hear()
     late, soon = desk.station.hold(9.0, index=1), desk.station.hold(4.0, index=4)
     anna = desk.browser("Anna")
     queue = anna.get("/api/queue").json()

@@ -11,7 +11,7 @@ from edge_agent.channel import LocalChannel
 from edge_agent.config import UiConfig
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.home import Home
-from edge_agent.station.pages import LANGUAGES, check_languages
+from edge_agent.station.pages import LANGUAGES, accepted_language, check_languages
 from edge_agent.station.server import address, listen, main
 
 STATIC = files("edge_agent.station").joinpath("static")
@@ -33,6 +33,16 @@ def test_placeholders_are_the_same_in_all_languages():
         lang: {key: set(re.findall(r"\{\w+\}", text)) for key, text in table.items()} for lang, table in texts().items()
     }
     assert names["en"] == names["de"]
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("de-AT,en;q=0.5", "de"), ("fr-CH, de;q=0.7, en;q=0.8", "en"), ("de;q=0", "en"), ("", "en"), ("de;q=x, *", "en")],
+)
+def test_the_browser_s_best_known_language_is_spoken(desk, header, language):
+    assert accepted_language(header) == language
+    page = desk.browser().get("/", headers={"Accept-Language": header}).text
+    assert f'<html lang="{language}"' in page
 
 
 def test_every_text_that_the_page_asks_for_exists(desk):
