@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from edge_agent.capture.camera import Camera
-from edge_agent.capture.codes import check_decoder
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.capture.preview import Preview
 from edge_agent.capture.settings import wanted_by
@@ -25,17 +24,13 @@ from edge_agent.challenger import Challenger
 from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
-from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import device_class
-from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
-from edge_agent.inference.champion import Champion, Model, load_model
+from edge_agent.inference.champion import Champion, Model
 from edge_agent.inference.heatmap import encode_png
-from edge_agent.inference.loading import Loaded, Loader
 from edge_agent.install.slots import read_slots
-from edge_agent.install.tuning import delegate_of, threads_for
 from edge_agent.intake import Intake
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
@@ -43,6 +38,7 @@ from edge_agent.journal.rescue import rescued
 from edge_agent.journal.ring import Quota, Ring
 from edge_agent.keeper import Keeper
 from edge_agent.line import Line, Settings
+from edge_agent.models import LoadFolder, Models, loading
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
 from edge_agent.oversight import Oversight
@@ -70,6 +66,7 @@ class Surroundings:
     output: Output | None = None
     random: random.Random = field(default_factory=random.Random)
     device_class: str | None = None
+    load: LoadFolder | None = None
 
 
 class Hot:
@@ -83,7 +80,6 @@ class Hot:
     ) -> None:
         around = around or Surroundings()
         self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
-        self._device_class = around.device_class or device_class(home.credentials)
         strict, turn = config.durability == "strict", threading.Lock()
         self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
@@ -95,11 +91,12 @@ class Hot:
         self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
-        self._loader = Loader(self._load_whole)
         self.settings = Settings.of(config)
         self.oversight = Oversight(self.journal, self.clock, config)
         self.challenges = self.oversight.challenges
         self._challenger = Challenger(self.journal, self.clock)
+        load = loading(home, around.device_class or device_class(home.credentials), config.runtime, around.load)
+        self._models = Models(load, self.champion, self._challenger, channel.send, self._taken)
         written, judged = self.plc.written if self.plc is not None else None, self._challenger.offer
         self.line = Line(
             *(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written),
@@ -153,7 +150,7 @@ class Hot:
         if story := rescued(self.journal.database):
             _log.error("the journal was damaged: %s", story)
             self.journal.fault("journal-damaged", True, story, now_ms)
-        self._load_installed()
+        self._models.load_installed(read_slots(self.home.root))
         self._ring.start()
         self._keeper.start()
         self.camera.start()
@@ -185,7 +182,7 @@ class Hot:
         self._progress += 1
         while (message := self.channel.receive(0.0)) is not None:
             self._obey(message)
-        self._take_loaded()
+        self._models.take_loaded()
         self._look()
         self._report()
         trigger = self._intake.take(self._inspecting())
@@ -228,10 +225,9 @@ class Hot:
     def _obey(self, message: Message) -> None:
         kind = message.get("kind")
         if kind in ("activate", "revert"):
-            self._activate(str(message.get("bundle")))
+            self._models.activate(str(message.get("bundle")))
         elif kind == "challenger":
-            if self._challenger.want(message.get("bundle")):
-                self._loader.request(str(message["bundle"]), beside=True)
+            self._models.challenge(message.get("bundle"))
         elif kind == "review_decided":
             self._keeper.look()
         elif kind == "settings":
@@ -246,67 +242,12 @@ class Hot:
         elif kind == "plc_acted":
             self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
 
-    def _activate(self, bundle: str) -> None:
-        model = self.champion.loaded(bundle)
-        if model is None:
-            self._loader.request(bundle)
-        else:
-            self._install(Loaded(bundle, model))
-
-    def _take_loaded(self) -> None:
-        loaded = self._loader.finished()
-        if loaded is None:
-            return
-        if loaded.beside:
-            self._set_beside(loaded)
-        else:
-            self._install(loaded)
-
-    def _set_beside(self, loaded: Loaded) -> None:
-        if loaded.bundle != self._challenger.wanted:
-            return
-        if loaded.model is not None:
-            self._challenger.take(loaded.model)
-            return
-        self._challenger.want(None)
-        failed = {"kind": "challenger_failed", "bundle": loaded.bundle, "reason": loaded.reason}
-        self.channel.send({"to": "uplink", **failed})
-
-    def _install(self, loaded: Loaded) -> None:
-        if loaded.model is None:
-            _log.error("bundle %s cannot be used: %s", loaded.bundle[:12], loaded.reason)
-            failed = {"kind": "activate_failed", "bundle": loaded.bundle, "reason": loaded.reason}
-            self.channel.send({"to": "uplink", **failed})
-            return
-        self.champion.take(loaded.model)
-        self.camera.want(wanted_by(loaded.model.recipe.camera))
+    def _taken(self, model: Model) -> None:
+        """Set camera, counts and trust for the model that judges from now on."""
+        self.camera.want(wanted_by(model.recipe.camera))
         self.vitals.new_model()
         self._look(at_once=True)
-        self.channel.send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
         self._reported = float("-inf")
-
-    def _load_whole(self, bundle: str) -> Model:
-        """Load a model and, where its recipe reads codes, the decoder, so that the first part does not wait for it."""
-        model = self._load(bundle)
-        if model.recipe.identity.source == "code":
-            check_decoder()
-        return model
-
-    def _load(self, bundle: str) -> Model:
-        folder = self.home.bundle(bundle)
-        if not folder.is_dir():
-            raise Rejected(f"bundle {bundle[:12]} is not installed")
-        threads = threads_for(self.home.root, bundle, self.config.runtime.threads)
-        delegate = delegate_of(self.config.runtime)
-        return load_model(BundleFolder(folder), self._device_class, threads, bundle, delegate)
-
-    def _load_installed(self) -> None:
-        """Load the active bundle, or, where it cannot be loaded, the one before it: the line must not stand still."""
-        slots = read_slots(self.home.root)
-        for bundle in dict.fromkeys(b for b in (slots.active, slots.previous, slots.last_good) if b):
-            self._install(self._loader.load_now(bundle))
-            if self.champion.active is not None:
-                return
 
     def _report(self) -> None:
         now = self.clock.monotonic()

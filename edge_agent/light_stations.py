@@ -22,6 +22,7 @@ from uuid import uuid4
 import cv2
 
 from edge_agent.agent import Hot
+from edge_agent.agent import Surroundings as HotSurroundings
 from edge_agent.channel import LocalChannel, Message
 from edge_agent.config import StationConfig, TriggerConfig, load_config
 from edge_agent.contracts.bundle import BundleFolder
@@ -29,6 +30,7 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.home import Home
 from edge_agent.inference.champion import Model, load_model
 from edge_agent.install.selftest import SelfTestResult, run_selftest
+from edge_agent.install.slots import read_slots
 from edge_agent.processes import lock_station
 from edge_agent.uplink.service import Surroundings, Uplink
 
@@ -68,15 +70,14 @@ class LightHot(Hot):
 
     def __init__(self, home: Home, channel: LocalChannel, config: StationConfig, models: Once[Model]) -> None:
         self.boot = uuid4()
-        super().__init__(home, self.boot, channel, config)
-        self._models = models
+        super().__init__(home, self.boot, channel, config, HotSurroundings(load=models))
 
     def start(self) -> None:
         """Settle what a killed process left, load the installed model, open the source."""
         now_ms = self.clock.wall_ms()
         self.journal.begin(now_ms)
         self.journal.recover(now_ms)
-        self._load_installed()
+        self._models.load_installed(read_slots(self.home.root))
         self._ring.start()
         self.camera.start()
         self.channel.send({"to": "uplink", "kind": "started"})
@@ -84,9 +85,6 @@ class LightHot(Hot):
     def keep(self) -> None:
         """Do what the keeper's thread does on a full station."""
         self._keeper.step()
-
-    def _load(self, bundle: str) -> Model:
-        return self._models(BundleFolder(self.home.bundle(bundle)), self._device_class)
 
 
 class Station:
