@@ -79,5 +79,7 @@ def _program() -> tuple[str, ...]:
     """Return the command beside this interpreter, whatever PATH says."""
     import sys
 
+    from edge_agent.contracts.program import python_program
+
     beside = Path(sys.executable).with_name("edge-agent")
-    return (str(beside),) if beside.exists() else (sys.executable, "-m", "edge_agent.cli")
+    return (str(beside),) if beside.exists() else tuple(python_program("edge_agent.cli"))

@@ -22,6 +22,7 @@ OPEN = frozenset({"/healthz", "/readyz", "/api/operators", "/api/login", "/api/m
 _OTHER_TYPES: dict[str, tuple[str, ...]] = {
     "/metrics": ("text/plain",),
     "/api/live": ("text/event-stream",),
+    "/api/camera": ("image/jpeg",),
     "/api/images/{digest}": ("image/png", "image/jpeg"),
     "/api/parts/{part}/heatmap": ("image/png",),
 }
@@ -209,6 +210,8 @@ def _complete(path: str, operation: Schema) -> None:
         answers[status] = {"description": words, "content": _json({"$ref": "#/components/schemas/Refusal"})}
     if path in _OTHER_TYPES:
         answers["200"]["content"] = {kind: {"schema": {"type": "string"}} for kind in _OTHER_TYPES[path]}
+    if path == "/api/camera":
+        answers["204"] = {"description": "No newer picture than `after` yet."}
     if "{version}" in path:
         operation.setdefault("parameters", []).append(copy.deepcopy(_VERSION))
     if path.endswith(":predict"):
