@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -134,7 +135,7 @@ class Line:
         chosen = choose(finding, model, settings.shares, degree, self._draws.random())
         decision = self._decision(finding, trigger, model, found.serial)
         decision = replace(decision, sample=chosen.sample, image=chosen.image)
-        result = self._settle(key, trigger, decision)
+        result = self._settle(key, trigger, decision, deadline)
         if chosen.kept is not None:
             kept = chosen.kept
             self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
@@ -221,8 +222,14 @@ class Line:
             finding.detail,
         )
 
-    def _settle(self, key: PartKey, trigger: Trigger, decision: Decision) -> dict[str, Any] | None:
-        """Write the decision, then move the output; nothing moves for a part the keeper has rejected meanwhile."""
+    def _settle(
+        self, key: PartKey, trigger: Trigger, decision: Decision, deadline: float = math.inf
+    ) -> dict[str, Any] | None:
+        """Write the decision, then move the output.
+
+        Nothing moves for a part that the keeper has rejected meanwhile, nor for an accept that a stalled disk has kept
+        from being written until the part's time was over: the machine behind the station has rejected it.
+        """
         serial = trigger.serial or decision.serial
         outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
         try:
@@ -232,9 +239,13 @@ class Line:
             self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL, detail=None))
             return None
         self._keeper.watch(None)
-        if made and decision.verdict is not Verdict.REVIEW:
+        late = decision.verdict is Verdict.ACCEPT and self._clock.monotonic() > deadline
+        if made and late:
+            self._journal.output_unknown(key.id)
+            _log.error("part %d was accepted in time and written down too late: nothing moves for it", key.seq)
+        elif made and decision.verdict is not Verdict.REVIEW:
             self._drive(key, outcome)
-        verdict, reason = (decision.verdict, decision.reason) if made else (Verdict.REJECT, Reason.LATE)
+        verdict, reason = (decision.verdict, decision.reason) if made and not late else (Verdict.REJECT, Reason.LATE)
         shown = {"score": decision.score, "label": decision.label}
         return {"part": key.id, "seq": key.seq, "verdict": verdict.value, "reason": reason.value, **shown}
 
