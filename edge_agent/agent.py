@@ -210,7 +210,9 @@ class Hot:
         if model is None or not self.challenges.admits(trigger.serial or (first.serial if first else "")):
             self._refuse(trigger, Reason.NOT_READY)
             return
-        settings = replace(self.settings, automation=self.oversight.mode)
+        settings, mode = self.settings, self.oversight.mode
+        if settings.automation is not mode:
+            settings = replace(settings, automation=mode)
         self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
         if not self._intake.waiting:
             self._challenger.judge()

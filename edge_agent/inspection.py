@@ -79,7 +79,7 @@ class Inspector:
         views = tuple(self._look(frame, model, rows, deadline) for frame in frames)
         finding = self._conclude(views, model, automation, deadline, rows)
         detail = next((view.detail for view in views if view.failure is not None), None) if views else missing
-        return replace(finding, detail=detail)
+        return finding if detail is None else replace(finding, detail=detail)
 
     def _look(self, frame: Frame, model: Model, rows: list[list[float]], deadline: float) -> View:
         started = self.clock.monotonic()

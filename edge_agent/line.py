@@ -134,7 +134,8 @@ class Line:
         finding = self._identified(finding, found, model, degree, deadline)
         chosen = choose(finding, model, settings.shares, degree, self._draws.random())
         decision = self._decision(finding, trigger, model, found.serial)
-        decision = replace(decision, sample=chosen.sample, image=chosen.image)
+        if chosen.sample is not None or chosen.image is not None:
+            decision = replace(decision, sample=chosen.sample, image=chosen.image)
         result = self._settle(key, trigger, decision, deadline)
         if chosen.kept is not None:
             kept = chosen.kept
@@ -165,7 +166,7 @@ class Line:
         """Return the finding with the verdict that it has once the part's serial is known or missing."""
         late = self._clock.monotonic() > deadline
         ruling = ruling_on_identity(finding.ruling, found.problem, model.recipe.identity, degree, late)
-        return replace(finding, ruling=ruling)
+        return finding if ruling == finding.ruling else replace(finding, ruling=ruling)
 
     def _begin(self, trigger: Trigger, challenge: str = "") -> PartKey | None:
         """Write the trigger down, after what a full disk kept from being written."""
