@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import Command, json_option, report
+from edge_agent.options import home_option
 
 LAZY = {
     "automation": (
@@ -37,11 +38,6 @@ DEFAULT_SOURCE = "synthetic:?seed=1&fps=5"
 )
 def main() -> None:
     """One inspection station: pictures in, verdicts out, people asked where the model is unsure."""
-
-
-home_option = click.option(
-    "--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder."
-)
 
 
 @main.command(epilog="Example: edge-agent enrol station-1.json --home /var/lib/station --source usb:0")

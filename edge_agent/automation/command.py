@@ -8,12 +8,11 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from edge_agent.contracts.verdict import Automation
+from edge_agent.options import home_option
 
-home_option = click.option(
-    "--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder."
-)
 why_option = click.option("--why", required=True, help="Reason, kept in the journal.")
-DEGREES = ("human", "shadow", "assist", "partial", "full")
+DEGREES = tuple(degree.value for degree in Automation)
 
 
 @click.group(name="automation", short_help="How much the machine decides alone, and on what evidence.")

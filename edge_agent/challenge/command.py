@@ -8,10 +8,7 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
-
-home_option = click.option(
-    "--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder."
-)
+from edge_agent.options import home_option
 
 
 @click.group(name="challenge", short_help="Parts with a known answer, and the lock.")

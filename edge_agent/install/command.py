@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from edge_agent.contracts.command import json_option, report
+from edge_agent.options import home_option
 
 
 @click.command(epilog="Example: edge-agent install /media/usb/tiles-v3.lineside --home /var/lib/station")
 @click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder.")
+@home_option
 @click.option("--metadata", type=click.Path(path_type=Path, file_okay=False), help="[default: beside ARCHIVE]")
 @json_option
 def install(archive: Path, home: Path, metadata: Path | None, as_json: bool) -> None:

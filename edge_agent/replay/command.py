@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from edge_agent.contracts.verdict import Automation
 
 if TYPE_CHECKING:
     from edge_agent.replay.comparison import Word
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _file = click.Path(path_type=Path, dir_okay=False)
 _folder = click.Path(path_type=Path, file_okay=False)
-_DEGREES = ("human", "shadow", "assist", "partial", "full")
+_DEGREES = tuple(degree.value for degree in Automation)
 _LISTED = 20
 _TRUTH = {None: "", True: " (defective)", False: " (good)"}
 

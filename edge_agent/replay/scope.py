@@ -12,7 +12,7 @@ from edge_agent.capture.address import parse_address
 from edge_agent.capture.sources import make_source
 from edge_agent.clock import SYSTEM
 from edge_agent.config import load_config
-from edge_agent.contracts.credentials import load_credentials
+from edge_agent.contracts.credentials import device_class
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.verdict import Automation
 from edge_agent.home import Home
@@ -80,10 +80,10 @@ def opened(wish: Wish, pictures: int) -> Iterator[Scope]:
 def _source(wish: Wish, pictures: int) -> Iterator[Scope]:
     named = ":" in wish.source.split("/")[0]
     url = wish.source if named else f"folder://{Path(wish.source).absolute()}"
-    device_class = wish.device_class or "generic"
+    kind = wish.device_class or "generic"
     automation = Automation(wish.automation) if wish.automation else None
-    model = open_model(wish.bundle, device_class, wish.threads)
-    old = None if wish.against is None else open_model(wish.against, device_class, wish.threads)
+    model = open_model(wish.bundle, kind, wish.threads)
+    old = None if wish.against is None else open_model(wish.against, kind, wish.threads)
     against = None if old is None else Judge(old, automation, SYSTEM)
     address = parse_address(url)
     truth = labelled(Path(address.target), model.recipe.labels.good) if address.scheme == "folder" else {}
@@ -101,18 +101,16 @@ def _source(wish: Wish, pictures: int) -> Iterator[Scope]:
 
 @contextmanager
 def _station(wish: Wish, home: Home, pictures: int) -> Iterator[Scope]:
-    device_class = wish.device_class or (
-        load_credentials(home.credentials).device_class if home.credentials.exists() else "generic"
-    )
+    kind = wish.device_class or device_class(home.credentials)
     given = Automation(wish.automation) if wish.automation else None
     automation = given or (load_config(home.config).automation if home.config.exists() else None)
     period = _period(wish)
-    model = open_model(wish.bundle, device_class, wish.threads)
+    model = open_model(wish.bundle, kind, wish.threads)
     with read_journal(home.journal) as reader:
         history = History(reader)
 
         def judge(bundle: Path) -> Judge:
-            return Judge(open_model(bundle, device_class, wish.threads), automation, SYSTEM, history)
+            return Judge(open_model(bundle, kind, wish.threads), automation, SYSTEM, history)
 
         against = None if wish.against is None else judge(wish.against)
         elder = elders(lambda bundle: judge(home.bundle(bundle))) if pictures else None

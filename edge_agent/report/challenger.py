@@ -11,6 +11,7 @@ import click
 from edge_agent.contracts.command import json_option
 from edge_agent.contracts.command import report as tell
 from edge_agent.contracts.verdict import Verdict
+from edge_agent.options import home_option
 
 if TYPE_CHECKING:
     from edge_agent.decision.comparison import Comparison
@@ -54,7 +55,7 @@ def judged_by_both(reader: Reader, home: Home, bundle: str) -> Iterator[Judged]:
 
 
 @click.command(epilog="Example: edge-agent challenger --home /var/lib/station")
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder.")
+@home_option
 @click.option("--bundle", default="", metavar="ID", help="This challenger's bundle; else the last one that judged.")
 @json_option
 def challenger(home: Path, bundle: str, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from edge_agent.contracts.command import json_option
 from edge_agent.contracts.command import report as tell
+from edge_agent.options import home_option
 
 if TYPE_CHECKING:
     from edge_agent.home import Home
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from edge_agent.report.show import Show
     from edge_agent.report.trace import Trace
 
-home_option = click.option(
-    "--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder."
-)
 _file = click.Path(path_type=Path, dir_okay=False)
 
 

@@ -8,11 +8,9 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from edge_agent.options import home_option
 
 _UNITS = Path("/etc/systemd/system")
-_home = click.option(
-    "--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The station's folder."
-)
 _user = click.option("--user", default="", help="Who runs it. [a user that systemd makes for it alone]")
 
 
@@ -22,7 +20,7 @@ def service() -> None:
 
 
 @service.command("print", epilog="Example: edge-agent service print --home /var/lib/station > station.service")
-@_home
+@home_option
 @_user
 @json_option
 def print_unit(home: Path, user: str, as_json: bool) -> None:
@@ -32,7 +30,7 @@ def print_unit(home: Path, user: str, as_json: bool) -> None:
 
 
 @service.command(epilog="Example: sudo edge-agent service install --home /var/lib/station")
-@_home
+@home_option
 @_user
 @click.option("--name", default="lineside", show_default=True, help="Name of the service.")
 @click.option(

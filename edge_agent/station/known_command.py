@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from edge_agent.station.pins import home_option
 
 if TYPE_CHECKING:
     from edge_agent.station.known import KnownPart, KnownParts
-
-home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    required=True,
-    envvar="LINESIDE_HOME",
-    help="The station's folder, as given to 'edge-agent enrol'.",
-)
 
 
 @click.group(name="known", short_help="Pictures with a known answer, for the operator page.")
