@@ -137,7 +137,7 @@ class Hot:
 
     def _look(self, at_once: bool = False) -> None:
         model, told = self.champion.active, self.settings.automation
-        self.oversight.look(model, told, self.vitals.errors_in_a_row, at_once)
+        self.oversight.look(model, told, self.vitals.failing, at_once)
 
     def start(self) -> None:
         """Settle what a killed process left, load the installed model, open the camera."""

@@ -30,8 +30,7 @@ from edge_agent.journal.journal import Decision, Journal, PartKey
 from edge_agent.journal.ring import Ring
 from edge_agent.keeper import InFlight, Keeper, drive
 from edge_agent.outputs.output import Outcome, Output
-from edge_agent.oversight import ERRORS_IN_A_ROW
-from edge_agent.vitals import Vitals
+from edge_agent.vitals import FAILS, Vitals
 
 _CAMERA_SHARE = 0.8
 _log = logging.getLogger("lineside.line")
@@ -260,7 +259,7 @@ class Line:
     def _after(self, decision: Decision) -> None:
         """Count, and tell of faults that came or went."""
         self._vitals.part(decision.reason, decision.latency_ms or 0.0)
-        self._fault("model-error", self._vitals.errors_in_a_row >= ERRORS_IN_A_ROW, "the model fails on every part")
+        self._fault("model-error", self._vitals.failing, FAILS)
         self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
 
     def watch_camera(self, camera: Camera) -> None:

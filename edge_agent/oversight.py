@@ -11,8 +11,7 @@ from edge_agent.config import StationConfig
 from edge_agent.contracts.verdict import Automation
 from edge_agent.inference.champion import Model
 from edge_agent.journal.journal import Journal
-
-ERRORS_IN_A_ROW = 3
+from edge_agent.vitals import FAILS
 
 
 class Oversight:
@@ -28,7 +27,7 @@ class Oversight:
         """The degree in force (docs/adr/009-promotion-by-audited-parts.md)."""
         return self._degree.under(self._word)
 
-    def look(self, model: Model | None, told: Automation | None, errors_in_a_row: int, at_once: bool = False) -> None:
+    def look(self, model: Model | None, told: Automation | None, failing: bool, at_once: bool = False) -> None:
         """Follow what has changed: `told` by the fleet or `station.yaml`, else the recipe's word holds."""
         if model is None:
             self._word = told or self._word
@@ -36,8 +35,8 @@ class Oversight:
         self._word = told or model.recipe.automation
         self._degree.look(self._word, "recipe" if told is None else "fleet or station.yaml", at_once)
         self.challenges.look(model.bundle, at_once)
-        if errors_in_a_row >= ERRORS_IN_A_ROW:
-            self._failed("the model fails on every part")
+        if failing:
+            self._failed(FAILS)
 
     def _failed(self, why: str) -> None:
         self._degree.demote(self._word, why)

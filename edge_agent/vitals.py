@@ -10,6 +10,9 @@ from edge_agent.clock import Clock
 from edge_agent.contracts.verdict import Reason
 
 _LATENCIES = 256
+_FAILING = 3
+FAILS = "the model fails on every part"
+"""What is said of a model that is failing."""
 
 
 class Vitals:
@@ -38,6 +41,11 @@ class Vitals:
         """Count anew for a model that was just taken into use."""
         self.bundle_parts = self.bundle_errors = self.errors_in_a_row = 0
         self._latencies.clear()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the model has failed on several parts in a row."""
+        return self.errors_in_a_row >= _FAILING
 
     def camera_seen(self, camera: Camera) -> bool:
         """Return whether the camera has worked since the start; before that, no interval makes a part."""

@@ -111,7 +111,7 @@ def measured(picture: npt.NDArray[np.uint8], recipe: Recipe | None) -> dict[str,
     return {
         "width": picture.shape[1],
         "height": picture.shape[0],
-        "crop": [region.left, region.top, region.right, region.bottom],
+        "crop": list(region.corners),
         "brightness": round(float(grey.mean()), 1),
         "sharpness": round(focus(grey), 2),
         "black": round(float(counts[0]) / grey.size, 5),

@@ -34,6 +34,11 @@ class Crop(Strict):
     right: Fraction = 1.0
     bottom: Fraction = 1.0
 
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom."""
+        return self.left, self.top, self.right, self.bottom
+
     @model_validator(mode="after")
     def _has_area(self) -> Crop:
         if self.left >= self.right or self.top >= self.bottom:

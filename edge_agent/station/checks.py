@@ -22,7 +22,7 @@ from edge_agent.journal import checks
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal, PartRow
 from edge_agent.journal.reviews import Outcome, held_until
-from edge_agent.station.desk import Waiting, checked_label, corners
+from edge_agent.station.desk import Waiting, checked_label, never_waited
 from edge_agent.station.errors import Refused
 from edge_agent.station.known import KnownParts
 from edge_agent.station.models import Bundles
@@ -76,7 +76,7 @@ class Checks:
             image=item.image,
             heatmap=f"/api/parts/{-item.id}/heatmap" if item.has_heatmap else None,
             peak=item.peak,
-            crop=corners(active[1].recipe.camera.crop if active else Crop()),
+            crop=(active[1].recipe.camera.crop if active else Crop()).corners,
         )
 
     def heatmap(self, part: int, operator: str) -> bytes | None:
@@ -109,7 +109,7 @@ class Checks:
 
     def _check_asked(self, part: int, operator: str) -> None:
         if not checks.is_for(self._journal.database, -part, operator):
-            raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
+            raise never_waited(part)
 
     def after(self, operator: str, part: PartRow, automation: Automation | None) -> None:
         """Draw what the answer of a person brings about; `part` is what was answered, as it was before."""

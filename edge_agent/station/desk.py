@@ -88,7 +88,7 @@ class Desk:
             image=review.image,
             heatmap=f"/api/parts/{review.part}/heatmap" if self._heatmap(review.part) else None,
             peak=_peak(row),
-            crop=corners(manifest.recipe.camera.crop if manifest else Crop()),
+            crop=(manifest.recipe.camera.crop if manifest else Crop()).corners,
             why=str(row.reason) if row.reason in ABOUT_ID else "",
         )
 
@@ -130,7 +130,7 @@ class Desk:
         """
         with self.lock:
             if self._journal.database.row("review_state", part=part) is None:
-                raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
+                raise never_waited(part)
             row = self._journal.part(part)
             manifest = self._bundles.manifest(row.bundle)
             label = checked_label(verdict, label, manifest, row.reason in ABOUT_ID)
@@ -142,7 +142,7 @@ class Desk:
         """Take an answer back; says why not where that cannot be. Raises Refused for an unknown part."""
         with self.lock:
             if self._journal.database.row("review_state", part=part) is None:
-                raise Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
+                raise never_waited(part)
             return reviews.withdraw(self._journal, part, operator, self._clock.wall_ms(), self._clock.monotonic())
 
     def undecided(self, part: int) -> bool:
@@ -154,6 +154,11 @@ class Desk:
         """Return who decided the part or is about to, or an empty string."""
         with self.lock:
             return self._journal.part(part).operator or reviews.held_by(self._journal, part)
+
+
+def never_waited(part: int) -> Refused:
+    """Return the refusal of an answer that nobody asked for."""
+    return Refused(404, "no-review", f"part {part} never waited for a person; reload the queue")
 
 
 def checked_label(verdict: Verdict, label: str, manifest: Manifest | None, about_id: bool = False) -> str:
@@ -179,11 +184,6 @@ def checked_label(verdict: Verdict, label: str, manifest: Manifest | None, about
 
 def _peak(row: PartRow) -> tuple[float, float] | None:
     return (row.peak_x, row.peak_y) if row.peak_x is not None and row.peak_y is not None else None
-
-
-def corners(crop: Crop) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom, as shares of the picture."""
-    return crop.left, crop.top, crop.right, crop.bottom
 
 
 def _summary(row: PartRow) -> dict[str, Any]:

@@ -108,8 +108,7 @@ class Reports:
             return replace(found, trace=blinded(trace), hidden=True)
         manifest = self.bundles.manifest(trace.bundle)
         crop = manifest.recipe.camera.crop if manifest else Crop()
-        corners = (crop.left, crop.top, crop.right, crop.bottom)
-        return replace(found, size=self._size(trace.picture), crop=corners)
+        return replace(found, size=self._size(trace.picture), crop=crop.corners)
 
     def _size(self, digest: str | None) -> tuple[int, int]:
         try:

@@ -32,6 +32,5 @@ class Trying:
         active = self.bundles.active_manifest()
         model, crop = None, None
         if active is not None:
-            model, region = active[1], active[1].recipe.camera.crop
-            crop = (region.left, region.top, region.right, region.bottom)
+            model, crop = active[1], active[1].recipe.camera.crop.corners
         return HTMLResponse(page.served("try.html", self.places.of(request), model=model, crop=crop))
