@@ -38,7 +38,7 @@ from edge_agent.journal.rescue import rescued
 from edge_agent.journal.ring import Quota, Ring
 from edge_agent.keeper import Keeper
 from edge_agent.line import Line, Settings
-from edge_agent.models import LoadFolder, Models, loading
+from edge_agent.models import ORDERS, LoadFolder, Models, loading
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
 from edge_agent.oversight import Oversight
@@ -94,13 +94,13 @@ class Hot:
         self.settings = Settings.of(config)
         self.oversight = Oversight(self.journal, self.clock, config)
         self.challenges = self.oversight.challenges
-        self._challenger = Challenger(self.journal, self.clock)
+        self._challenger = Challenger(self.journal, self.clock, around.random)
         load = loading(home, around.device_class or device_class(home.credentials), config.runtime, around.load)
         self._models = Models(load, self.champion, self._challenger, channel.send, self._taken)
-        written, judged = self.plc.written if self.plc is not None else None, self._challenger.offer
+        written = self.plc.written if self.plc is not None else None
         self.line = Line(
             *(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written),
-            judged,
+            self._challenger,
             self.challenges,
         )
         self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
@@ -226,10 +226,8 @@ class Hot:
 
     def _obey(self, message: Message) -> None:
         kind = message.get("kind")
-        if kind in ("activate", "revert"):
-            self._models.activate(str(message.get("bundle")))
-        elif kind == "challenger":
-            self._models.challenge(message.get("bundle"))
+        if kind in ORDERS:
+            self._models.obey(message)
         elif kind == "review_decided":
             self._keeper.look()
         elif kind == "settings":
@@ -282,6 +280,7 @@ class Hot:
             "why": self.not_ready,
             "bundle": self._bundle,
             "challenger": self._challenger.model.bundle if self._challenger.model is not None else None,
+            "share": self._challenger.share,
             "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
             **self.oversight.report(),
             "runtime": model.runtime if model is not None else "",

@@ -9,7 +9,8 @@ Messages (besides `to` and `kind`; the supervisor adds `from`)
 | uplink → hot | `settings` | `automation`, `audit`, `weighted` (shares of parts to answer for), all optional |
 | hot → uplink | `activated` | `bundle` |
 | hot → uplink | `activate_failed` | `bundle`, `reason` |
-| uplink → hot | `challenger` | `bundle` that shall judge beside the champion; None: none |
+| uplink → hot | `challenger` | `bundle` that shall judge beside the champion, None: none; `share` it decides |
+| uplink → hot | `warm` | `bundle`: hold it in memory beside the one in use |
 | hot → uplink | `challenger_failed` | `bundle`, `reason` |
 | hot → uplink, ui | `health` | about once a second: see `edge_agent.agent.Hot.health` |
 | ui → hot | `look`: people changed the degree of automation, or something about challenge parts | |

@@ -13,6 +13,7 @@ from edge_agent.capture.camera import BEING_SET, Camera
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.triggers import Trigger
 from edge_agent.challenge.watch import Challenges
+from edge_agent.challenger import Challenger
 from edge_agent.choosing import choose
 from edge_agent.clock import Clock
 from edge_agent.config import StationConfig
@@ -70,8 +71,8 @@ def _is_share(value: object) -> bool:
 class Line:
     """Judges parts one after the other. `trouble` says why parts cannot be written down; "" while they can.
 
-    `written` hears of each part that a PLC sent, once it is in the journal or at least counted; `judged` of each part
-    that was looked at, with what was found, once its verdict is given.
+    `written` hears of each part that a PLC sent, once it is in the journal or at least counted; `challenger` decides
+    its share of the parts that were looked at, and is offered the others once their verdict is given.
     """
 
     def __init__(
@@ -84,11 +85,11 @@ class Line:
         clock: Clock,
         draws: random.Random,
         written: Callable[[PlcPart], None] | None = None,
-        judged: Callable[[int, Finding], None] | None = None,
+        challenger: Challenger | None = None,
         challenges: Challenges | None = None,
     ) -> None:
         self.trouble = ""
-        self._written, self._judged = written, judged
+        self._written, self._challenger = written, challenger or Challenger(journal, clock)
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
         self._challenges = challenges or Challenges(journal, clock, None, lambda why: None)
@@ -130,9 +131,10 @@ class Line:
         name = name or self._challenges.recognised(key.id, found.serial)
         if name:
             return self._challenge(key, trigger, finding, model, name)
-        finding = self._identified(finding, found, model, degree, deadline)
-        chosen = choose(finding, model, settings.shares, degree, self._draws.random())
-        decision = self._decision(finding, trigger, model, found.serial)
+        told_by = self._challenger.decide(key.id, finding, model, degree, deadline)
+        finding = self._identified(told_by.finding, found, model, degree, deadline)
+        chosen = choose(finding, told_by.model, settings.shares, degree, self._draws.random())
+        decision = told_by.signed(self._decision(finding, trigger, model, found.serial))
         if chosen.sample is not None or chosen.image is not None:
             decision = replace(decision, sample=chosen.sample, image=chosen.image)
         result = self._settle(key, trigger, decision, deadline)
@@ -140,8 +142,8 @@ class Line:
             kept = chosen.kept
             self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
         self._after(decision)
-        if result is not None and self._judged is not None:
-            self._judged(key.id, finding)
+        if result is not None and told_by.drawn is None:
+            self._challenger.offer(key.id, finding)
         return result
 
     def _challenge(
@@ -258,7 +260,8 @@ class Line:
 
     def _after(self, decision: Decision) -> None:
         """Count, and tell of faults that came or went."""
-        self._vitals.part(decision.reason, decision.latency_ms or 0.0)
+        others = decision.canary is not None and decision.bundle != decision.canary.champion
+        self._vitals.part(decision.reason, decision.latency_ms or 0.0, not others)
         self._fault("model-error", self._vitals.failing, FAILS)
         self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
 

@@ -13,12 +13,15 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import Rejected
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model, load_model
-from edge_agent.inference.loading import Loaded, Loader
+from edge_agent.inference.loading import Loaded, Loader, Part
 from edge_agent.install.slots import Slots
 from edge_agent.install.tuning import delegate_of, threads_for
 
 LoadFolder = Callable[[BundleFolder, str], Model]
 """Loads the variant of a bundle for a device class."""
+
+ORDERS = frozenset({"activate", "revert", "challenger", "warm"})
+"""Kinds of messages that are about models."""
 
 _log = logging.getLogger("lineside.models")
 
@@ -44,26 +47,43 @@ class Models:
             if self._champion.active is not None:
                 return
 
+    def obey(self, message: Message) -> None:
+        """Do what a message of one of the `ORDERS` asks for (`edge_agent.channel`)."""
+        kind, bundle = message["kind"], message.get("bundle")
+        if kind == "challenger":
+            self.challenge(bundle, float(message.get("share", 0.0)))
+        elif kind == "warm":
+            self.keep_warm(str(bundle))
+        else:
+            self.activate(str(bundle))
+
     def activate(self, bundle: str) -> None:
-        """Let a bundle judge: at once where it is in memory, else as soon as it is loaded."""
-        model = self._champion.loaded(bundle)
+        """Let a bundle judge: at once where it is in memory, as challenger too, else as soon as it is loaded."""
+        model = self._champion.loaded(bundle) or self._challenger.loaded(bundle)
         if model is None:
             self._loader.request(bundle)
         else:
             self._take(Loaded(bundle, model))
 
-    def challenge(self, bundle: str | None) -> None:
-        """Let a bundle judge beside the champion as soon as it is loaded; None: no more."""
-        if self._challenger.want(bundle) and bundle is not None:
-            self._loader.request(bundle, beside=True)
+    def challenge(self, bundle: str | None, share: float = 0.0) -> None:
+        """Let a bundle judge beside the champion as soon as it is loaded, and decide a share; None: no more."""
+        if self._challenger.want(bundle, share) and bundle is not None:
+            self._loader.request(bundle, Part.CHALLENGER)
+
+    def keep_warm(self, bundle: str) -> None:
+        """Hold a bundle in memory beside the champion, ready to take over."""
+        if self._champion.active is not None and self._champion.loaded(bundle) is None:
+            self._loader.request(bundle, Part.WARM)
 
     def take_loaded(self) -> None:
         """Take over what has been loaded meanwhile."""
         loaded = self._loader.finished()
         if loaded is None:
             return
-        if loaded.beside:
+        if loaded.part is Part.CHALLENGER:
             self._set_beside(loaded)
+        elif loaded.part is Part.WARM:
+            self._set_warm(loaded)
         else:
             self._take(loaded)
 
@@ -73,6 +93,8 @@ class Models:
             self._failed("activate_failed", loaded)
             return
         self._champion.take(loaded.model)
+        if self._challenger.wanted == loaded.bundle:
+            self._challenger.want(None)
         self._taken(loaded.model)
         self._send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})
 
@@ -84,6 +106,12 @@ class Models:
             return
         self._challenger.want(None)
         self._failed("challenger_failed", loaded)
+
+    def _set_warm(self, loaded: Loaded) -> None:
+        if loaded.model is None:
+            _log.error("bundle %s cannot be kept warm: %s", loaded.bundle[:12], loaded.reason)
+        elif self._champion.loaded(loaded.bundle) is None:
+            self._champion.warm = loaded.model
 
     def _failed(self, kind: str, loaded: Loaded) -> None:
         self._send({"to": "uplink", "kind": kind, "bundle": loaded.bundle, "reason": loaded.reason})

@@ -51,7 +51,10 @@ class ModelRef(Lenient):
 
 
 class Strategy(str, Enum):
-    """How a device takes a new model into use."""
+    """How a device takes a new model into use.
+
+    `BLUE_GREEN`: as `DIRECT`, and the one before is held in memory until the next update, over restarts too.
+    """
 
     DIRECT = "direct"
     SHADOW = "shadow"
@@ -79,12 +82,17 @@ class Sampling(Lenient):
 
 
 class Desired(Message):
-    """The whole state a device shall reach; a lower generation than the last seen is ignored, even if retained."""
+    """The whole state a device shall reach; a lower generation than the last seen is ignored, even if retained.
+
+    `parts_share` is the share of the parts that a model beside the champion (strategy `shadow`) decides, drawn at
+    random. A device that does not know it lets the model judge and move nothing.
+    """
 
     generation: Annotated[int, Field(ge=1)]
     at_ms: Millis
     model: ModelRef | None = None
     strategy: Strategy = Strategy.DIRECT
+    parts_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     rollout: Identifier | None = None
     deadline_ms: Millis | None = None
     probation: Probation = Probation()

@@ -6,6 +6,7 @@ in any thread; `Champion` is changed by the hot thread alone, between two parts.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ class Inference:
 
 
 class Model:
-    """One loaded variant. One thread runs it at a time."""
+    """One loaded variant. Threads that run it take turns."""
 
     def __init__(self, bundle: str, manifest: Manifest, variant: Variant, interpreter: Interpreter) -> None:
         self.bundle = bundle
@@ -52,6 +53,7 @@ class Model:
         self.variant = variant
         self._interpreter = interpreter
         self._labels = manifest.output.labels
+        self._turn = threading.Lock()
 
     @property
     def recipe(self) -> Recipe:
@@ -80,7 +82,8 @@ class Model:
     def infer(self, picture: Picture) -> Inference:
         """Score a prepared picture. Raises ModelError for whatever the model gets wrong."""
         try:
-            scores = self._interpreter.run(picture)
+            with self._turn:
+                scores = self._interpreter.run(picture)
         except (ValueError, RuntimeError) as error:
             raise ModelError(str(error) or type(error).__name__) from error
         shares = tuple(probabilities(scores.logits, self.variant.temperature).tolist())

@@ -14,7 +14,7 @@ from edge_agent.contracts.states import UpdateState
 from edge_agent.home import Home
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.slots import Slots, read_slots, write_slots
-from edge_agent.install.transitions import CRASHES_MAX, Step, Watch, judge, judge_shadow
+from edge_agent.install.transitions import CRASHES_MAX, Step, Watch, judge, judge_shadow, keeps_warm
 
 S = UpdateState
 Send = Callable[[dict[str, Any]], None]
@@ -41,6 +41,7 @@ class Activation:
         self._asked: float | None = None
         self._running: str | None = None
         self._challenged = False
+        self._warmed: str | None = None
         self._refused: tuple[str | None, str] | None = None
         self._exits: list[float] = []
         self._exits_counted = 0
@@ -54,7 +55,7 @@ class Activation:
             elif kind in ("activate_failed", "challenger_failed"):
                 self._refused = (message.get("bundle"), str(message.get("reason", "no reason given")))
             elif kind == "started":
-                self._asked = None
+                self._asked = self._warmed = None
             elif kind == "child_exited" and message.get("child") == "hot":
                 self._exits.append(now)
                 self._running, self._asked = None, now
@@ -69,7 +70,7 @@ class Activation:
         if record.state is S.SHADOW:
             self._journal.begin_probation()
             self._challenged = True
-        elif self._challenged:
+        elif self._challenged and record.state not in (S.READY, S.ACTIVATING):
             self.dismiss()
 
     def dismiss(self) -> None:
@@ -95,6 +96,9 @@ class Activation:
         slots = read_slots(self.home.root)
         if record.state is not S.COMMITTED or slots.active is None:
             return None
+        self._keep_warm(record, slots)
+        if (asked := self._asked_back(slots.active)) and slots.active == record.bundle:
+            return asked
         if slots.active != slots.last_good:
             write_slots(self.home.root, slots.committed())
         if slots.active == record.bundle and slots.champion_against(slots.active) and self._keeps_dying():
@@ -113,7 +117,7 @@ class Activation:
         if refused is not None and refused[0] == bundle:
             return Step(S.REJECTED, f"the hot process cannot load it: {refused[1]}", ban=True)
         self._challenged = True
-        self._ask("challenger", bundle)
+        self._ask("challenger", bundle, share=record.desired.parts_share)
         parts, errors = self._journal.beside(bundle)
         watch = Watch(self._elapsed(), parts, errors, record.crashes)
         return judge_shadow(watch, record.desired, self.crashes_max) or REPEAT_S
@@ -137,8 +141,12 @@ class Activation:
 
     def _probation(self, record: Record, bundle: str) -> Step | float:
         assert record.desired is not None
-        if read_slots(self.home.root).active != bundle:
+        slots = read_slots(self.home.root)
+        if slots.active != bundle:
             return Step(S.ROLLING_BACK, "the pointer names another bundle")
+        if asked := self._asked_back(bundle):
+            return asked
+        self._keep_warm(record, slots)
         parts, errors = self._journal.probation(bundle)
         watch = Watch(self._elapsed(), parts, errors, record.crashes)
         return self._refusal(bundle) or judge(watch, record.desired.probation, self.crashes_max) or _POLL_S
@@ -183,14 +191,31 @@ class Activation:
             self._exits_counted = min(self._exits_counted, len(self._exits))
             return len(self._exits) >= self.crashes_max
 
-    def _ask(self, kind: str, bundle: str) -> None:
+    def _asked_back(self, active: str) -> Step | None:
+        """Return the way back where somebody at the station asks for it; a wish about another model is forgotten."""
+        wish = self._journal.switch_back()
+        if wish is None:
+            return None
+        self._journal.forget_switch_back()
+        back = wish.bundle == active and read_slots(self.home.root).champion_against(active) is not None
+        return Step(S.ROLLING_BACK, f"switched back at the station by {wish.who}: {wish.why}") if back else None
+
+    def _keep_warm(self, record: Record, slots: Slots) -> None:
+        """Let the hot process hold the model before, once after each of its starts."""
+        before = slots.champion_against(slots.active) if slots.active else None
+        if before is None or before == self._warmed or not keeps_warm(record.desired):
+            return
+        self._warmed = before
+        self._send({"to": "hot", "kind": "warm", "bundle": before})
+
+    def _ask(self, kind: str, bundle: str, **more: float) -> None:
         """Send the request, and again where the hot process was started anew or stays silent."""
         now = self._clock.monotonic()
         with self._lock:
             if self._asked is not None and now - self._asked < REPEAT_S:
                 return
             self._asked = now
-        self._send({"to": "hot", "kind": kind, "bundle": bundle})
+        self._send({"to": "hot", "kind": kind, "bundle": bundle, **more})
 
     def _elapsed(self) -> float:
         return self._clock.monotonic() - self._since

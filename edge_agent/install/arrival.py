@@ -11,6 +11,7 @@ from edge_agent.contracts.bundle import BundleFolder, Manifest
 from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.messages import Desired, ModelRef
 from edge_agent.contracts.states import UpdateState
+from edge_agent.decision.canary import unlike
 from edge_agent.install.clock_guard import ClockGuard
 from edge_agent.install.download import Download, verify_on_disk
 from edge_agent.install.proofs import Proofs
@@ -82,6 +83,10 @@ class Arrival:
         problem = unsuitable(trusted.manifest, self._device_class, installed_runtimes())
         if problem is not None:
             raise Rejected(f"hardware: {problem}")
+        if desired.parts_share > 0 and slots.active is not None:
+            in_use = bundle_folder(self._download.home.root, slots.active).open()
+            if why := unlike(in_use.recipe, trusted.manifest.recipe):
+                raise Rejected(f"canary by parts: {why}; use another strategy")
         prune(self._download.home.root, slots.kept | {model.bundle})
         self._download.stage(model.bundle, trusted.data)
         return Step(S.VERIFIED, f"release {trusted.release}")

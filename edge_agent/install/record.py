@@ -5,7 +5,9 @@ A move is one transaction: the row, the log and the event for the fleet. It is c
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from uuid import UUID
 
 from edge_agent.clock import Clock
@@ -20,6 +22,15 @@ REASON_MAX = 480
 _SEEN = "desired/seen"
 _PROBATION_PART = "probation/part"
 _BOOT = "installation/boot"
+SWITCH_BACK = "installation/switch-back"
+
+
+class SwitchBack(NamedTuple):
+    """The wish to go back from `bundle`, which is in use, to the model before it."""
+
+    bundle: str
+    who: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -133,6 +144,16 @@ class InstallJournal:
         row = self.database.row("parts_beside", after=self._counter(_PROBATION_PART), bundle=bundle)
         assert row is not None
         return int(row[0]), int(row[1])
+
+    def switch_back(self) -> SwitchBack | None:
+        """Return what somebody at the station asks for."""
+        row = self.database.row("read_meta", key=SWITCH_BACK)
+        return SwitchBack(**json.loads(row[0])) if row is not None else None
+
+    def forget_switch_back(self) -> None:
+        """Take the wish as heard."""
+        with self.database.transaction():
+            self.database.run("drop_meta", key=SWITCH_BACK)
 
     def is_new_boot(self) -> bool:
         """Return whether the station was started anew since the last call; True the first time."""

@@ -173,6 +173,11 @@ def judge_shadow(watch: Watch, desired: Desired, crashes_max: int = CRASHES_MAX)
     return Step(S.READY, f"judged {watch.parts} parts beside the champion")
 
 
+def keeps_warm(desired: Desired | None) -> bool:
+    """Return whether the model before stays in memory until the next update, over restarts too."""
+    return desired is not None and desired.strategy is Strategy.BLUE_GREEN
+
+
 def past_deadline(state: UpdateState, desired: Desired, now_ms: int, clock_suspect: bool) -> Step | None:
     """Give up an update whose deadline has passed before it was activated; a suspect clock ends nothing.
 

@@ -15,6 +15,7 @@ from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.decision.sampling import Sampled
 from edge_agent.journal import outbox
+from edge_agent.journal.canary import note_drawn, note_opinion
 from edge_agent.journal.database import Database
 from edge_agent.journal.facts import Decision, PartKey, PartRow, SecondOpinion, decided_event, machine_event
 
@@ -152,6 +153,8 @@ class Journal:
             self.database.run("raise_tally", name=f"detail.{decision.detail.value}", by=1)
         if decision.sample is not None:
             self._draw(part, decision.sample)
+        if decision.canary is not None:
+            note_drawn(self.database, part, decision.canary)
         if final is None:
             self._open_review(part, decision, now_ms)
         else:
@@ -211,15 +214,7 @@ class Journal:
     def second_opinion(self, part_id: int, opinion: SecondOpinion) -> None:
         """Write down what the challenger thinks of a part that the champion has judged."""
         with self.database.transaction():
-            self.database.run(
-                "second_opinion",
-                part=part_id,
-                bundle=opinion.bundle,
-                verdict=opinion.verdict.value,
-                reason=opinion.reason.value,
-                score=opinion.score,
-                label=opinion.label,
-            )
+            note_opinion(self.database, part_id, opinion)
 
     def raise_tally(self, name: str, by: int = 1) -> None:
         """Count something that is no part, such as `trigger.bounced`."""

@@ -119,3 +119,15 @@ CREATE TABLE challenge_lock (
     unlocked_by TEXT NOT NULL DEFAULT '',
     unlocked_why TEXT NOT NULL DEFAULT ''
 );
+
+-- name: from_5
+CREATE TABLE canary (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    bundle TEXT NOT NULL,
+    share REAL NOT NULL,
+    outcome TEXT NOT NULL,
+    champion TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    score REAL NOT NULL,
+    label TEXT NOT NULL DEFAULT ''
+);

@@ -83,8 +83,11 @@ SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score
     decided_ms, operator, image, output, coalesce((SELECT d.detail FROM part_detail d WHERE d.part = part.id), '')
 FROM part ORDER BY id DESC LIMIT :limit
 -- name: parts_for_window
-SELECT id, final_seq, final, verdict, reason, label, score, bundle, latency_ms, decided_ms, operator, features
-FROM part WHERE final_seq > :after AND reason != 'challenge' ORDER BY final_seq LIMIT :limit
+SELECT p.id, p.final_seq, p.final, p.verdict, p.reason,
+    CASE WHEN p.operator = '' THEN coalesce(c.label, p.label) ELSE p.label END, coalesce(c.score, p.score),
+    coalesce(c.champion, p.bundle), p.latency_ms, p.decided_ms, p.operator, p.features
+FROM part p LEFT JOIN canary c ON c.part = p.id
+WHERE p.final_seq > :after AND p.reason != 'challenge' ORDER BY p.final_seq LIMIT :limit
 -- name: open_review
 INSERT INTO review (part, opened_ms, deadline_mono, heatmap) VALUES (:part, :opened_ms, :deadline_mono, :heatmap)
 -- name: close_review
@@ -173,12 +176,28 @@ WHERE part > :after AND bundle = :bundle
 -- name: second_opinion
 INSERT INTO second_opinion (part, bundle, verdict, reason, score, label)
 VALUES (:part, :bundle, :verdict, :reason, :score, :label)
+-- name: add_canary
+INSERT INTO canary (part, bundle, share, outcome, champion, verdict, score, label)
+VALUES (:part, :bundle, :share, :outcome, :champion, :verdict, :score, :label)
+-- name: part_canary
+SELECT c.bundle, c.share, c.outcome, c.champion, c.verdict, c.score, o.verdict, o.score
+FROM canary c LEFT JOIN second_opinion o ON o.part = c.part WHERE c.part = :part
+-- name: last_canary
+SELECT share FROM canary WHERE bundle = :bundle ORDER BY part DESC LIMIT 1
+-- name: report_canary
+SELECT c.bundle, count(*), sum(c.outcome = 'decided'),
+    sum(c.outcome = 'decided' AND coalesce(o.verdict, c.verdict) != c.verdict),
+    sum(c.outcome = 'late'), sum(c.outcome = 'failed')
+FROM canary c JOIN part p ON p.id = c.part LEFT JOIN second_opinion o ON o.part = c.part
+WHERE c.part >= :first AND c.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
+GROUP BY c.bundle ORDER BY min(c.part)
 -- name: last_challenger
 SELECT bundle FROM second_opinion ORDER BY part DESC LIMIT 1
 -- name: challenger_parts
-SELECT p.id, p.seq, p.serial, p.bundle, p.score, o.verdict, o.reason, o.score,
+SELECT p.id, p.seq, p.serial, coalesce(c.champion, p.bundle), coalesce(c.score, p.score), o.verdict, o.reason, o.score,
+    c.outcome,
     (SELECT a.verdict FROM answer a WHERE a.part = p.id AND a.conflict = 0 ORDER BY a.id LIMIT 1)
-FROM second_opinion o JOIN part p ON p.id = o.part
+FROM second_opinion o JOIN part p ON p.id = o.part LEFT JOIN canary c ON c.part = o.part
 WHERE o.bundle = :bundle AND p.id > :after ORDER BY p.id LIMIT :limit
 -- name: images_wanted
 SELECT digest FROM image WHERE upload = 'wanted' ORDER BY stored_ms LIMIT :limit

@@ -18,7 +18,7 @@ DAMAGED_EXIT = 65
 
 _CARRIED = (
     *("boot", "part", "plc_part", "part_message", "part_detail", "readiness"),
-    *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "second_opinion"),
+    *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "second_opinion", "canary"),
     *("outbox", "counter", "tally", "image"),
     *("sample", "automation", "challenge", "challenge_lock"),
 )

@@ -26,7 +26,7 @@ CREATE TABLE part (
     decided_ms INTEGER,
     operator TEXT NOT NULL DEFAULT '',
     image TEXT,                   -- SHA-256 of the picture in the quota ring
-    features BLOB,                -- float32, in the order of the bundle's baseline
+    features BLOB,                -- float32, in the order of the baseline of the bundle (of a canary part: its champion's)
     output TEXT NOT NULL DEFAULT 'none' CHECK (output IN ('none', 'driven', 'unknown')),
     UNIQUE (boot, seq)
 );
@@ -212,13 +212,25 @@ CREATE TABLE image (
 CREATE INDEX image_upload ON image (stored_ms) WHERE upload = 'wanted';
 CREATE INDEX image_ring ON image (class DESC, stored_ms);
 
--- What a challenger thought of a part that the champion judged; it moved nothing.
+-- What a challenger thought of a part that the champion judged; it moved nothing but where `canary` says that it decided.
 CREATE TABLE second_opinion (
     part INTEGER PRIMARY KEY REFERENCES part (id),
     bundle TEXT NOT NULL,
     verdict TEXT NOT NULL,        -- accept, reject, or review where it is unsure
     reason TEXT NOT NULL,
     score REAL,
+    label TEXT NOT NULL DEFAULT ''
+);
+
+-- Parts that were drawn for a challenger to decide, with which probability, what came of it, and what the champion thought.
+CREATE TABLE canary (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    bundle TEXT NOT NULL,         -- the challenger
+    share REAL NOT NULL,
+    outcome TEXT NOT NULL,        -- decided; late or failed: the champion decided alone
+    champion TEXT NOT NULL,       -- its bundle, as are:
+    verdict TEXT NOT NULL,        -- accept, reject, or review where it is unsure
+    score REAL NOT NULL,
     label TEXT NOT NULL DEFAULT ''
 );
 

@@ -54,6 +54,8 @@ class PlayedHot:
     refuse: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     beside: str | None = None
+    share: float = 0.0
+    warm: list[str] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     updater: Updater | None = None
 
@@ -61,6 +63,10 @@ class PlayedHot:
         kind, bundle = message["kind"], message["bundle"]
         if kind == "challenger":
             self._challenge(bundle)
+            self.share = message.get("share", 0.0)
+            return
+        if kind == "warm":
+            self.warm.append(bundle)
             return
         self.asked.append((kind, bundle))
         if self.silent or self.updater is None:
