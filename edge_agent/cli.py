@@ -25,6 +25,7 @@ LAZY = {
     "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
     "service": ("edge_agent.service.command:service", "Run the station as a service of systemd."),
+    "switch-back": ("edge_agent.install.switch_back:switch_back", "Let the model before judge again."),
     "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
 }

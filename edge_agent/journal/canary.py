@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from edge_agent.contracts.counts import canary_count
 from edge_agent.journal.database import Database
 from edge_agent.journal.facts import Drawn, SecondOpinion
-
-_NAMED = 12
-"""So many characters of a bundle's id stand in the names of its counts."""
 
 
 class Rows(Protocol):
@@ -26,15 +24,6 @@ class CanaryCounts(NamedTuple):
     disputed: int = 0
     late: int = 0
     failed: int = 0
-
-
-def tally_name(bundle: str, what: str) -> str:
-    """Return the name under which parts of a challenger's share are counted.
-
-    >>> tally_name("0123456789abcdef", "late")
-    'canary.0123456789ab.late'
-    """
-    return f"canary.{bundle[:_NAMED]}.{what}"
 
 
 def note_opinion(database: Database, part: int, opinion: SecondOpinion) -> None:
@@ -67,10 +56,10 @@ def note_drawn(database: Database, part: int, drawn: Drawn) -> None:
         note_opinion(database, part, drawn.second)
     names = ["drawn", drawn.outcome.value] + (["disputed"] if drawn.disputed else [])
     for what in names:
-        database.run("raise_tally", name=tally_name(drawn.bundle, what), by=1)
+        database.run("raise_tally", name=canary_count(drawn.bundle, what), by=1)
 
 
 def canary_counts(journal: Rows, bundle: str) -> CanaryCounts:
     """Return what became of the parts that were drawn for a challenger since the journal began."""
     tallies = dict(journal.rows("read_tallies"))
-    return CanaryCounts(*(int(tallies.get(tally_name(bundle, what), 0)) for what in CanaryCounts._fields))
+    return CanaryCounts(*(int(tallies.get(canary_count(bundle, what), 0)) for what in CanaryCounts._fields))

@@ -117,7 +117,7 @@ def _show(bundle: str, found: Comparison, differing: list[Judged], canary: dict[
     click.echo(f"challenger {bundle[:12]}: {found.parts} parts judged by both, {share} alike")
     if canary["drawn"]:
         click.echo(
-            "share of the parts {share:.3g}: {drawn} drawn, {decided} decided ({disputed} disputed), {late} late, "
+            "{share:.3g} of the parts: {drawn} drawn, {decided} decided ({disputed} disputed), {late} late, "
             "{failed} failed".format(**canary)
         )
     click.echo()

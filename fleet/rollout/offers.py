@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,15 +16,27 @@ from sqlalchemy.orm import Session
 from edge_agent.contracts.messages import Desired, ModelRef, Probation, Sampling, Strategy, encode
 from edge_agent.contracts.topics import Address, Channel
 from fleet.registry.catalogue import ref_of, way_back
+from fleet.rollout.parts import share_of
 from fleet.rollout.roster import parts_so_far
 from fleet.rollout.transitions import DeviceStatus
 from fleet.store.alerts import raise_alert
 from fleet.store.tables import Device, Model, Rollout, RolloutDevice
 
-STRATEGIES = {"canary": Strategy.DIRECT, "blue-green": Strategy.BLUE_GREEN, "shadow": Strategy.SHADOW}
+STRATEGIES = {
+    "canary": Strategy.DIRECT,
+    "blue-green": Strategy.BLUE_GREEN,
+    "shadow": Strategy.SHADOW,
+    "canary-parts": Strategy.SHADOW,
+}
 
 _KNOWN = Probation(seconds=0, parts=0)
 """What ran before needs no probation: it was committed once."""
+
+
+class _Way(NamedTuple):
+    strategy: Strategy
+    probation: Probation
+    parts_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,9 @@ class Offers:
         running = {device.running for device in devices if device.running is not None}
         self._models = models_of(session, rollout.name, running)
         self._ref = ModelRef(name=rollout.name, version=rollout.version, release=rollout.release, bundle=rollout.bundle)
-        self._probation = Probation.model_validate(rollout.settings["probation"])
+        strategy = STRATEGIES[rollout.settings["strategy"]]
+        probation = Probation.model_validate(rollout.settings["probation"])
+        self._way = _Way(strategy, probation, share_of(rollout.settings))
 
     def offer(self, row: RolloutDevice, device: Device) -> Outgoing:
         """Ask a device for the rollout's release and note what it runs now."""
@@ -52,8 +67,7 @@ class Offers:
         row.failures_before, row.parts_before = self._parts.get(device.id, (0, 0))
         row.reached = device.online
         row.status, row.offered_ms, row.settled_ms = DeviceStatus.OFFERED.value, self._now_ms, None
-        strategy = STRATEGIES[rollout.settings["strategy"]]
-        outgoing = _ask(device, self._ref, rollout, self._now_ms, strategy, self._probation)
+        outgoing = _ask(device, self._ref, rollout, self._now_ms, self._way)
         row.generation = device.desired_generation
         return outgoing
 
@@ -71,7 +85,7 @@ def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: De
         else:
             model.used = True
         ref = before if model is None else ref_of(model)
-    outgoing = _ask(device, ref, rollout, now_ms, Strategy.DIRECT, _KNOWN)
+    outgoing = _ask(device, ref, rollout, now_ms, _Way(Strategy.DIRECT, _KNOWN))
     row.revert_generation = device.desired_generation
     return outgoing
 
@@ -101,17 +115,16 @@ def outgoing_of(device: Device) -> Outgoing | None:
     return Outgoing(topic, encode(Desired.model_validate(device.desired)))
 
 
-def _ask(
-    device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int, strategy: Strategy, probation: Probation
-) -> Outgoing:
+def _ask(device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int, way: _Way) -> Outgoing:
     device.desired_generation = max(device.desired_generation or 0, device.generation or 0) + 1
     desired = Desired(
         generation=device.desired_generation,
         at_ms=now_ms,
         model=ref,
-        strategy=strategy,
+        strategy=way.strategy,
+        parts_share=way.parts_share,
         rollout=rollout.id,
-        probation=probation,
+        probation=way.probation,
         sampling=Sampling.model_validate(device.desired["sampling"] if device.desired else {}),
     )
     device.desired = desired.model_dump(mode="json")

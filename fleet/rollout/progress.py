@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from fleet.rollout.parts import BESIDE
 from fleet.rollout.transitions import (
     WAITING,
     DeviceStatus,
@@ -63,7 +64,7 @@ class Progress:
 
 def _place(row: RolloutDevice, rollout: Rollout) -> Place:
     previous = row.previous["bundle"] if row.previous else None
-    beside = rollout.settings["strategy"] == "shadow"
+    beside = rollout.settings["strategy"] in BESIDE
     return Place(DeviceStatus(row.status), row.generation, rollout.bundle, row.revert_generation, previous, beside)
 
 

@@ -89,7 +89,7 @@ _ENDED: dict[UpdateState, DeviceStatus] = {
 class Place:
     """Where a device stands and what was asked of it: `target` to install, `previous` to go back to.
 
-    `beside`: the target shall judge beside the champion and not instead of it (strategy shadow).
+    `beside`: the target shall judge beside the champion and not instead of it (strategies shadow and canary-parts).
     """
 
     status: DeviceStatus

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from edge_agent.contracts.strict import Strict
 from fleet.devices.enrolment import NewDevice
 from fleet.devices.presence import Seen, status
+from fleet.rollout.parts import asked_share
 from fleet.store.tables import Counter, Device, Quarantine
 from fleet.web.auth import Admin, NotFound, Server, Viewer, audit
 
@@ -87,7 +88,8 @@ def show_device(device_id: str, context: Server, person: Viewer) -> dict[str, An
         counters: dict[str, int] = {}
         for name, value in session.execute(select(Counter.name, Counter.value).where(Counter.device == device_id)):
             counters[name] = counters.get(name, 0) + int(value)
-        detail = {"reported": device.reported, "health": device.health, "counters": counters}
+        shared = asked_share(device)
+        detail = {"reported": device.reported, "health": device.health, "counters": counters, "parts": shared}
         refusals = _refusals(session, device_id)
         known = as_json(device, context.now_ms(), _refused(session, device_id).get(device_id, 0))
         return {**known, **detail, "refusals": refusals}
