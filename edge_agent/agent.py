@@ -252,7 +252,8 @@ class Hot:
     def _report(self) -> None:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
-        status = {"ready": self.ready, "bundle": self._bundle, "why": self.not_ready, **self.oversight.report()}
+        models = {"bundle": self._bundle, "warm": self.champion.warm.bundle if self.champion.warm else None}
+        status = {"ready": self.ready, "why": self.not_ready, **models, **self.oversight.report()}
         self._keeper.uptime.note(self.ready, self.not_ready)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
