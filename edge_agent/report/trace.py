@@ -48,6 +48,21 @@ class Sent:
     disposition: str
 
 
+class Both(NamedTuple):
+    """What two models thought of a part that was drawn for the challenger: names, verdicts (review: unsure), scores.
+
+    `second` is the challenger's, None where it had none in time; `outcome` is decided, late or failed.
+    """
+
+    outcome: str
+    champion: str
+    first: str
+    first_score: float
+    challenger: str
+    second: str | None
+    second_score: float | None
+
+
 @dataclass(frozen=True)
 class Trace:
     """All that the station knows of a part. Times in milliseconds since 1970; `score`: probability of defective.
@@ -79,6 +94,7 @@ class Trace:
     answers: tuple[Answered, ...]
     plc: Sent | None
     detail: str = ""
+    canary: Both | None = None
 
 
 def find_parts(reader: Reader, serial: str) -> list[Hit]:
@@ -122,6 +138,7 @@ def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace
         tuple(Answered(*answer[:4], bool(answer[4]), bool(answer[5])) for answer in _answers(reader, part)),
         _sent(reader, part),
         detail,
+        _both(reader, bundles, part),
     )
 
 
@@ -138,6 +155,15 @@ def _answers(reader: Reader, part: int) -> list[tuple[str, str, str, int, int, i
 def _sent(reader: Reader, part: int) -> Sent | None:
     row = reader.row("part_plc", part=part)
     return Sent(row[0], row[1], disposition_name(row[2])) if row else None
+
+
+def _both(reader: Reader, bundles: Bundles, part: int) -> Both | None:
+    row = reader.row("part_canary", part=part)
+    if row is None:
+        return None
+    bundle, _, outcome, champion, first, first_score, second, second_score = row
+    names = model_name(bundles, champion), model_name(bundles, bundle)
+    return Both(outcome, names[0], first, first_score, names[1], second, second_score)
 
 
 def _kept(home: Home, digest: str) -> bool:
