@@ -24,7 +24,11 @@ _log = logging.getLogger("lineside.models")
 
 
 class Models:
-    """Obeys what the uplink asks of champion and challenger; `taken` hears of each model that judges from now on."""
+    """Obeys what the uplink asks of champion and challenger; `taken` hears of each model that judges from now on.
+
+    A model that does not fit, being of a recipe that is not wanted any more, is left. `trouble` is why the last one
+    could not be loaded.
+    """
 
     def __init__(
         self,
@@ -33,7 +37,10 @@ class Models:
         challenger: Challenger,
         send: Callable[[Message], None],
         taken: Callable[[Model], None],
+        fits: Callable[[Model], bool] = lambda model: True,
     ) -> None:
+        self.trouble = ""
+        self._fits = fits
         self._loader = Loader(load)
         self._champion, self._challenger, self._send, self._taken = champion, challenger, send, taken
 
@@ -70,8 +77,12 @@ class Models:
     def _take(self, loaded: Loaded) -> None:
         if loaded.model is None:
             _log.error("bundle %s cannot be used: %s", loaded.bundle[:12], loaded.reason)
+            self.trouble = loaded.reason
             self._failed("activate_failed", loaded)
             return
+        if not self._fits(loaded.model):
+            return
+        self.trouble = ""
         self._champion.take(loaded.model)
         self._taken(loaded.model)
         self._send({"to": "uplink", "kind": "activated", "bundle": loaded.bundle})

@@ -16,7 +16,7 @@ from edge_agent.install.download import Download, verify_on_disk
 from edge_agent.install.proofs import Proofs
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.selftest import SelfTestResult
-from edge_agent.install.slots import bundle_folder, prune, read_slots
+from edge_agent.install.slots import Pointer, bundle_folder, prune
 from edge_agent.install.transitions import Step, after_selftest, on_offer, release_allowed
 from edge_agent.install.trust import Expired, Trust, Trusted
 
@@ -43,7 +43,9 @@ class Arrival:
         device_class: str,
         selftest: SelfTest,
         proofs: Proofs,
+        recipes: frozenset[str] = frozenset(),
     ) -> None:
+        self._pointer = Pointer(download.home.root, recipes)
         self._journal, self._trust, self._download, self._guard = journal, trust, download, guard
         self._device_class, self._selftest, self._proofs = device_class, selftest, proofs
         self._alarms: set[str] = set()
@@ -71,8 +73,10 @@ class Arrival:
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     def _offered(self, desired: Desired, model: ModelRef) -> Step:
-        slots = read_slots(self._download.home.root)
-        at_once = on_offer(desired, model, slots.active, self._journal.banned())
+        self._pointer.admit(model.name)
+        slots = self._pointer.of(model.name)
+        beside = slots.active if not self._pointer.rests(model.name) else None
+        at_once = on_offer(desired, model, slots.active, beside, self._journal.banned())
         if at_once is not None:
             return at_once
         trusted = self._verify(model)

@@ -119,3 +119,15 @@ CREATE TABLE challenge_lock (
     unlocked_by TEXT NOT NULL DEFAULT '',
     unlocked_why TEXT NOT NULL DEFAULT ''
 );
+
+-- name: from_5
+ALTER TABLE automation ADD COLUMN recipe TEXT NOT NULL DEFAULT '';
+CREATE TABLE changeover (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    recipe TEXT NOT NULL,
+    who TEXT NOT NULL,
+    ready_ms INTEGER
+);
