@@ -30,8 +30,9 @@ from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model
 from edge_agent.inference.heatmap import encode_png
-from edge_agent.install.slots import read_slots
+from edge_agent.install.slots import Pointer
 from edge_agent.intake import Intake
+from edge_agent.interlock import Interlock
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.rescue import rescued
@@ -43,6 +44,7 @@ from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
 from edge_agent.oversight import Oversight
 from edge_agent.plc.handshake import State
+from edge_agent.recipes.changeover import Changeover
 from edge_agent.vitals import Vitals
 
 if TYPE_CHECKING:
@@ -94,15 +96,20 @@ class Hot:
         self.settings = Settings.of(config)
         self.oversight = Oversight(self.journal, self.clock, config)
         self.challenges = self.oversight.challenges
-        self._challenger = Challenger(self.journal, self.clock, around.random)
+        self._challenger = Challenger(
+            self.journal, self.clock, around.random, lambda: self._intake.waiting or channel.pending
+        )
         load = loading(home, around.device_class or device_class(home.credentials), config.runtime, around.load)
-        self._models = Models(load, self.champion, self._challenger, channel.send, self._taken)
+        self._pointer = Pointer(home.root, config.model_names)
+        self.changeover = Changeover(config.recipes, self._pointer, self.journal, self.clock, self._activate)
+        self._models = Models(load, self.champion, self._challenger, channel.send, self._taken, self.changeover.fits)
         written = self.plc.written if self.plc is not None else None
         self.line = Line(
             *(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written),
             self._challenger,
             self.challenges,
         )
+        self.interlock = Interlock(self.champion, self.changeover, self.camera, self.line, self.plc, self.challenges)
         self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
         self._reported = float("-inf")
         self._told: Message = {}
@@ -117,27 +124,13 @@ class Hot:
 
     def _plc_state(self) -> State:
         """Return what the PLC is shown; the heartbeat moves only while this loop does."""
-        ready = self.ready or self.challenges.waits
-        fault = bool(self.camera.fault or self.camera.unset or self.line.trouble)
-        return State(ready, fault, self._keeper.held, self._progress, 0)
-
-    @property
-    def ready(self) -> bool:
-        """Whether a part that comes now will be judged."""
-        return self.not_ready == ""
-
-    @property
-    def not_ready(self) -> str:
-        """Why no part can be judged now; "" when one can."""
-        if self.champion.active is None:
-            return "no model is installed"
-        if self.camera.fault or self.camera.unset:
-            return self.camera.fault or self.camera.unset
-        return self.line.trouble or (self.plc.fault if self.plc is not None else "") or self.challenges.why
+        lock = self.interlock
+        return State(lock.takes_part, lock.fault, self._keeper.held, self._progress, self.changeover.number)
 
     def _look(self, at_once: bool = False) -> None:
-        model, told = self.champion.active, self.settings.automation
-        self.oversight.look(model, told, self.vitals.failing, at_once)
+        self.changeover.look(self.champion.active, not self._intake.waiting, self._models.trouble, at_once)
+        if not self.changeover.why:
+            self.oversight.look(self.champion.active, self.settings.automation, self.vitals.failing, at_once)
 
     def start(self) -> None:
         """Settle what a killed process left, load the installed model, open the camera."""
@@ -150,7 +143,7 @@ class Hot:
         if story := rescued(self.journal.database):
             _log.error("the journal was damaged: %s", story)
             self.journal.fault("journal-damaged", True, story, now_ms)
-        self._models.load_installed(read_slots(self.home.root))
+        self._models.load_installed(self._pointer.read())
         self._ring.start()
         self._keeper.start()
         self.camera.start()
@@ -192,7 +185,7 @@ class Hot:
         self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
             frame = self.camera.grab(self.clock.monotonic() + wait_s)
-            if frame is None or not self.challenges.admits(frame.serial):
+            if frame is None or self.changeover.why or not self.challenges.admits(frame.serial):
                 return False
             self._judge(Trigger(frame.at, frame.serial), frame)
             return True
@@ -203,11 +196,13 @@ class Hot:
     def _inspecting(self) -> bool:
         """Whether the clock may make parts: not before a model and a camera, nor while a challenge part is due."""
         closed = self.challenges.closed and not self.challenges.waits
-        return self.champion.active is not None and not closed and self.vitals.camera_seen(self.camera)
+        seen = self.vitals.camera_seen(self.camera)
+        return self.champion.active is not None and not closed and not self.changeover.why and seen
 
     def _judge(self, trigger: Trigger, first: Frame | None) -> None:
         model = self.champion.active
-        if model is None or not self.challenges.admits(trigger.serial or (first.serial if first else "")):
+        serial = trigger.serial or (first.serial if first else "")
+        if model is None or not self.changeover.admits(trigger) or not self.challenges.admits(serial):
             self._refuse(trigger, Reason.NOT_READY)
             return
         settings, mode = self.settings, self.oversight.mode
@@ -233,6 +228,9 @@ class Hot:
         elif kind == "settings":
             self.settings = self.settings.changed(message)
             self._look(at_once=True)
+        elif kind == "recipe_wanted":
+            self.changeover.ask(int(message["number"]))
+            self._look(at_once=True)
         elif kind == "look":
             self._look(at_once=True)
         elif kind == "trigger":
@@ -241,6 +239,9 @@ class Hot:
             self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
             self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
+
+    def _activate(self, bundle: str) -> None:
+        self._models.activate(bundle)
 
     def _taken(self, model: Model) -> None:
         """Set camera, counts and trust for the model that judges from now on."""
@@ -252,9 +253,9 @@ class Hot:
     def _report(self) -> None:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
-        models = {"bundle": self._bundle, "warm": self.champion.warm.bundle if self.champion.warm else None}
-        status = {"ready": self.ready, "why": self.not_ready, **models, **self.oversight.report()}
-        self._keeper.uptime.note(self.ready, self.not_ready)
+        status = {"ready": self.interlock.ready, "bundle": self._bundle, "why": self.interlock.why}
+        status |= {"warm": self.champion.kept_warm} | self.oversight.report() | self.changeover.report()
+        self._keeper.uptime.note(self.interlock.ready, self.interlock.why)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
         if status != self._told:
@@ -277,13 +278,14 @@ class Hot:
         model = self.champion.active
         return {
             "kind": "health",
-            "ready": self.ready,
-            "why": self.not_ready,
+            "ready": self.interlock.ready,
+            "why": self.interlock.why,
             "bundle": self._bundle,
             "challenger": self._challenger.model.bundle if self._challenger.model is not None else None,
             "share": self._challenger.share,
-            "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
+            "warm": self.champion.kept_warm,
             **self.oversight.report(),
+            **self.changeover.report(),
             "runtime": model.runtime if model is not None else "",
             "threads": model.threads if model is not None else None,
             "camera": self.camera.fault,

@@ -52,15 +52,22 @@ class Decided:
 class Challenger:
     """Holds the challenger's model, None while there is none.
 
-    `wanted` is the bundle that shall be it, `share` the probability with which it decides a part (0: none).
+    `wanted` is the bundle that shall be it, `share` the probability with which it decides a part (0: none). `pressed`
+    says whether another part waits: then nobody waits for the challenger.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, draws: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        draws: random.Random | None = None,
+        pressed: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.model: Model | None = None
         self.wanted: str | None = None
         self.share = 0.0
         self._journal, self._clock = journal, clock
-        self._draws = draws or random.Random()
+        self._draws, self._pressed = draws or random.Random(), pressed
         self._pending: _Pending | None = None
         self._late: Hearing | None = None
 
@@ -102,12 +109,12 @@ class Challenger:
         return Decided(replace(heard.finding, ruling=ruling, features=finding.features), model, note)
 
     def _hear(self, part: int, finding: Finding, model: Model, deadline: float) -> Hearing | None:
-        """Return the challenger's look at a part, None where it has not ended in its time or is still at another."""
-        if not self._settled():
+        """Return the challenger's look at a part, None where there is no time for it or it takes longer."""
+        if self._pressed() or not self._settled():
             return None
         now = self._clock.monotonic()
         hearing = Hearing(part, [view.frame for view in finding.views], model, self._clock)
-        if hearing.wait(answer_until(now, deadline) - now):
+        if hearing.wait(answer_until(now, deadline) - now, self._pressed):
             return hearing
         self._late = hearing
         return None
@@ -123,9 +130,12 @@ class Challenger:
         self._write(lambda: self._journal.second_opinion(late.part, late.opinion))
         return True
 
-    def offer(self, part: int, finding: Finding) -> None:
-        """Remember a part that the champion has judged by its pictures."""
-        if self.model is None or not any(view.inference for view in finding.views):
+    def offer(self, part: int, finding: Finding, champion: Model) -> None:
+        """Remember a part that the champion has judged by its pictures, of the product that the challenger is for."""
+        model = self.model
+        if model is None or not any(view.inference for view in finding.views):
+            return
+        if model.manifest.name != champion.manifest.name:
             return
         if self._pending is not None:
             self._write(lambda: self._journal.raise_tally(SKIPPED))

@@ -10,7 +10,7 @@ Messages (besides `to` and `kind`; the supervisor adds `from`)
 | hot → uplink | `activated` | `bundle` |
 | hot → uplink | `activate_failed` | `bundle`, `reason` |
 | uplink → hot | `challenger` | `bundle` that shall judge beside the champion, None: none; `share` it decides |
-| uplink → hot | `warm` | `bundle`: hold it in memory beside the one in use |
+| uplink → hot | `warm` | `bundle`: hold it in memory, ready to take over; None: none |
 | hot → uplink | `challenger_failed` | `bundle`, `reason` |
 | hot → uplink, ui | `health` | about once a second: see `edge_agent.agent.Hot.health` |
 | ui → hot | `look`: people changed the degree of automation, or something about challenge parts | |
@@ -46,6 +46,10 @@ class Channel(Protocol):
     def closed(self) -> bool:
         """True when the other side is gone or the process was asked to end."""
 
+    @property
+    def pending(self) -> bool:
+        """True while a message waits to be received."""
+
     def send(self, message: Message) -> None:
         """Send a message; dropped silently once the channel is closed."""
 
@@ -73,6 +77,11 @@ class LocalChannel:
         """Hand the message to the other side."""
         if self._on_send is not None and not self.closed:
             self._on_send(message)
+
+    @property
+    def pending(self) -> bool:
+        """True while a message waits to be received."""
+        return not self._inbox.empty()
 
     def receive(self, timeout: float) -> Message | None:
         """Return the next delivered message, or None."""

@@ -18,7 +18,7 @@ from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, LinesideError
 from edge_agent.home import Home, read_json
 from edge_agent.install.selftest import run_selftest
-from edge_agent.install.slots import read_slots
+from edge_agent.install.slots import Pointer, read_slots
 from edge_agent.install.tuning import delegate_of, read_tuning
 from edge_agent.outputs.secret import check_secrets
 from edge_agent.service import machine
@@ -55,6 +55,7 @@ def _examine(home: Home) -> Iterator[Finding]:
     yield from _bundle(home, credentials, config)
     yield _pins(home, config)
     if config is not None:
+        yield from _recipes(home, config, credentials.device_class if credentials else "generic")
         running = is_alive(read_json(home.station).get("pid"))
         yield Finding("camera", True, "in use by the running station") if running else _camera(home, config)
         if config.plc is not None:
@@ -148,6 +149,25 @@ def _bundle(home: Home, credentials: Credentials | None, config: StationConfig |
         yield Finding("self-test", tried.ok, words, "" if tried.ok else again)
         if config is not None and config.runtime.threads == "auto":
             yield _threads(home, active)
+
+
+def _recipes(home: Home, config: StationConfig, device_class: str) -> Iterator[Finding]:
+    """Look whether each product has its model; one without is no fault until it is asked for."""
+    pointer = Pointer(home.root, config.model_names)
+    for number, name in sorted(config.recipes.items()):
+        bundle = pointer.of(name).active
+        if bundle is None:
+            remedy = f"roll one out before it is asked for: fleet rollout {name} --canary 5%"
+            yield Finding(f"recipe {number}", True, f"{name}: no model yet", remedy, warning=True)
+            continue
+        folder = BundleFolder(home.bundle(bundle))
+        try:
+            manifest = folder.open(bundle)
+            problems = folder.problems(manifest.blobs_for(device_class))
+        except LinesideError as error:
+            problems = [str(error)]
+        words = problems[0] if problems else f"{name} {manifest.version}"
+        yield Finding(f"recipe {number}", not problems, words, "roll the model out again" if problems else "")
 
 
 def _threads(home: Home, bundle: str) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edge_agent.capture.frame import Frame
 from edge_agent.clock import Clock
@@ -13,6 +13,9 @@ from edge_agent.decision.verdict import Ruling
 from edge_agent.inference.champion import Model
 from edge_agent.inspection import Finding, Inspector
 from edge_agent.journal.facts import SecondOpinion
+
+_SLICE_S = 0.002
+"""How often it is looked whether another part has come meanwhile."""
 
 _BROKEN = Ruling(Verdict.REJECT, Reason.MODEL_ERROR)
 
@@ -33,9 +36,13 @@ class Hearing:
         finally:
             self._done.set()
 
-    def wait(self, seconds: float) -> bool:
-        """Return whether it has ended, after at most so many seconds."""
-        return self._done.wait(max(0.0, seconds))
+    def wait(self, seconds: float, pressed: Callable[[], bool] = lambda: False) -> bool:
+        """Return whether it has ended, after at most so many seconds; when `pressed` nobody waits any longer."""
+        until = self._clock.monotonic() + seconds
+        while not self._done.wait(max(0.0, min(_SLICE_S, until - self._clock.monotonic()))):
+            if self._clock.monotonic() >= until or pressed():
+                return False
+        return True
 
     @property
     def opinion(self) -> SecondOpinion:

@@ -52,11 +52,12 @@ class Intake:
 
     @property
     def waiting(self) -> bool:
-        """Whether another part waits for its turn."""
-        return self._queue.waiting
+        """Whether another part waits for its turn, or the clock's next tick has come."""
+        ticked = self._ticks is not None and self._ticks.next_at <= self._clock.monotonic()
+        return self._queue.waiting or ticked
 
     def hear(self, message: Message) -> None:
-        """Take a `trigger` message: `id`, `at`, `serial`, `request`, and `plc` with `missed` where a PLC sent it."""
+        """Take a `trigger` message: `id`, `at`, `serial`, `request`; from a PLC also `plc`, `missed` and `recipe`."""
         asked = str(message.get("id", ""))
         if self._messages.repeated(asked):
             self._journal.raise_tally("trigger.repeated")
@@ -66,7 +67,8 @@ class Intake:
         if part is not None:
             self._missed(at, part, int(message["missed"]))
         request = str(message["request"]) if "request" in message else None
-        self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part, asked))
+        recipe = int(message.get("recipe", 0))
+        self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part, asked, recipe))
 
     def _missed(self, at: float, part: PlcPart, count: int) -> None:
         """Reject the parts whose triggers nobody saw: the first ones came while the station was down."""

@@ -143,7 +143,7 @@ class Line:
             self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
         self._after(decision)
         if result is not None and told_by.drawn is None:
-            self._challenger.offer(key.id, finding)
+            self._challenger.offer(key.id, finding, model)
         return result
 
     def _challenge(

@@ -27,7 +27,11 @@ _log = logging.getLogger("lineside.models")
 
 
 class Models:
-    """Obeys what the uplink asks of champion and challenger; `taken` hears of each model that judges from now on."""
+    """Obeys what the uplink asks of champion and challenger; `taken` hears of each model that judges from now on.
+
+    A model that does not fit, being of a recipe that is not wanted any more, is left. `trouble` is why the last one
+    could not be loaded.
+    """
 
     def __init__(
         self,
@@ -36,7 +40,10 @@ class Models:
         challenger: Challenger,
         send: Callable[[Message], None],
         taken: Callable[[Model], None],
+        fits: Callable[[Model], bool] = lambda model: True,
     ) -> None:
+        self.trouble = ""
+        self._fits = fits
         self._loader = Loader(load)
         self._champion, self._challenger, self._send, self._taken = champion, challenger, send, taken
 
@@ -53,7 +60,7 @@ class Models:
         if kind == "challenger":
             self.challenge(bundle, float(message.get("share", 0.0)))
         elif kind == "warm":
-            self.keep_warm(str(bundle))
+            self.keep_warm(bundle)
         else:
             self.activate(str(bundle))
 
@@ -70,9 +77,10 @@ class Models:
         if self._challenger.want(bundle, share) and bundle is not None:
             self._loader.request(bundle, Part.CHALLENGER)
 
-    def keep_warm(self, bundle: str) -> None:
-        """Hold a bundle in memory beside the champion, ready to take over."""
-        if self._champion.active is not None and self._champion.loaded(bundle) is None:
+    def keep_warm(self, bundle: str | None) -> None:
+        """Hold a bundle in memory, ready to take over, whatever is loaded and changed meanwhile; None: no more."""
+        self._champion.held = self._champion.loaded(bundle) if bundle is not None else None
+        if bundle is not None and self._champion.held is None:
             self._loader.request(bundle, Part.WARM)
 
     def take_loaded(self) -> None:
@@ -90,8 +98,12 @@ class Models:
     def _take(self, loaded: Loaded) -> None:
         if loaded.model is None:
             _log.error("bundle %s cannot be used: %s", loaded.bundle[:12], loaded.reason)
+            self.trouble = loaded.reason
             self._failed("activate_failed", loaded)
             return
+        if not self._fits(loaded.model):
+            return
+        self.trouble = ""
         self._champion.take(loaded.model)
         if self._challenger.wanted == loaded.bundle:
             self._challenger.want(None)
@@ -110,8 +122,8 @@ class Models:
     def _set_warm(self, loaded: Loaded) -> None:
         if loaded.model is None:
             _log.error("bundle %s cannot be kept warm: %s", loaded.bundle[:12], loaded.reason)
-        elif self._champion.loaded(loaded.bundle) is None:
-            self._champion.warm = loaded.model
+        else:
+            self._champion.held = loaded.model
 
     def _failed(self, kind: str, loaded: Loaded) -> None:
         self._send({"to": "uplink", "kind": kind, "bundle": loaded.bundle, "reason": loaded.reason})

@@ -100,8 +100,19 @@ class Desired(Message):
     sampling: Sampling = Sampling()
 
 
+class Installed(Lenient):
+    """The release that a station judges a recipe's parts with."""
+
+    bundle: Digest
+    release: Count = 0
+
+
 class Reported(Message):
-    """The whole state a device is in."""
+    """The whole state a device is in.
+
+    `running` is what judges now. A station that makes several products names the recipe in force and, in `recipes`,
+    each one's release by the model's name: there `running` says nothing of the recipes that rest.
+    """
 
     generation: Count
     at_ms: Millis
@@ -118,6 +129,14 @@ class Reported(Message):
     device_class: Identifier = "generic"
     versions: dict[str, str] = {}
     clock_suspect: bool = False
+    recipe: Identifier | None = None
+    recipes: dict[Identifier, Installed] = {}
+
+    def installed(self, model: str) -> Installed | None:
+        """Return the release in use for a model's recipe, None where there is none."""
+        if self.recipe is not None:
+            return self.recipes.get(model)
+        return Installed(bundle=self.running, release=self.running_release) if self.running else None
 
 
 class Presence(Message):

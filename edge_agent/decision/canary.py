@@ -1,6 +1,6 @@
 """Canary by share of parts: which parts the challenger decides with the champion, and what the two make of one.
 
-No I/O, no clock. Why it is so: docs/adr/010-canary-by-parts.md.
+No I/O, no clock. Why it is so: docs/adr/011-canary-by-parts.md.
 """
 
 from __future__ import annotations

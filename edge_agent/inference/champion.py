@@ -136,11 +136,12 @@ def load_model(
 
 
 class Champion:
-    """The model that judges (`active`) and the one that would take over at once (`warm`)."""
+    """The model that judges (`active`), the one that judged before it (`warm`), and one that is `held` on request."""
 
     def __init__(self) -> None:
         self.active: Model | None = None
         self.warm: Model | None = None
+        self.held: Model | None = None
 
     def take(self, model: Model) -> None:
         """Let `model` judge from now on; the one before stays warm."""
@@ -150,4 +151,10 @@ class Champion:
 
     def loaded(self, bundle: str) -> Model | None:
         """Return a bundle's model if it is in memory."""
-        return next((m for m in (self.active, self.warm) if m is not None and m.bundle == bundle), None)
+        return next((m for m in (self.active, self.warm, self.held) if m is not None and m.bundle == bundle), None)
+
+    @property
+    def kept_warm(self) -> str | None:
+        """The bundle that would take over at once."""
+        ready = self.held if self.held is not self.active and self.held is not None else self.warm
+        return ready.bundle if ready is not None else None

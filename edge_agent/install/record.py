@@ -51,6 +51,11 @@ class Record:
         """The rollout that the work belongs to."""
         return self.desired.rollout if self.desired else None
 
+    @property
+    def model(self) -> str:
+        """Name of the model that the work is about, "" for none."""
+        return self.desired.model.name if self.desired and self.desired.model else ""
+
 
 class InstallJournal:
     """The update's part of the journal, for one boot of the station."""

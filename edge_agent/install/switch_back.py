@@ -44,19 +44,26 @@ def _models(home: Home) -> tuple[str, str]:
     from edge_agent.install.slots import read_slots
     from edge_agent.status import station_status
 
-    status = station_status(home)
+    status, slots = station_status(home), read_slots(home.root)
     if status["state"] != "running":
         raise Unavailable(f"{home.root}: the station is {status['state']}; start it, then switch back")
-    slots = read_slots(home.root)
     before = slots.champion_against(slots.active) if slots.active else None
     if slots.active is None or before is None:
         raise Rejected("there is no model before the one in use; the fleet can roll out another one")
-    if status["update"] not in _FROM:
-        raise Rejected(
-            f"the last update is {status['update'] or 'not from the fleet'}; the way back is open on probation and "
-            "after it until the next update; ask the fleet for a rollout"
-        )
+    state, updated = _last_update(home)
+    if state not in _FROM or updated != slots.active:
+        found = f"the last update, of {updated[:12]}, is {state}" if updated else "no update came from the fleet"
+        raise Rejected(f"{found}; the way back is open from probation on until the next update; ask for a rollout")
     return slots.active, before
+
+
+def _last_update(home: Home) -> tuple[str, str]:
+    """Return the state of the last update and its bundle."""
+    from edge_agent.journal.reader import read_journal
+
+    with read_journal(home.journal) as reader:
+        row = reader.row("read_installation")
+    return (str(row[0]), str(row[4] or "")) if row is not None else ("", "")
 
 
 def _switched(home: Home, after: str, before: str, who: str, why: str) -> float:

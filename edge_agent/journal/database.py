@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
 
@@ -30,6 +30,13 @@ def queries() -> dict[str, str]:
 def _named(file: str) -> dict[str, str]:
     pieces = _NAME.split(files(__package__).joinpath(file).read_text(encoding="utf-8"))
     return {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+class Rows(Protocol):
+    """Anything that answers the journal's named queries."""
+
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a named query."""
 
 
 class Database:

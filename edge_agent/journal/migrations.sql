@@ -121,6 +121,16 @@ CREATE TABLE challenge_lock (
 );
 
 -- name: from_5
+ALTER TABLE automation ADD COLUMN recipe TEXT NOT NULL DEFAULT '';
+CREATE TABLE changeover (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    recipe TEXT NOT NULL,
+    who TEXT NOT NULL,
+    ready_ms INTEGER
+);
 CREATE TABLE canary (
     part INTEGER PRIMARY KEY REFERENCES part (id),
     bundle TEXT NOT NULL,

@@ -309,14 +309,28 @@ WHERE s.scheme != 'all' AND s.part > :since AND p.final IS NOT NULL AND p.verdic
     AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.part = p.id)
 ORDER BY p.id DESC LIMIT :limit
 -- name: last_automation
-SELECT before, after, cause, who, why, word, demoted FROM automation ORDER BY id DESC LIMIT 1
+SELECT before, after, cause, who, why, word, demoted FROM automation
+WHERE recipe = coalesce((SELECT recipe FROM changeover ORDER BY id DESC LIMIT 1), '') ORDER BY id DESC LIMIT 1
 -- name: automation_history
-SELECT at_ms, before, after, cause, who, why FROM automation ORDER BY id DESC LIMIT :limit
+SELECT at_ms, before, after, cause, who, why, recipe FROM automation ORDER BY id DESC LIMIT :limit
 -- name: add_automation
-INSERT INTO automation (at_ms, part, before, after, cause, who, why, word, demoted)
-VALUES (:at_ms, (SELECT coalesce(max(id), 0) FROM part), :before, :after, :cause, :who, :why, :word, :demoted)
+INSERT INTO automation (at_ms, part, before, after, cause, who, why, word, demoted, recipe)
+VALUES (:at_ms, (SELECT coalesce(max(id), 0) FROM part), :before, :after, :cause, :who, :why, :word, :demoted,
+    coalesce((SELECT recipe FROM changeover ORDER BY id DESC LIMIT 1), ''))
 -- name: last_demotion
 SELECT coalesce(max(part), 0) FROM automation WHERE cause = 'demoted'
+AND recipe = coalesce((SELECT recipe FROM changeover ORDER BY id DESC LIMIT 1), '')
+-- name: automation_of_first_recipe
+UPDATE automation SET recipe = :recipe WHERE recipe = ''
+-- name: order_changeover
+INSERT INTO changeover (at_ms, boot, part, recipe, who)
+VALUES (:at_ms, :boot, (SELECT coalesce(max(id), 0) FROM part), :recipe, :who)
+-- name: last_changeover
+SELECT id, recipe, who, at_ms, ready_ms, part FROM changeover ORDER BY id DESC LIMIT 1
+-- name: changed_over
+UPDATE changeover SET ready_ms = :at_ms WHERE id = :id AND ready_ms IS NULL
+-- name: changeovers
+SELECT at_ms, recipe, who, ready_ms FROM changeover ORDER BY id DESC LIMIT :limit
 -- name: add_challenge
 INSERT INTO challenge (part, name, known, boot, bundle, mono, at_ms)
 VALUES (:part, :name, :known, :boot, :bundle, :mono, :at_ms)

@@ -104,7 +104,19 @@ CREATE TABLE automation (
     who TEXT NOT NULL,
     why TEXT NOT NULL,
     word TEXT NOT NULL,           -- what fleet, station.yaml or recipe said then
-    demoted INTEGER NOT NULL
+    demoted INTEGER NOT NULL,
+    recipe TEXT NOT NULL DEFAULT ''  -- of which product; '' where the station makes one
+);
+
+-- Which product the station was told to make, by its model's name, and when it was ready for it; the last row holds.
+CREATE TABLE changeover (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    part INTEGER NOT NULL,        -- the last part before it
+    recipe TEXT NOT NULL,
+    who TEXT NOT NULL,
+    ready_ms INTEGER
 );
 
 -- Parts that were presented as challenge parts; `passed` is NULL until the machine has judged.

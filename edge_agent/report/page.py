@@ -32,11 +32,12 @@ _TOP = 8
 
 @dataclass(frozen=True)
 class Place:
-    """Where the report comes from; `language` is en or de."""
+    """Where the report comes from; `language` is en or de. `recipes`: it makes several products."""
 
     device: str
     where: str
     language: str = "en"
+    recipes: bool = False
 
 
 @dataclass(frozen=True)

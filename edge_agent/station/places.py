@@ -21,12 +21,13 @@ class Places:
     door: Door
     view: View
     language: str | None
+    recipes: bool = False
 
     def of(self, request: Request) -> Place:
         """Return the top of the page that a person asks for."""
         place = self.view.place
         where = " · ".join(part for part in (place["site"], place["line"]) if part)
-        return Place(place["device"], where, self._language(request))
+        return Place(place["device"], where, self._language(request), self.recipes)
 
     def login_first(self, request: Request, back_to: str) -> Response | None:
         """Return the way to the log-in, from where it goes on to `back_to`; None for who is in. Raises Refused."""

@@ -62,6 +62,7 @@ class View:
             low,
             self._mode(),
             self._lowered(),
+            self.health().get("recipe", ""),
         )
 
     def state(self, operator: str) -> dict[str, Any]:
@@ -101,6 +102,7 @@ class View:
             "detail": ready.detail,
             "mode": self._mode(),
             "lowered": self._lowered(),
+            "recipe": self.health().get("recipe", ""),
             "model": _model(active),
             "labels": _labels(active),
             "link": asdict(self._link()),

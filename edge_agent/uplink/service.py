@@ -176,8 +176,8 @@ def _updater(
     trust = Trust(home.trust, registry, credentials.registry.root)
     around_model = software(credentials.device_class, config.runtime.threads, delegate_of(config.runtime))
     proofs = Proofs(database, around_model, lambda bundle: home.bundle(bundle).is_dir())
-    arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest, proofs)
-    activation = Activation(home, journal, around.clock, send, config.probation.crashes_max)
+    arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest, proofs, config.model_names)
+    activation = Activation(home, journal, around.clock, send, config.probation.crashes_max, config.model_names)
     updater = Updater(journal, arrival, activation, around.clock, lambda: guard.suspect, observer)
     cancelled.ask = updater.interrupted
     return updater

@@ -102,7 +102,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a device said: a transition (then `running` is not known), or its whole reported state."""
+    """What a device said: a transition (then `running` is not known), or its whole reported state.
+
+    `running` is the bundle in use for the rollout's model, whichever product the station makes at the moment.
+    """
 
     generation: int
     state: UpdateState

@@ -142,11 +142,11 @@ def test_a_disk_without_room_for_the_journal_rejects_and_says_why(tmp_path: Path
         rig.step(until=1)
         limit(rig, 1)
         before = len(rig.gate.told)
-        while rig.hot.ready:
+        while rig.hot.interlock.ready:
             rig.camera.show(picture(GOOD), "x" * 200)
             rig.step()
         assert rig.gate.told[-1][1:] == ("reject", "disk-full")
-        assert "full" in rig.hot.not_ready
+        assert "full" in rig.hot.interlock.why
         rig.camera.show(picture(GOOD))
         rig.step()
         assert rig.gate.told[-1][1:] == ("reject", "disk-full"), "and so is every part after it"
@@ -155,7 +155,7 @@ def test_a_disk_without_room_for_the_journal_rejects_and_says_why(tmp_path: Path
         limit(rig, 1_000_000)
         rig.camera.show(picture(GOOD), "after")
         rig.step()
-        assert rig.hot.ready, "room again: ready again, without a person"
+        assert rig.hot.interlock.ready, "room again: ready again, without a person"
         parts = rig.parts()
         assert (parts[-1].serial, parts[-1].final) == ("after", "accept")
         assert all(part.final is not None for part in parts)

@@ -44,9 +44,7 @@ def tried(station):
     until = station.clock.monotonic() + 60
     image = station.picture(4)[0]
     station.disputed = station.decide(
-        Decision(
-            *(REVIEW, Reason.UNSURE, "scratch", 0.83), bundle=SECOND, image=image, review_until=until, canary=note
-        )
+        Decision(*(REVIEW, Reason.UNSURE, "scratch", 0.83), bundle=SECOND, image=image, review_until=until, canary=note)
     )
     return station
 

@@ -49,13 +49,13 @@ def test_a_station_judges_what_an_rtsp_camera_sends_loses_it_and_finds_it_again(
     bundle = altered_bundle(tmp_path / "bundle", recipe__views__count=1, recipe__deadline_ms=2000)
     config = StationConfig(trigger=TriggerConfig(kind="http"))
     with LineRig(tmp_path / "home", bundle, config, make_source(camera.url)) as rig:
-        wait_for(lambda: rig.hot.ready, 20, "the first connection")
+        wait_for(lambda: rig.hot.interlock.ready, 20, "the first connection")
         for count, (change, reason, detail) in enumerate(
             [(camera.plug_in, "model", ""), (camera.unplug, "no-image", "unplugged"), (camera.plug_in, "model", "")], 1
         ):
             if count > 1:
                 change()
-                wait_for(lambda gone=reason != "model": rig.hot.ready is not gone, 20, "the camera's state")
+                wait_for(lambda gone=reason != "model": rig.hot.interlock.ready is not gone, 20, "the camera's state")
             rig.channel.deliver({"kind": "trigger", "serial": "", "request": "r"})
             rig.step(until=count)
             part = rig.parts()[-1]

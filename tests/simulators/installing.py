@@ -107,6 +107,7 @@ class Installer:
         issued_ms: int | None = None,
         device_class: str = "generic",
         software: str = "made-up 1",
+        recipes: frozenset[str] = frozenset(),
     ) -> None:
         self.home = Home(root)
         root.mkdir(parents=True, exist_ok=True)
@@ -120,9 +121,11 @@ class Installer:
         )
         self.trust = Trust(self.home.trust, registry, trusted_root)
         self.hot = PlayedHot(self.home, read_slots(self.home.root).active)
-        self.activation = Activation(self.home, self.journal, clock, self.hot)
+        self.activation = Activation(self.home, self.journal, clock, self.hot, recipes=recipes)
         proofs = Proofs(self.database, software, lambda bundle: self.home.bundle(bundle).is_dir())
-        self.arrival = Arrival(self.journal, self.trust, self.download, self.guard, device_class, selftest, proofs)
+        self.arrival = Arrival(
+            self.journal, self.trust, self.download, self.guard, device_class, selftest, proofs, recipes
+        )
         self.states: list[UpdateState] = []
         self.updater = Updater(
             self.journal, self.arrival, self.activation, clock, lambda: self.guard.suspect, self._moved

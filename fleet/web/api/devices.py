@@ -42,6 +42,8 @@ def as_json(device: Device, now_ms: int, refused: int) -> dict[str, Any]:
         "state": device.state or None,
         "running": device.running,
         "running_release": device.running_release,
+        "recipe": (device.reported or {}).get("recipe"),
+        "recipes": (device.reported or {}).get("recipes", {}),
         "desired": desired.get("model"),
         "generation": device.generation,
         "desired_generation": device.desired_generation,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,38 @@ def test_a_challenger_that_hangs_makes_no_part_late_and_its_word_is_kept_when_it
         assert (kept[0], kept[5], kept[8]) == (1, "accept", "late")
         show(rig, GOOD)
         assert rig.parts()[2].bundle == second
+
+
+def test_nobody_waits_for_the_challenger_when_another_part_has_come(tmp_path: Path) -> None:
+    shelf = Shelf()
+    config = StationConfig(trigger=TriggerConfig(kind="http", depth=8))
+    with rig_with(tmp_path, load=shelf, config=config) as rig:
+        second = canary(rig, tmp_path)
+        shelf.going.clear()
+        for serial in ("a", "b", "c"):
+            rig.camera.show(picture(GOOD), serial)
+        trigger = {"kind": "trigger", "serial": ""}
+        later = threading.Timer(0.2, lambda: [rig.channel.deliver(trigger) for _ in range(2)])
+        rig.channel.deliver(trigger)
+        later.start()
+        begun = time.monotonic()
+        rig.step(until=3)
+        assert time.monotonic() - begun < 25, "the parts have a minute each, half of which the challenger would have"
+        assert [(part.final, part.reason) for part in rig.parts()] == [("accept", "model")] * 3
+        assert canary_counts(rig.hot.journal.database, second).late == 3
+        shelf.going.set()
+
+
+def test_a_part_that_waits_already_is_not_kept_waiting_at_all(tmp_path: Path) -> None:
+    config = StationConfig(trigger=TriggerConfig(kind="http", depth=8))
+    with rig_with(tmp_path, config=config) as rig:
+        second = canary(rig, tmp_path)
+        for serial in ("a", "b"):
+            rig.camera.show(picture(GOOD), serial)
+            rig.channel.deliver({"kind": "trigger", "serial": serial})
+        rig.step(until=2)
+        assert canary_counts(rig.hot.journal.database, second) == CanaryCounts(2, 1, 0, 1, 0)
+        assert [part.bundle for part in rig.parts()] == [rig.bundle, second]
 
 
 def test_what_is_no_picture_of_a_part_is_left_to_no_chance(tmp_path: Path) -> None:

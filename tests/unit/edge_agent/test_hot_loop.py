@@ -64,7 +64,7 @@ def test_without_a_model_no_part_is_counted_but_a_requested_one_is_rejected(tmp_
         rig.camera.show(picture(GOOD), "a")
         rig.step()
         assert rig.parts() == []
-        assert rig.hot.not_ready == "no model is installed"
+        assert rig.hot.interlock.why == "no model is installed"
         rig.channel.deliver({"kind": "trigger", "serial": "x", "request": "r1"})
         rig.step(until=1)
         assert (rig.parts()[0].final, rig.parts()[0].reason) == ("reject", "not-ready")
@@ -235,7 +235,7 @@ def test_a_bundle_that_cannot_be_loaded_leaves_the_champion(tmp_path: Path) -> N
             if rig.said("activate_failed"):
                 break
         assert "not installed" in rig.said("activate_failed")[0]["reason"]
-        assert rig.hot.ready
+        assert rig.hot.interlock.ready
 
 
 def test_a_tampered_bundle_is_not_loaded(tmp_path: Path) -> None:

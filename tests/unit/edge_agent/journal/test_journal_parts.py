@@ -191,7 +191,7 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     with sqlite3.connect(path) as raw:
         later = ("plc_part", "part_message", "readiness", "second_opinion", "part_detail")
         trust = ("sample", "automation", "challenge", "challenge_lock")
-        for table in (*later, *trust, "held_answer", "withdrawn_answer", "blind_check", "canary"):
+        for table in (*later, *trust, "held_answer", "withdrawn_answer", "blind_check", "canary", "changeover"):
             raw.execute(f"DROP TABLE {table}")
         raw.execute("PRAGMA user_version=1")
     raw.close()
@@ -222,4 +222,4 @@ def _schema(path: Path, fresh: bool = False) -> set[str]:
     raw = sqlite3.connect(path)
     made = [row[0] for row in raw.execute("SELECT sql FROM sqlite_master") if row[0]]
     raw.close()
-    return {" ".join(re.sub(r"--[^\n]*", "", sql).split()) for sql in made}
+    return {re.sub(r"\s+([,)])", r"\1", " ".join(re.sub(r"--[^\n]*", "", sql).split())) for sql in made}
