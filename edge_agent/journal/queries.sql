@@ -170,6 +170,7 @@ SELECT coalesce(max(id), 0) FROM part
 -- name: parts_on_probation
 SELECT count(*), coalesce(sum(reason = 'model-error'), 0) FROM part
 WHERE id > :after AND bundle = :bundle AND verdict IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM canary c WHERE c.part = part.id)
 -- name: parts_beside
 SELECT count(*), coalesce(sum(reason = 'model-error'), 0) FROM second_opinion
 WHERE part > :after AND bundle = :bundle

@@ -65,6 +65,8 @@ def exposition(status: dict[str, Any], hot: dict[str, Any], waiting: int, predic
     ):
         found = [({label: key[len(prefix) :]}, n) for key, n in sorted(tallies.items()) if key.startswith(prefix)]
         yield from family(name, "counter", text, found)
+    shared = [(_canary(key), n) for key, n in sorted(tallies.items()) if key.startswith("canary.")]
+    yield from family("canary_parts_total", "counter", "Parts that were drawn for a challenger, by what came.", shared)
     yield from family("held_total", "counter", "Parts held for a person.", [({}, tallies.get("verdict.review", 0))])
     yield from family("reviews_waiting", "gauge", "Parts that wait for a person now.", [({}, waiting)])
     yield from family("ready", "gauge", "1 while the next part will be inspected.", [({}, int(status["ready"]))])
@@ -83,6 +85,11 @@ def exposition(status: dict[str, Any], hot: dict[str, Any], waiting: int, predic
     yield from family("model_info", "gauge", "The model that judges.", [(model, 1)] if model else [])
     yield from family("predictions_total", "counter", "Pictures judged by request.", [({}, predictor.count)])
     yield from family("prediction_seconds_total", "counter", "Time spent on them.", [({}, predictor.seconds)])
+
+
+def _canary(key: str) -> dict[str, str]:
+    _, bundle, outcome = key.split(".")
+    return {"bundle": bundle, "outcome": outcome}
 
 
 def family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> Iterator[str]:

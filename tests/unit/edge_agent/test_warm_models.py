@@ -56,6 +56,26 @@ def test_after_a_restart_the_model_before_is_held_again_where_it_is_asked_for(tm
         assert shelf.loads == [rig.bundle, before]
 
 
+def test_a_held_model_outlives_others_that_come_and_go_until_nobody_wants_it(tmp_path: Path) -> None:
+    shelf = Shelf()
+    with LineRig(tmp_path / "station", load=shelf) as rig:
+        first = rig.bundle
+        second = install(rig.home, altered_bundle(tmp_path / "second", TINY_2), active=False)
+        third = install(rig.home, altered_bundle(tmp_path / "third", TINY_2, recipe__deadline_ms=50_000), active=False)
+        rig.channel.deliver({"kind": "activate", "bundle": second})
+        assert loaded(rig, shelf, 2)
+        rig.channel.deliver({"kind": "warm", "bundle": first})
+        rig.channel.deliver({"kind": "activate", "bundle": third})
+        assert loaded(rig, shelf, 3)
+        for bundle in (second, third, first):
+            rig.channel.deliver({"kind": "activate", "bundle": bundle})
+            assert judged_by(rig) == bundle
+        assert len(shelf.loads) == 3, "as at a station that changes over to another product and back"
+        rig.channel.deliver({"kind": "warm", "bundle": None})
+        rig.step()
+        assert rig.hot.champion.held is None
+
+
 def test_a_model_that_cannot_be_held_leaves_the_line_as_it_is(tmp_path: Path) -> None:
     with LineRig(tmp_path) as rig:
         rig.channel.deliver({"kind": "warm", "bundle": "0" * 64})
