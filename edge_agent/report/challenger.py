@@ -66,7 +66,8 @@ def challenger(home: Path, bundle: str, as_json: bool) -> None:
     """Compare a challenger (fleet rollout --strategy shadow or canary-parts) with the champion, part by part.
 
     "decided" counts the parts of its share that it decided, "disputed" those of them of which the champion thought
-    otherwise: a person was asked, or, where nobody is asked, they were rejected.
+    otherwise.
+
     "wrong" counts the parts that a person decided, where one of the two alone would have accepted a bad or rejected a
     good part. People see the parts the champion was unsure of, and audits: judge the two by these parts only.
     """

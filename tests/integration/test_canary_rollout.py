@@ -45,6 +45,11 @@ def stations(server: Server, folder: Path) -> Iterator[list[Home]]:
             process.kill()
 
 
+def told_by_fleet(*words: str) -> str:
+    call = [sys.executable, "-m", "fleet.cli", *words]
+    return subprocess.run(call, capture_output=True, text=True, check=True).stdout
+
+
 def publish(server: Server, name: str) -> str:
     return server.publish_bundle(BundleFolder(BUNDLES / name)).ref.bundle
 
@@ -91,16 +96,14 @@ def test_a_share_grows_outlives_a_kill_and_ends_with_the_model_in_use(tmp_path):
             check(home, second)
         with stations(server, folder) as homes:
             assert decide(homes, second, 3), "nobody asked again: the station went on by itself after the kill"
-            larger = server.rollout(strategy="canary-parts", parts_share=1.0, **ORDER)
-            assert server.reaches(larger, "done"), server.show(larger)
+            asked = ["--home", str(server.service.settings.home.folder)]
+            share = ["--strategy", "canary-parts", "--parts", "100%", "--canary", "100%", "--soak", "0s"]
+            larger = json.loads(told_by_fleet("rollout", *share, "--wait", "--json", *asked))["rollout"]
             assert decide(homes, second, 10)
             assert eventually(lambda: server.show(larger)["parts"]["decided"] >= 20)
             shown = server.show(larger)["parts"]
             assert (shown["share"], shown["devices"]) == (1.0, 2)
-            asked = ["--home", str(server.service.settings.home.folder)]
-            call = [sys.executable, "-m", "fleet.cli", "rollouts", "show", larger, *asked]
-            told = subprocess.run(call, capture_output=True, text=True, check=True).stdout
-            assert "1 of the parts" in told
+            assert "1 of the parts: " in told_by_fleet("rollouts", "show", larger, *asked)
             asked = ["challenger", "--home", str(homes[0].root), "--json"]
             found = json.loads(CliRunner().invoke(edge_agent, asked, catch_exceptions=False).output.splitlines()[-1])
             assert found["bundle"] == second
