@@ -254,7 +254,7 @@ class Hot:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
         status = {"ready": self.interlock.ready, "bundle": self._bundle, "why": self.interlock.why}
-        status |= {"warm": self.champion.kept_warm} | self.oversight.report() | self.changeover.report()
+        status |= self._models.report() | self.oversight.report() | self.changeover.report()
         self._keeper.uptime.note(self.interlock.ready, self.interlock.why)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
@@ -281,9 +281,7 @@ class Hot:
             "ready": self.interlock.ready,
             "why": self.interlock.why,
             "bundle": self._bundle,
-            "challenger": self._challenger.model.bundle if self._challenger.model is not None else None,
-            "share": self._challenger.share,
-            "warm": self.champion.kept_warm,
+            **self._models.report(),
             **self.oversight.report(),
             **self.changeover.report(),
             "runtime": model.runtime if model is not None else "",

@@ -47,6 +47,12 @@ class Models:
         self._loader = Loader(load)
         self._champion, self._challenger, self._send, self._taken = champion, challenger, send, taken
 
+    def report(self) -> Message:
+        """Return what is told of the models beside the one in use: the challenger and its share, and what is warm."""
+        challenger = self._challenger.model
+        beside = challenger.bundle if challenger is not None else None
+        return {"challenger": beside, "share": self._challenger.share, "warm": self._champion.kept_warm}
+
     def load_installed(self, slots: Slots) -> None:
         """Load the active bundle, or, where it cannot be loaded, the one before it: the line must not stand still."""
         for bundle in dict.fromkeys(b for b in (slots.active, slots.previous, slots.last_good) if b):

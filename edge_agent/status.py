@@ -13,7 +13,8 @@ from edge_agent.home import Home, read_json
 def station_status(home: Home) -> dict[str, Any]:
     """Return `bundle`, `state` (running, starting, stopped), `mode`, `counts`, `ready`, and what helps a person.
 
-    `lowered` says why the station decides less than it was told to.
+    `lowered` says why the station decides less than it was told to; `challenger` judges beside `bundle` and decides the
+    `share` of the parts, `warm` could take over at once.
     Raises ConfigError where there is no station.
     """
     if not home.config.exists():
@@ -31,6 +32,9 @@ def station_status(home: Home) -> dict[str, Any]:
         "state": ("running" if hot else "starting") if running else "stopped",
         "mode": hot.get("mode"),
         "lowered": hot.get("lowered", ""),
+        "challenger": hot.get("challenger"),
+        "share": hot.get("share", 0.0),
+        "warm": hot.get("warm"),
         "counts": counts,
         "ready": bool(hot.get("ready", False)),
         "why": hot.get("why", "" if running else "the station is not running"),

@@ -14,7 +14,7 @@ from edge_agent.cli import main
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.messages import Desired, ModelRef, Probation, Strategy
 from edge_agent.contracts.states import UpdateState
-from edge_agent.home import Home, read_json
+from edge_agent.home import Home
 from edge_agent.install.slots import read_slots
 from edge_agent.journal.reader import read_journal
 from edge_agent.status import station_status
@@ -41,7 +41,7 @@ def switch_back(home: Path) -> dict[str, object]:
 
 
 def warm(home: Path) -> object:
-    return read_json(Home(home).station)["status"]["hot"].get("warm")
+    return station_status(Home(home))["warm"]
 
 
 @pytest.mark.slow
