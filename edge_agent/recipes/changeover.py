@@ -26,6 +26,11 @@ _ASK_AGAIN_S = 5.0
 _log = logging.getLogger("lineside.changeover")
 
 
+def named(recipes: Mapping[int, str], wish: str) -> str:
+    """Return the name of a recipe that is meant by its name or its number; "" for a number that is not there."""
+    return recipes.get(int(wish), "") if wish.isdecimal() else wish
+
+
 @dataclass
 class _Order:
     """What was asked for last: since when, by which row of the journal, and whether its model was asked for."""
@@ -83,9 +88,9 @@ class Changeover:
         return not self._recipes or self._order is None or model.manifest.name == self._order.recipe
 
     def admits(self, trigger: Trigger) -> bool:
-        """Return whether a part may be judged by the recipe in force: the PLC meant it, or it came before the order."""
-        if trigger.recipe:
-            return trigger.recipe == self.number
+        """Return whether a part may be judged by the recipe in force: it is of this, or it came before the order."""
+        if trigger.recipe and self._recipes:
+            return named(self._recipes, trigger.recipe) == self._in_force
         return not self.why or (self._order is not None and not self._stranger and trigger.at < self._order.at)
 
     def look(self, model: Model | None, idle: bool, trouble: str = "", at_once: bool = False) -> None:

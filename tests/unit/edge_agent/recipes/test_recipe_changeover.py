@@ -46,12 +46,12 @@ class Several(LineRig):
     def plc(self, number: int) -> None:
         self.channel.deliver({"kind": "recipe_wanted", "number": number})
 
-    def send(self, recipe: int = 0, shows: str = GOOD, at: float | None = None) -> None:
+    def send(self, recipe: int | str = 0, shows: str = GOOD, at: float | None = None) -> None:
         self.camera.show(picture(shows))
-        message = {"kind": "trigger", "recipe": recipe, "request": "r"}
+        message = {"kind": "trigger", "recipe": str(recipe or ""), "request": "r"}
         self.channel.deliver(message if at is None else {**message, "at": at})
 
-    def part(self, recipe: int = 0, shows: str = GOOD) -> Any:
+    def part(self, recipe: int | str = 0, shows: str = GOOD) -> Any:
         before = len(self.parts())
         self.camera.frames.queue.clear()
         self.send(recipe, shows)
@@ -93,15 +93,16 @@ def test_the_plc_has_another_product_made_and_is_told_when(rig: Several) -> None
 
 def test_a_part_is_never_judged_by_the_model_of_another_recipe(rig: Several) -> None:
     assert (rig.part(2).reason, rig.part(2).bundle) == ("not-ready", None)
+    assert [rig.part(name).reason for name in ("tiles", "leather", "paper")] == ["model", "not-ready", "not-ready"]
     for _ in range(3):
         rig.send(1)
     rig.plc(2)
     rig.send(2)
-    rig.step(until=5)
+    rig.step(until=8)
     rig.ready()
     rig.send(2)
-    rig.step(until=7)
-    judged = [(part.bundle or "")[:8] for part in rig.parts()[2:]]
+    rig.step(until=10)
+    judged = [(part.bundle or "")[:8] for part in rig.parts()[5:]]
     tiles, leather = rig.bundles["tiles"][:8], rig.bundles["leather"][:8]
     assert judged in ([tiles] * 3 + ["", leather], [tiles] * 3 + [leather] * 2)
 
@@ -227,5 +228,9 @@ def test_a_station_of_one_product_knows_nothing_of_recipes(tmp_path: Path) -> No
         rig.channel.deliver({"kind": "recipe_wanted", "number": 4})
         rig.step()
         assert "recipe" not in rig.hot.interlock.why
+        rig.camera.show(picture())
+        rig.channel.deliver({"kind": "trigger", "recipe": "4"})
+        rig.step(until=1)
+        assert rig.parts()[0].reason != "not-ready", "a PLC's recipe register means nothing here"
         assert rig.hot.changeover.report() == {}
         assert changeovers.last(rig.hot.journal.database) is None
