@@ -76,9 +76,10 @@ def rig(tmp_path: Path) -> Iterator[Several]:
 def test_the_plc_has_another_product_made_and_is_told_when(rig: Several) -> None:
     assert (rig.hot.changeover.number, rig.part(1).bundle) == (1, rig.bundles["tiles"])
     rig.plc(2)
-    rig.hot.step(0.0)
-    assert not rig.hot.interlock.takes_part
-    assert rig.hot.interlock.why == "changing over to recipe 'leather'"
+    with rig.hot._models._loader._turn:  # while it is being loaded
+        rig.hot.step(0.0)
+        assert not rig.hot.interlock.takes_part
+        assert rig.hot.interlock.why == "changing over to recipe 'leather'"
     rig.ready()
     assert (rig.hot.changeover.number, rig.part(2).bundle) == (2, rig.bundles["leather"])
     rig.plc(0)
@@ -125,10 +126,48 @@ def test_what_cannot_be_made_stops_the_station_and_it_says_why(rig: Several, num
     rig.plc(number)
     rig.hot.step(0.0)
     assert words in rig.hot.interlock.why
-    assert (rig.part().reason, rig.part(1).reason) == ("not-ready", "model")
+    assert rig.part().reason == "not-ready"
     rig.plc(1)
     rig.ready()
     assert rig.part(1).reason == "model"
+
+
+def test_the_plc_has_the_last_word_and_people_have_theirs_when_it_asks_for_nothing(rig: Several) -> None:
+    rig.plc(1)
+    rig.ready()
+    changeovers.order(rig.hot.journal.database, rig.boot, "leather", "Anna", "tiles", 1)
+    rig.channel.deliver({"kind": "look"})
+    rig.ready()
+    assert rig.part().bundle == rig.bundles["tiles"]
+    assert [row[2] for row in rig.hot.journal.database.rows("changeovers", limit=3)] == ["PLC", "Anna", "the station"]
+    rig.plc(7)
+    rig.hot.step(0.0)
+    rig.plc(0)
+    rig.ready()
+    assert rig.part().reason == "model", "a wish that was taken back"
+
+
+def test_an_order_that_cannot_be_written_down_stops_the_station(rig: Several) -> None:
+    rig.hot.journal.database._connection.execute("PRAGMA query_only=ON")
+    rig.plc(2)
+    rig.hot.step(0.0)
+    assert rig.hot.interlock.why == "the order of recipe 2 cannot be written down; look at the disk"
+    rig.hot.journal.database._connection.execute("PRAGMA query_only=OFF")
+    rig.channel.deliver({"kind": "look"})
+    rig.ready()
+    assert rig.part(2).bundle == rig.bundles["leather"]
+
+
+def test_a_damaged_pointer_does_not_end_the_line(rig: Several) -> None:
+    kept = rig.home.slots.read_bytes()
+    rig.home.slots.write_text("{")
+    rig.plc(2)
+    rig.hot.step(0.0)
+    assert rig.hot.interlock.why == "no model is installed for recipe 'leather'"
+    rig.home.slots.write_bytes(kept)
+    rig.plc(1)
+    rig.ready()
+    assert rig.part(1).bundle == rig.bundles["tiles"]
 
 
 def test_a_model_that_comes_later_is_taken_up_by_itself(rig: Several, tmp_path: Path) -> None:
