@@ -253,6 +253,8 @@ class Hot:
     def _report(self) -> None:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
+        if self.interlock.ready:
+            self.changeover.finished()
         status = {"ready": self.interlock.ready, "bundle": self._bundle, "why": self.interlock.why}
         status |= self._models.report() | self.oversight.report() | self.changeover.report()
         self._keeper.uptime.note(self.interlock.ready, self.interlock.why)

@@ -57,7 +57,7 @@ class Intake:
         return self._queue.waiting or ticked
 
     def hear(self, message: Message) -> None:
-        """Take a `trigger` message: `id`, `at`, `serial`, `request`; from a PLC also `plc`, `missed` and `recipe`."""
+        """Take a `trigger` message: `id`, `at`, `serial`, `recipe`, `request`; from a PLC `plc` and `missed`."""
         asked = str(message.get("id", ""))
         if self._messages.repeated(asked):
             self._journal.raise_tally("trigger.repeated")
@@ -67,7 +67,7 @@ class Intake:
         if part is not None:
             self._missed(at, part, int(message["missed"]))
         request = str(message["request"]) if "request" in message else None
-        recipe = int(message.get("recipe", 0))
+        recipe = str(message.get("recipe", ""))
         self._offer(Trigger(at, str(message.get("serial", ""))[:200], request, part, asked, recipe))
 
     def _missed(self, at: float, part: PlcPart, count: int) -> None:

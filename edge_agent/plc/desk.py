@@ -69,7 +69,7 @@ class PlcDesk:
 def _message(event: Event, now: float) -> Message:
     match event:
         case Triggered(part, serial, missed, recipe):
-            told = {"plc": list(part), "missed": missed, "recipe": recipe}
+            told = {"plc": list(part), "missed": missed, "recipe": str(recipe or "")}
             return {"kind": "trigger", "serial": serial, "at": now, **told}
         case Acted(part, disposition):
             return {"kind": "plc_acted", "plc": list(part), "disposition": int(disposition)}

@@ -12,6 +12,7 @@ from edge_agent.home import read_json
 from edge_agent.install.slots import Pointer, bundle_folder
 from edge_agent.journal import changeovers
 from edge_agent.journal.database import Database, Rows
+from edge_agent.recipes.changeover import named
 
 _HISTORY = 20
 
@@ -46,7 +47,7 @@ def chosen(recipes: Mapping[int, str], wish: str) -> str:
     """Return the recipe that a person means by its name or its number. Raises ConfigError."""
     if not recipes:
         raise ConfigError("this station makes one product; name several under 'recipes' in station.yaml")
-    name = recipes.get(int(wish), "") if wish.isdecimal() else wish
+    name = named(recipes, wish)
     if name not in recipes.values():
         known = ", ".join(f"{number} {each}" for number, each in sorted(recipes.items()))
         raise ConfigError(f"no recipe '{wish[:60]}'; known: {known}")

@@ -26,6 +26,11 @@ _ASK_AGAIN_S = 5.0
 _log = logging.getLogger("lineside.changeover")
 
 
+def named(recipes: Mapping[int, str], wish: str) -> str:
+    """Return the name of a recipe that is meant by its name or its number; "" for a number that is not there."""
+    return recipes.get(int(wish), "") if wish.isdecimal() else wish
+
+
 @dataclass
 class _Order:
     """What was asked for last: since when, by which row of the journal, and whether its model was asked for."""
@@ -57,7 +62,6 @@ class Changeover:
         self._numbers = {name: number for number, name in self._recipes.items()}
         self._order: _Order | None = None
         self._in_force = ""
-        self._stranger = 0
         self._looked = float("-inf")
         self.asked_by_plc = 0
         self.why = ""
@@ -69,24 +73,18 @@ class Changeover:
         return self._numbers.get(self._in_force, 0)
 
     def ask(self, number: int) -> None:
-        """Take the PLC's word: 0 asks for nothing."""
+        """Take the PLC's word, which holds while its register says so; 0 asks for nothing."""
         self.asked_by_plc = number
-        if not self._recipes or number == 0:
-            return
-        self._stranger = 0 if number in self._recipes else number
-        if not self._stranger and (self._order is None or self._order.recipe != self._recipes[number]):
-            self._write(self._recipes[number], PLC)
-        self._looked = float("-inf")
 
     def fits(self, model: Model) -> bool:
         """Return whether a model that was loaded is one of the recipe that was ordered."""
         return not self._recipes or self._order is None or model.manifest.name == self._order.recipe
 
     def admits(self, trigger: Trigger) -> bool:
-        """Return whether a part may be judged by the recipe in force: the PLC meant it, or it came before the order."""
-        if trigger.recipe:
-            return trigger.recipe == self.number
-        return not self.why or (self._order is not None and not self._stranger and trigger.at < self._order.at)
+        """Return whether a part may be judged by the recipe in force: it is of this, or it came before the order."""
+        if trigger.recipe and self._recipes:
+            return named(self._recipes, trigger.recipe) == self._in_force
+        return not self.why or (self._order is not None and self._obeyed and trigger.at < self._order.at)
 
     def look(self, model: Model | None, idle: bool, trouble: str = "", at_once: bool = False) -> None:
         """Read a new order, once a second or `at_once`, and carry it out as soon as the station is `idle`.
@@ -100,25 +98,29 @@ class Changeover:
         if at_once or now - self._looked >= _LOOK_EVERY_S:
             self._looked = now
             self._read()
+            if not self._obeyed and self.asked_by_plc in self._recipes:
+                self._write(self._recipes[self.asked_by_plc], PLC)
         order = self._order
         if order is not None and order.recipe != self._in_force and idle and now - order.asked_at >= _ASK_AGAIN_S:
             order.asked_at = now
             self._go(order.recipe)
         self.why = self._reason(trouble)
-        if order is not None and not self.why and not order.done:
-            order.done = True
-            self._note(order)
+
+    @property
+    def _obeyed(self) -> bool:
+        """Whether the last order is the PLC's wish, if it has one."""
+        wish = self._recipes.get(self.asked_by_plc)
+        return self.asked_by_plc == 0 or (self._order is not None and self._order.recipe == wish)
 
     def _read(self) -> None:
         try:
             last = changeovers.last(self._journal.database)
-            if last is None and self._in_force in self._numbers:
-                self._write(self._in_force, ITSELF)
-                last = changeovers.last(self._journal.database)
         except (Unavailable, sqlite3.Error) as error:
             _log.warning("the changeover cannot be looked up: %s", error)
             return
-        if last is not None and last.recipe in self._numbers and (self._order is None or last.id != self._order.id):
+        if last is None and self._in_force in self._numbers:
+            self._write(self._in_force, ITSELF)
+        elif last is not None and last.recipe in self._numbers and (self._order is None or last.id != self._order.id):
             self._order = _Order(last.recipe, last.id, self._clock.monotonic(), done=last.ready_ms is not None)
 
     def _write(self, recipe: str, who: str) -> None:
@@ -127,30 +129,46 @@ class Changeover:
             changeovers.order(journal.database, journal.boot, recipe, who, self._in_force, now_ms)
         except (Unavailable, sqlite3.Error) as error:
             _log.error("the changeover to %s cannot be noted: %s", recipe, error)
+            return
+        self._read()
 
     def _go(self, recipe: str) -> None:
         """Move the pointer and have the model loaded, where there is one."""
         try:
-            bundle = self._pointer.of(recipe).active
+            bundle = self._bundle_of(recipe)
             if bundle is not None:
                 self._pointer.choose(recipe)
                 self._activate(bundle)
-        except (ConfigError, OSError) as error:
+        except OSError as error:
             _log.error("the recipe %s cannot be taken into force: %s", recipe, error)
+
+    def _bundle_of(self, recipe: str) -> str | None:
+        try:
+            return self._pointer.of(recipe).active
+        except ConfigError as error:
+            _log.error("the recipe %s cannot be looked up: %s", recipe, error)
+            return None
 
     def _reason(self, trouble: str) -> str:
         order, known = self._order, ", ".join(f"{number} {name}" for number, name in sorted(self._recipes.items()))
-        if self._stranger:
-            return f"the PLC asks for recipe {self._stranger}; station.yaml names {known}"
+        if self.asked_by_plc and self.asked_by_plc not in self._recipes:
+            return f"the PLC asks for recipe {self.asked_by_plc}; station.yaml names {known}"
+        if not self._obeyed:
+            return f"the order of recipe {self.asked_by_plc} cannot be written down; look at the disk"
         if order is None:
             return f"no recipe is in force; station.yaml names {known}" if self._in_force else ""
         if order.recipe == self._in_force:
             return ""
-        if self._pointer.of(order.recipe).active is None:
+        if self._bundle_of(order.recipe) is None:
             return f"no model is installed for recipe '{order.recipe}'"
         return f"changing over to recipe '{order.recipe}'" + (f": {trouble}" if trouble else "")
 
-    def _note(self, order: _Order) -> None:
+    def finished(self) -> None:
+        """Note that the station is ready for what was ordered."""
+        order = self._order
+        if order is None or order.done or self.why:
+            return
+        order.done = True
         try:
             changeovers.ready(self._journal.database, order.id, self._clock.wall_ms())
         except (Unavailable, sqlite3.Error) as error:

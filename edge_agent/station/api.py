@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import Field, StringConstraints
 
 from edge_agent.channel import Channel
+from edge_agent.contracts.line_messages import RECIPE_MAX, SERIAL_MAX
 from edge_agent.contracts.strict import Strict
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.home import Home
@@ -47,9 +48,10 @@ class AnswerBody(Strict):
 
 
 class TriggerBody(Strict):
-    """The part's serial number, if it has one."""
+    """The part's serial number, if it has one, and the product that it is of, if the station makes several."""
 
-    serial: Annotated[str, Field(max_length=200)] = ""
+    serial: Annotated[str, Field(max_length=SERIAL_MAX)] = ""
+    recipe: Annotated[str, Field(max_length=RECIPE_MAX)] = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class Api:
     def trigger(self, body: TriggerBody, request: Request) -> dict[str, Any]:
         """Inspect a part now and return its verdict; no opinion of the machine where a person is to decide blindly."""
         self.door.visitor(request)
-        answer = self.triggers.pull(body.serial)
+        answer = self.triggers.pull(body.serial, body.recipe)
         return answer | UNSAID if self.view.blind() and answer.get("verdict") == Verdict.REVIEW.value else answer
 
 

@@ -23,14 +23,15 @@ class Triggers:
         self._waiting: dict[str, queue.SimpleQueue[Message]] = {}
         self._lock = threading.Lock()
 
-    def pull(self, serial: str) -> Message:
+    def pull(self, serial: str, recipe: str = "") -> Message:
         """Trigger a part and return its verdict. Raises Unavailable where the hot process does not answer."""
         at = self._clock.monotonic()
         request, answers = uuid4().hex, queue.SimpleQueue[Message]()
         with self._lock:
             self._waiting[request] = answers
         try:
-            self._channel.send({"to": "hot", "kind": "trigger", "serial": serial, "request": request, "at": at})
+            told = {"serial": serial, "recipe": recipe, "request": request}
+            self._channel.send({"to": "hot", "kind": "trigger", "at": at, **told})
             answer = answers.get(timeout=self._wait_s)
         except queue.Empty as error:
             raise Unavailable("the inspection process did not answer the trigger; look at the station") from error

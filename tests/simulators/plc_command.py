@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--recipes", type=_numbers, default=(), help="numbers of recipes, asked for batch after batch")
     parser.add_argument("--batch", type=int, default=10, help="parts of a recipe before the next")
     given = parser.parse_args()
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)  # it prints its whole talk when a client goes away
     conveyor = Conveyor(given.every, given.parts, given.deadline, recipes=given.recipes, batch=given.batch)
     program = PlcProgram(conveyor)
     try:
