@@ -153,7 +153,10 @@ class InstallJournal:
     def switch_back(self) -> SwitchBack | None:
         """Return what somebody at the station asks for."""
         row = self.database.row("read_meta", key=SWITCH_BACK)
-        return SwitchBack(**json.loads(row[0])) if row is not None else None
+        if row is None:
+            return None
+        asked = json.loads(row[0])
+        return SwitchBack(str(asked.get("bundle")), str(asked.get("who")), str(asked.get("why")))
 
     def forget_switch_back(self) -> None:
         """Take the wish as heard."""
