@@ -10,7 +10,7 @@ import logging
 import random
 import sys
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -88,9 +88,9 @@ class Hot:
         self.vitals = Vitals(self.clock)
         self.plc = self._plc(config.plc, boot)
         self._output = around.output or make_outputs(config.outputs, home, self.plc, channel.send)
-        self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
+        self._keeper = Keeper(Database(home.journal, strict, checkpoints=False, turn=turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
-        self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
+        self._ring = Ring(Database(home.journal, checkpoints=False, turn=turn), home.images, quota, encode_png)
         self.settings = Settings.of(config)
         self.oversight = Oversight(self.journal, self.clock, config)
         self.challenges = self.oversight.challenges
@@ -172,6 +172,7 @@ class Hot:
         """Let go of camera, outputs and files; held parts stay held."""
         self._preview.close()
         self.camera.close()
+        self.line.rest()
         self._keeper.close()
         self._ring.close()
         self._output.close()
@@ -191,14 +192,23 @@ class Hot:
             return True
         self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
-            frame = self.camera.grab(self.clock.monotonic() + wait_s)
+            frame = self._next_frame(wait_s)
             if frame is None or not self.challenges.admits(frame.serial):
                 return False
             self._judge(Trigger(frame.at, frame.serial), frame)
             return True
+        self.line.rest()
         if (waited := self.channel.receive(wait_s)) is not None:
             self._obey(waited)
         return False
+
+    def _next_frame(self, wait_s: float) -> Frame | None:
+        now = self.clock.monotonic()
+        frame = self.camera.grab(now)
+        if frame is None:
+            self.line.rest()
+            frame = self.camera.grab(now + wait_s)
+        return frame
 
     def _inspecting(self) -> bool:
         """Whether the clock may make parts: not before a model and a camera, nor while a challenge part is due."""
@@ -210,10 +220,8 @@ class Hot:
         if model is None or not self.challenges.admits(trigger.serial or (first.serial if first else "")):
             self._refuse(trigger, Reason.NOT_READY)
             return
-        settings, mode = self.settings, self.oversight.mode
-        if settings.automation is not mode:
-            settings = replace(settings, automation=mode)
-        self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
+        degree, shares = self.oversight.mode, self.settings.shares
+        self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, degree, shares))
         if not self._intake.waiting:
             self._challenger.judge()
 

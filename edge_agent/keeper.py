@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -119,10 +120,12 @@ class Keeper:
         drive(self._journal, self._output, key.id, Outcome(str(key.boot), key.seq, serial, verdict, reason, key.plc))
 
 
-def drive(journal: Journal, output: Output, part_id: int, outcome: Outcome) -> bool:
+def drive(
+    journal: Journal, output: Output, part_id: int, outcome: Outcome, note: Callable[[int], None] | None = None
+) -> bool:
     """Move the output for a part whose verdict is in the journal, once; False where the other side was away.
 
-    A part whose output failed is marked `unknown` and never driven again: the machine behind the station has gone on.
+    `note` hears of the part when it has moved, instead of the journal at once. A part whose output failed is marked `unknown` and never driven again: the machine behind the station has gone on.
     """
     try:
         output.drive(outcome)
@@ -130,5 +133,5 @@ def drive(journal: Journal, output: Output, part_id: int, outcome: Outcome) -> b
         _log.warning("part %d: %s", outcome.seq, error)
         journal.output_unknown(part_id)
         return False
-    journal.driven(part_id)
+    (note or journal.driven)(part_id)
     return True

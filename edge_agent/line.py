@@ -107,7 +107,13 @@ class Line:
         return self._settle(key, trigger, decision)
 
     def inspect(
-        self, trigger: Trigger, first: Frame | None, camera: Camera, model: Model, settings: Settings
+        self,
+        trigger: Trigger,
+        first: Frame | None,
+        camera: Camera,
+        model: Model,
+        degree: Automation,
+        shares: Shares,
     ) -> dict[str, Any] | None:
         """Judge a part and move the output; `first` is its first frame where that was the trigger.
 
@@ -123,7 +129,6 @@ class Line:
         deadline = trigger.at + allowed_s
         self._keeper.watch(InFlight(key, trigger.serial, deadline))
         frames = camera.part_frames(first, trigger.at, model.recipe.views.count, trigger.at + _CAMERA_SHARE * allowed_s)
-        degree = settings.automation or model.recipe.automation
         finding = self._inspector.inspect(frames, model, degree, deadline, camera.missing)
         told = trigger.serial or (frames[0].serial if frames else "")
         found = self._identification.of(key, told, finding.views, model.recipe.identity, deadline)
@@ -131,7 +136,7 @@ class Line:
         if name:
             return self._challenge(key, trigger, finding, model, name)
         finding = self._identified(finding, found, model, degree, deadline)
-        chosen = choose(finding, model, settings.shares, degree, self._draws.random())
+        chosen = choose(finding, model, shares, degree, self._draws.random())
         decision = self._decision(finding, trigger, model, found.serial)
         if chosen.sample is not None or chosen.image is not None:
             decision = replace(decision, sample=chosen.sample, image=chosen.image)
@@ -143,6 +148,13 @@ class Line:
         if result is not None and self._judged is not None:
             self._judged(key.id, finding)
         return result
+
+    def rest(self) -> None:
+        """Note that the last part's output has moved, now that none follows at once."""
+        try:
+            self._journal.note_moved()
+        except Unavailable as error:
+            self.trouble = str(error)
 
     def _challenge(
         self, key: PartKey, trigger: Trigger, finding: Finding, model: Model, name: str
@@ -251,7 +263,7 @@ class Line:
 
     def _drive(self, key: PartKey, outcome: Outcome) -> None:
         try:
-            drive(self._journal, self._output, key.id, outcome)
+            drive(self._journal, self._output, key.id, outcome, self._journal.moved)
         except Unavailable as error:
             self.trouble = str(error)
             _log.error("it is not noted whether the output moved for part %d: %s", key.seq, error)

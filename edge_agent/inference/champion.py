@@ -16,7 +16,7 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.measures import picture_values
 from edge_agent.contracts.preprocess import Picture, from_camera, model_input
 from edge_agent.contracts.recipe import Recipe
-from edge_agent.contracts.scores import heatmap_peak, probabilities
+from edge_agent.contracts.scores import heatmap_peak, shares_of
 from edge_agent.inference.delegate import Delegate
 from edge_agent.inference.interpreter import Floats, Interpreter
 
@@ -83,7 +83,7 @@ class Model:
             scores = self._interpreter.run(picture)
         except (ValueError, RuntimeError) as error:
             raise ModelError(str(error) or type(error).__name__) from error
-        shares = tuple(probabilities(scores.logits, self.variant.temperature).tolist())
+        shares = shares_of(scores.logits.tolist(), self.variant.temperature)
         if any(share - share != 0.0 for share in shares):
             raise ModelError(f"scores are no numbers: {shares}")
         best = max(range(len(shares)), key=shares.__getitem__)

@@ -27,6 +27,7 @@ class Journal:
         self.boot = boot
         self._boot = str(boot)
         self._seq: int | None = None
+        self._moved: list[int] = []
 
     def begin(self, now_ms: int) -> None:
         """Note this boot; to be called once by the supervisor (repeating it does no harm)."""
@@ -61,14 +62,14 @@ class Journal:
     ) -> PartKey:
         """Write down that a part has come, and as which one a PLC sent it; from here on it has exactly one verdict.
 
-        `message` is the id of the message that asked for it, "" where there was none; `also` writes more about the
+        It is counted (tally `parts`) with its verdict. `message` is the id of the message that asked for it, "" where there was none; `also` writes more about the
         part in the same transaction. Only one process counts parts, so the next number is kept in memory.
         """
         database = self.database
         with database.transaction():
             seq = self._last_seq() + 1
+            self._note_moved()
             part = database.insert("add_part", boot=self._boot, seq=seq, serial=serial, triggered_ms=now_ms)
-            database.run("raise_tally", name="parts", by=1)
             if plc is not None:
                 database.run("add_plc_part", part=part, run=plc.run, sequence=plc.sequence)
             if message:
@@ -76,6 +77,7 @@ class Journal:
             if also is not None:
                 also(part)
         self._seq = seq
+        self._moved.clear()
         return PartKey(part, self.boot, seq, plc)
 
     def last_messages(self, limit: int) -> list[str]:
@@ -120,6 +122,25 @@ class Journal:
         with self.database.transaction():
             self.database.run("drive_part", id=part_id)
 
+    def moved(self, part_id: int) -> None:
+        """Remember that the output has moved for this part: the next trigger notes it, or `note_moved` before that.
+
+        A transaction of its own would cost a part that follows at once a fifth of the journal's time. Killed in
+        between, the part is `unknown`, as one that is killed between output and note always was.
+        """
+        self._moved.append(part_id)
+
+    def note_moved(self) -> None:
+        """Note what `moved` remembers, now that no part follows at once."""
+        if self._moved:
+            with self.database.transaction():
+                self._note_moved()
+            self._moved.clear()
+
+    def _note_moved(self) -> None:
+        for part in self._moved:
+            self.database.run("drive_part", id=part)
+
     def output_unknown(self, part_id: int) -> None:
         """Note that nobody can say whether the output moved for this part."""
         with self.database.transaction():
@@ -128,6 +149,8 @@ class Journal:
     def _decide(self, part: int, decision: Decision, now_ms: int) -> bool:
         final = None if decision.verdict is Verdict.REVIEW else decision.verdict
         x, y = decision.peak or (None, None)
+        if decision.serial:
+            self.database.run("name_part", id=part, serial=decision.serial)
         row = self.database.row(
             "decide_part",
             id=part,
@@ -136,7 +159,6 @@ class Journal:
             reason=decision.reason.value,
             label=decision.label,
             score=decision.score,
-            serial=decision.serial,
             peak_x=x,
             peak_y=y,
             bundle=decision.bundle,
@@ -155,7 +177,8 @@ class Journal:
         if final is None:
             self._open_review(part, decision, now_ms)
         else:
-            self._count(final.value, decision.reason.value)
+            names = {"first": "parts", "second": f"final.{final.value}", "third": f"reason.{decision.reason.value}"}
+            self.database.run("raise_three_tallies", **names)
             payload = canonical_json(machine_event(row, decision))
             outbox.append(self.database, self.boot, Stream.EVENT, payload, now_ms)
         return True
@@ -170,15 +193,12 @@ class Journal:
             training=int(drawn.training),
         )
 
-    def _count(self, final: str, reason: str) -> None:
-        self.database.run("raise_two_tallies", first=f"final.{final}", second=f"reason.{reason}")
-
     def _open_review(self, part: int, decision: Decision, now_ms: int) -> None:
         assert decision.review_until is not None, "a review needs a deadline"
         self.database.run(
             "open_review", part=part, opened_ms=now_ms, deadline_mono=decision.review_until, heatmap=decision.heatmap
         )
-        self.database.run("raise_tally", name="verdict.review", by=1)
+        self.database.run("raise_two_tallies", first="parts", second="verdict.review")
 
     def finish(self, part: int, final: Verdict, reason: Reason, operator: str, label: str, now_ms: int) -> bool:
         """Give a held part its final verdict, within the caller's transaction; False if it already had one."""
@@ -196,7 +216,7 @@ class Journal:
 
     def _announce(self, part: int, now_ms: int) -> None:
         row = self.part(part)
-        self._count(str(row.final), str(row.reason))
+        self.database.run("raise_two_tallies", first=f"final.{row.final}", second=f"reason.{row.reason}")
         outbox.append_event(self.database, self.boot, decided_event(row), now_ms)
 
     def knows(self, serial: str, part: PartKey, within: int, any_verdict: bool) -> bool:
