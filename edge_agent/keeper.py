@@ -20,11 +20,11 @@ from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal, PartKey
+from edge_agent.journal.tidying import EVERY_S, Tidying
 from edge_agent.journal.uptime import Uptime
 from edge_agent.outputs.output import Outcome, Output
 
 _LOOK_EVERY_S = 0.05
-_TIDY_EVERY_S = 1.0
 _GRACE_S = 0.005
 _log = logging.getLogger("lineside.keeper")
 
@@ -50,7 +50,7 @@ class Keeper:
         self.uptime = Uptime(database, boot, clock)
         self._closing = False
         self._wake = threading.Event()
-        self._tidied = clock.monotonic()
+        self._tidying, self._tidied = Tidying(database), clock.monotonic()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -98,9 +98,9 @@ class Keeper:
         for part_id, _ in self._journal.database.rows("reviews_to_drive", boot=str(self._journal.boot)):
             self._drive_reviewed(part_id)
         self.uptime.step()
-        if now - self._tidied >= _TIDY_EVERY_S:
+        if now - self._tidied >= EVERY_S:
             self._tidied = now
-            self._journal.database.checkpoint()
+            self._tidying.step()
 
     def _reject_late(self, now: float) -> None:
         part = self._in_flight

@@ -91,6 +91,7 @@ class Line:
         self._written, self._judged = written, judged
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
+        self._boot = str(journal.boot)
         self._challenges = challenges or Challenges(journal, clock, None, lambda why: None)
         self._inspector = Inspector(clock)
         self._identification = Identification(journal, clock)
@@ -195,7 +196,7 @@ class Line:
             self._unrecorded += 1
             self._unwritable(
                 error,
-                Outcome(str(self._journal.boot), 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
+                Outcome(self._boot, 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
             )
             return None
         self.trouble = ""
@@ -243,7 +244,7 @@ class Line:
         from being written until the part's time was over: the machine behind the station has rejected it.
         """
         serial = trigger.serial or decision.serial
-        outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
+        outcome = Outcome(self._boot, key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:

@@ -147,11 +147,12 @@ class Journal:
             self.database.run("lose_output", id=part_id)
 
     def _decide(self, part: int, decision: Decision, now_ms: int) -> bool:
+        row = self.database.row("undecided_part", id=part)
+        if row is None:
+            return False
         final = None if decision.verdict is Verdict.REVIEW else decision.verdict
         x, y = decision.peak or (None, None)
-        if decision.serial:
-            self.database.run("name_part", id=part, serial=decision.serial)
-        row = self.database.row(
+        self.database.run(
             "decide_part",
             id=part,
             verdict=decision.verdict.value,
@@ -167,8 +168,8 @@ class Journal:
             image=decision.image,
             features=decision.features,
         )
-        if row is None:
-            return False
+        if decision.serial:
+            self.database.run("name_part", id=part, serial=decision.serial)
         if decision.detail is not None:
             self.database.run("add_part_detail", part=part, detail=decision.detail.value)
             self.database.run("raise_tally", name=f"detail.{decision.detail.value}", by=1)
@@ -180,7 +181,7 @@ class Journal:
             names = {"first": "parts", "second": f"final.{final.value}", "third": f"reason.{decision.reason.value}"}
             self.database.run("raise_three_tallies", **names)
             payload = canonical_json(machine_event(row, decision))
-            outbox.append(self.database, self.boot, Stream.EVENT, payload, now_ms)
+            outbox.append(self.database, self._boot, Stream.EVENT, payload, now_ms)
         return True
 
     def _draw(self, part: int, drawn: Sampled) -> None:
