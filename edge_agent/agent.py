@@ -262,8 +262,9 @@ class Hot:
     def _report(self) -> None:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
-        status = {"ready": self.ready, "bundle": self._bundle, "why": self.not_ready, **self.oversight.report()}
-        self._keeper.uptime.note(self.ready, self.not_ready)
+        why = self.not_ready
+        status = {"ready": why == "", "bundle": self._bundle, "why": why, **self.oversight.report()}
+        self._keeper.uptime.note(why == "", why)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
         if status != self._told:

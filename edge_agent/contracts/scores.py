@@ -31,7 +31,7 @@ def shares_of(logits: Sequence[float], temperature: float) -> tuple[float, ...]:
     strongest = max(scaled)
     powers = [math.exp(value - strongest) for value in scaled]
     total = sum(powers)
-    return tuple(power / total for power in powers)
+    return tuple([power / total for power in powers])
 
 
 def defect_probability(class_probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

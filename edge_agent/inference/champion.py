@@ -6,6 +6,7 @@ in any thread; `Champion` is changed by the hot thread alone, between two parts.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,24 +45,19 @@ class Inference:
 
 
 class Model:
-    """One loaded variant. One thread runs it at a time."""
+    """One loaded variant. One thread runs it at a time.
+
+    `recipe` is the product's, as the model was made for it; `thresholds` say where the machine accepts and rejects.
+    """
 
     def __init__(self, bundle: str, manifest: Manifest, variant: Variant, interpreter: Interpreter) -> None:
         self.bundle = bundle
         self.manifest = manifest
         self.variant = variant
+        self.recipe: Recipe = manifest.recipe
+        self.thresholds: ThresholdPair = variant.thresholds
         self._interpreter = interpreter
         self._labels = manifest.output.labels
-
-    @property
-    def recipe(self) -> Recipe:
-        """The product's recipe, as the model was made for it."""
-        return self.manifest.recipe
-
-    @property
-    def thresholds(self) -> ThresholdPair:
-        """Where the machine accepts and rejects."""
-        return self.variant.thresholds
 
     @property
     def runtime(self) -> str:
@@ -84,7 +80,7 @@ class Model:
         except (ValueError, RuntimeError) as error:
             raise ModelError(str(error) or type(error).__name__) from error
         shares = shares_of(scores.logits.tolist(), self.variant.temperature)
-        if any(share - share != 0.0 for share in shares):
+        if not all(map(math.isfinite, shares)):
             raise ModelError(f"scores are no numbers: {shares}")
         best = max(range(len(shares)), key=shares.__getitem__)
         worst = max(range(1, len(shares)), key=shares.__getitem__)

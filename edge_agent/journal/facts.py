@@ -108,13 +108,14 @@ def machine_event(row: tuple[Any, ...], decision: Decision) -> dict[str, Any]:
     `row` is (boot, seq, serial) as the trigger wrote them. A test holds it against `Decided`.
     """
     boot, seq, serial = row
+    verdict = decision.verdict.value
     return {
         "kind": "decided",
         "part": seq,
         "part_boot": boot,
         "serial": decision.serial or serial,
-        "verdict": decision.verdict.value,
-        "final": decision.verdict.value,
+        "verdict": verdict,
+        "final": verdict,
         "reason": decision.reason.value,
         "label": decision.label,
         "score": decision.score,

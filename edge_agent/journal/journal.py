@@ -150,14 +150,15 @@ class Journal:
         row = self.database.row("undecided_part", id=part)
         if row is None:
             return False
-        final = None if decision.verdict is Verdict.REVIEW else decision.verdict
+        verdict, reason = decision.verdict.value, decision.reason.value
+        final = None if decision.verdict is Verdict.REVIEW else verdict
         x, y = decision.peak or (None, None)
         self.database.run(
             "decide_part",
             id=part,
-            verdict=decision.verdict.value,
-            final=final.value if final else None,
-            reason=decision.reason.value,
+            verdict=verdict,
+            final=final,
+            reason=reason,
             label=decision.label,
             score=decision.score,
             peak_x=x,
@@ -178,8 +179,8 @@ class Journal:
         if final is None:
             self._open_review(part, decision, now_ms)
         else:
-            names = {"first": "parts", "second": f"final.{final.value}", "third": f"reason.{decision.reason.value}"}
-            self.database.run("raise_three_tallies", **names)
+            names = {"second": f"final.{final}", "third": f"reason.{reason}"}
+            self.database.run("raise_three_tallies", first="parts", **names)
             payload = canonical_json(machine_event(row, decision))
             outbox.append(self.database, self._boot, Stream.EVENT, payload, now_ms)
         return True
