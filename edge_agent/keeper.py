@@ -125,7 +125,8 @@ def drive(
 ) -> bool:
     """Move the output for a part whose verdict is in the journal, once; False where the other side was away.
 
-    `note` hears of the part when it has moved, instead of the journal at once. A part whose output failed is marked `unknown` and never driven again: the machine behind the station has gone on.
+    `note` hears of the part when it has moved, instead of the journal at once. A part whose output failed is marked
+    `unknown` and never driven again: the machine behind the station has gone on.
     """
     try:
         output.drive(outcome)

@@ -62,8 +62,9 @@ class Journal:
     ) -> PartKey:
         """Write down that a part has come, and as which one a PLC sent it; from here on it has exactly one verdict.
 
-        It is counted (tally `parts`) with its verdict. `message` is the id of the message that asked for it, "" where there was none; `also` writes more about the
-        part in the same transaction. Only one process counts parts, so the next number is kept in memory.
+        It is counted (tally `parts`) with its verdict. `message` is the id of the message that asked for it, "" where
+        there was none; `also` writes more about the part in the same transaction. Only one process counts parts, so
+        the next number is kept in memory.
         """
         database = self.database
         with database.transaction():
