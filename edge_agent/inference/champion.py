@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge_agent.contracts.bundle import BundleFolder, Manifest, ThresholdPair, Variant
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.measures import picture_values
-from edge_agent.contracts.preprocess import Picture, from_camera, model_input
+from edge_agent.contracts.preprocess import Picture, camera_input
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import heatmap_peak, shares_of
 from edge_agent.inference.delegate import Delegate
@@ -71,7 +71,7 @@ class Model:
 
     def prepare(self, frame: npt.NDArray[np.uint8]) -> Picture:
         """Turn a camera's frame (BGR or grey) into what the model sees."""
-        return model_input(from_camera(frame, self.recipe.camera.colour), self.recipe)
+        return camera_input(frame, self.recipe)
 
     def infer(self, picture: Picture) -> Inference:
         """Score a prepared picture. Raises ModelError for whatever the model gets wrong."""
