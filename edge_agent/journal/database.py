@@ -110,15 +110,24 @@ class Database:
         assert row is not None
         return int(row[0])
 
-    def checkpoint(self, alone: bool = False) -> tuple[int, int]:
+    def checkpoint(self) -> tuple[int, int]:
         """Move what is in the write-ahead log into the file, as far as nobody is disturbed by it.
 
-        Returns how many pages the log has, and how many of them are left. `alone`: the threads that share the turn
-        write nothing meanwhile.
+        Returns how many pages the log has, and how many of them are left: those written meanwhile.
         """
-        with self._turn if alone else nullcontext():
-            _, pages, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        _, pages, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return int(pages), int(pages - moved)
+
+    def start_log_anew(self) -> None:
+        """Move what is left in the log, and write into it from its beginning; who shares the turn waits meanwhile.
+
+        Whoever writes first after all was moved waits for the disk: better this connection than the one of the parts.
+        Raises Unavailable where the journal cannot be written.
+        """
+        with self._turn:
+            pages, _ = self.checkpoint()
+            with Transaction(self._connection, nullcontext(), self.path):
+                self.run("set_meta", key="pages_tidied", value=str(pages))
 
     def version(self) -> tuple[int, int]:
         """Return what differs as soon as anybody, here or elsewhere, has written."""

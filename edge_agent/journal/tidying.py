@@ -26,13 +26,6 @@ class Tidying:
         if self._database.version() == self._seen:
             return
         pages, left = self._database.checkpoint()
-        if left and pages >= LONG_PAGES:
-            pages, left = self._database.checkpoint(alone=True)
-        if not left:
-            self._start_anew(pages)
+        if not left or pages >= LONG_PAGES:
+            self._database.start_log_anew()
         self._seen = self._database.version()
-
-    def _start_anew(self, pages: int) -> None:
-        """Write something: whoever writes first into a log that starts anew waits for the disk, about a millisecond."""
-        with self._database.transaction():
-            self._database.run("set_meta", key="pages_tidied", value=str(pages))
