@@ -32,13 +32,14 @@ from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model
 from edge_agent.inference.heatmap import encode_png
 from edge_agent.install.slots import read_slots
+from edge_agent.instructions import Settings
 from edge_agent.intake import Intake
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.rescue import rescued
 from edge_agent.journal.ring import Quota, Ring
 from edge_agent.keeper import Keeper
-from edge_agent.line import Line, Settings
+from edge_agent.line import Line
 from edge_agent.models import LoadFolder, Models, loading
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
@@ -82,17 +83,16 @@ class Hot:
         around = around or Surroundings()
         self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
         strict, turn = config.durability == "strict", threading.Lock()
-        self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
+        self.journal = Journal(Database(home.journal, strict, turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
         self._preview = Preview(home.preview, self.camera, self.clock)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
         self.plc = self._plc(config.plc, boot)
         self._output = around.output or make_outputs(config.outputs, home, self.plc, channel.send)
-        beside = Database(home.journal, strict, checkpoints=False, turn=turn)
-        self._keeper = Keeper(beside, boot, self._output, self.clock)
+        self._keeper = Keeper(Database(home.journal, strict, turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
-        self._ring = Ring(Database(home.journal, checkpoints=False, turn=turn), home.images, quota, encode_png)
+        self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self.settings = Settings.of(config)
         self.oversight = Oversight(self.journal, self.clock, config)
         self.challenges = self.oversight.challenges
@@ -195,7 +195,7 @@ class Hot:
             return True
         self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
-            frame = self._next_frame(wait_s)
+            frame = self.line.next_frame(self.camera, wait_s)
             if frame is None or not self.challenges.admits(frame.serial):
                 return False
             self._judge(Trigger(frame.at, frame.serial), frame)
@@ -204,14 +204,6 @@ class Hot:
         if (waited := self.channel.receive(wait_s)) is not None:
             self._obey(waited)
         return False
-
-    def _next_frame(self, wait_s: float) -> Frame | None:
-        now = self.clock.monotonic()
-        frame = self.camera.grab(now)
-        if frame is None:
-            self.line.rest()
-            frame = self.camera.grab(now + wait_s)
-        return frame
 
     def _inspecting(self) -> bool:
         """Whether the clock may make parts: not before a model and a camera, nor while a challenge part is due."""

@@ -6,7 +6,7 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from edge_agent.capture.camera import BEING_SET, Camera
@@ -15,7 +15,6 @@ from edge_agent.capture.triggers import Trigger
 from edge_agent.challenge.watch import Challenges
 from edge_agent.choosing import choose
 from edge_agent.clock import Clock
-from edge_agent.config import StationConfig
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
@@ -34,37 +33,6 @@ from edge_agent.vitals import FAILS, Vitals
 
 _CAMERA_SHARE = 0.8
 _log = logging.getLogger("lineside.line")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What may change while the station runs: degree of automation, shares of parts to answer and to keep.
-
-    `least` are the shares of the station's own file: the fleet may ask for more.
-    """
-
-    automation: Automation | None
-    shares: Shares
-    least: Shares
-
-    @classmethod
-    def of(cls, config: StationConfig) -> Settings:
-        """Return what holds before the fleet has said anything."""
-        shares = Shares(config.sampling.audit, config.storage.accept_share, config.sampling.weighted)
-        return cls(config.automation, shares, shares)
-
-    def changed(self, message: dict[str, Any]) -> Settings:
-        """Return the settings after a `settings` message; what it does not name stays, nonsense is ignored."""
-        known = {degree.value for degree in Automation}
-        wanted = message.get("automation", self.automation)
-        degree = Automation(wanted) if wanted in known else self.automation
-        said = {name: message[name] for name in ("audit", "weighted") if name in message}
-        valid = {n: max(float(s), getattr(self.least, n)) for n, s in said.items() if _is_share(s)}
-        return replace(self, automation=degree, shares=replace(self.shares, **valid))
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and 0.0 <= value <= 1.0
 
 
 class Line:
@@ -149,6 +117,15 @@ class Line:
         if result is not None and self._judged is not None:
             self._judged(key.id, finding)
         return result
+
+    def next_frame(self, camera: Camera, wait_s: float) -> Frame | None:
+        """Return the frame that is the next part, None where none comes within `wait_s`; nothing is left undone."""
+        now = self._clock.monotonic()
+        frame = camera.grab(now)
+        if frame is None:
+            self.rest()
+            frame = camera.grab(now + wait_s)
+        return frame
 
     def rest(self) -> None:
         """Note that the last part's output has moved, now that none follows at once."""

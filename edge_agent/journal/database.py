@@ -36,14 +36,12 @@ class Database:
     """One process's connection to the station's journal file; may be used from several threads, one at a time.
 
     `strict` syncs every commit to disk before it returns; otherwise a power cut may cost the last moments, a
-    killed process never does. Without `checkpoints` commits never tidy the write-ahead log, which takes
-    milliseconds: another connection then has to call `checkpoint` now and then. Threads of one process that share
-    `turn` wait for each other by it; SQLite alone would have them sleep whole milliseconds.
+    killed process never does. Threads of one process that share `turn` wait for each other by it; SQLite alone would
+    have them sleep whole milliseconds. Their commits never tidy the write-ahead log, which takes as long: one of them
+    has to, see `edge_agent.journal.tidying`.
     """
 
-    def __init__(
-        self, path: Path, strict: bool = False, checkpoints: bool = True, turn: threading.Lock | None = None
-    ) -> None:
+    def __init__(self, path: Path, strict: bool = False, turn: threading.Lock | None = None) -> None:
         self.path = path
         self._turn: AbstractContextManager[object] = turn or nullcontext()
         self._sql = queries()
@@ -54,7 +52,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute(f"PRAGMA synchronous={'FULL' if strict else 'NORMAL'}")
             self._connection.execute("PRAGMA foreign_keys=ON")
-            if not checkpoints:
+            if turn is not None:
                 self._connection.execute("PRAGMA wal_autocheckpoint=0")
             self._create()
         except sqlite3.DatabaseError as error:

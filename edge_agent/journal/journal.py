@@ -7,6 +7,7 @@ monotonic clock in seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from edge_agent.contracts.encoding import canonical_json
@@ -28,6 +29,7 @@ class Journal:
         self._boot = str(boot)
         self._seq: int | None = None
         self._moved: list[int] = []
+        self._in_hand: tuple[int, tuple[str, int, str]] | None = None
 
     def begin(self, now_ms: int) -> None:
         """Note this boot; to be called once by the supervisor (repeating it does no harm)."""
@@ -77,7 +79,7 @@ class Journal:
                 database.run("add_part_message", part=part, message=message)
             if also is not None:
                 also(part)
-        self._seq = seq
+        self._seq, self._in_hand = seq, (part, (self._boot, seq, serial))
         self._moved.clear()
         return PartKey(part, self.boot, seq, plc)
 
@@ -148,13 +150,13 @@ class Journal:
             self.database.run("lose_output", id=part_id)
 
     def _decide(self, part: int, decision: Decision, now_ms: int) -> bool:
-        row = self.database.row("undecided_part", id=part)
+        row = self._triggered(part)
         if row is None:
             return False
         verdict, reason = decision.verdict.value, decision.reason.value
         final = None if decision.verdict is Verdict.REVIEW else verdict
         x, y = decision.peak or (None, None)
-        self.database.run(
+        decided = self.database.run(
             "decide_part",
             id=part,
             verdict=verdict,
@@ -170,6 +172,8 @@ class Journal:
             image=decision.image,
             features=decision.features,
         )
+        if not decided:
+            return False
         if decision.serial:
             self.database.run("name_part", id=part, serial=decision.serial)
         if decision.detail is not None:
@@ -185,6 +189,12 @@ class Journal:
             payload = canonical_json(machine_event(row, decision))
             outbox.append(self.database, self._boot, Stream.EVENT, payload, now_ms)
         return True
+
+    def _triggered(self, part: int) -> tuple[Any, ...] | None:
+        """Return boot, seq and serial as the trigger wrote them: the last one's from memory, a look-up less."""
+        if self._in_hand is not None and self._in_hand[0] == part:
+            return self._in_hand[1]
+        return self.database.row("undecided_part", id=part)
 
     def _draw(self, part: int, drawn: Sampled) -> None:
         self.database.run(

@@ -13,6 +13,12 @@ from edge_agent.journal.database import Database
 from edge_agent.journal.tidying import Tidying
 
 
+def two(folder: Path) -> tuple[Database, Database]:
+    """The connections of two threads of one process."""
+    turn = threading.Lock()
+    return Database(folder / "j.db", turn=turn), Database(folder / "j.db", turn=turn)
+
+
 def write(database: Database, times: int) -> None:
     for _ in range(times):
         with database.transaction():
@@ -25,7 +31,7 @@ def beginning(database: Database) -> bytes:
 
 
 def test_what_was_written_is_moved_and_no_part_begins_the_log(tmp_path: Path) -> None:
-    hot, beside = (Database(tmp_path / "j.db", checkpoints=False) for _ in range(2))
+    hot, beside = two(tmp_path)
     write(hot, 50)
     before = beginning(hot)
     Tidying(beside).step()
@@ -39,7 +45,7 @@ def test_what_was_written_is_moved_and_no_part_begins_the_log(tmp_path: Path) ->
 
 
 def test_nothing_is_written_while_nobody_writes(tmp_path: Path) -> None:
-    hot, beside = (Database(tmp_path / "j.db", checkpoints=False) for _ in range(2))
+    hot, beside = two(tmp_path)
     tidy = Tidying(beside)
     write(hot, 3)
     tidy.step()
@@ -56,8 +62,7 @@ def test_nothing_is_written_while_nobody_writes(tmp_path: Path) -> None:
 
 def test_a_log_never_grows_for_ever_under_parts_without_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tidying, "LONG_PAGES", 50)
-    turn, path = threading.Lock(), tmp_path / "j.db"
-    hot, beside = (Database(path, checkpoints=False, turn=turn) for _ in range(2))
+    hot, beside = two(tmp_path)
     tidy, done = Tidying(beside), threading.Event()
 
     def parts() -> None:
