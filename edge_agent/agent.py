@@ -6,11 +6,12 @@ output moves, and every failure on the way is a verdict with a reason. `docs/ARC
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import sys
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model
 from edge_agent.inference.heatmap import encode_png
 from edge_agent.install.slots import Pointer
+from edge_agent.instructions import Settings
 from edge_agent.intake import Intake
 from edge_agent.interlock import Interlock
 from edge_agent.journal.database import Database
@@ -38,7 +40,7 @@ from edge_agent.journal.journal import Journal
 from edge_agent.journal.rescue import rescued
 from edge_agent.journal.ring import Quota, Ring
 from edge_agent.keeper import Keeper
-from edge_agent.line import Line, Settings
+from edge_agent.line import Line
 from edge_agent.models import ORDERS, LoadFolder, Models, loading
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
@@ -83,14 +85,14 @@ class Hot:
         around = around or Surroundings()
         self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
         strict, turn = config.durability == "strict", threading.Lock()
-        self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
+        self.journal = Journal(Database(home.journal, strict, turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
         self._preview = Preview(home.preview, self.camera, self.clock)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
         self.plc = self._plc(config.plc, boot)
         self._output = around.output or make_outputs(config.outputs, home, self.plc, channel.send)
-        self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
+        self._keeper = Keeper(Database(home.journal, strict, turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self.settings = Settings.of(config)
@@ -155,6 +157,7 @@ class Hot:
     def run(self) -> None:
         """Start, inspect until the channel closes, end."""
         self.start()
+        gc.freeze()  # a full collection over all that was imported takes 40 ms and more: a late part, now and then
         try:
             while not self.channel.closed:
                 self.step(_IDLE_S)
@@ -165,6 +168,7 @@ class Hot:
         """Let go of camera, outputs and files; held parts stay held."""
         self._preview.close()
         self.camera.close()
+        self.line.rest()
         self._keeper.close()
         self._ring.close()
         self._output.close()
@@ -178,26 +182,21 @@ class Hot:
         self._models.take_loaded()
         self._look()
         self._report()
-        trigger = self._intake.take(self._inspecting())
+        trigger = self._intake.take(self.vitals.camera_seen(self.camera) and self.interlock.open)
         if trigger is not None:
             self._judge(trigger, None)
             return True
         self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
-            frame = self.camera.grab(self.clock.monotonic() + wait_s)
+            frame = self.line.next_frame(self.camera, wait_s)
             if frame is None or self.changeover.why or not self.challenges.admits(frame.serial):
                 return False
             self._judge(Trigger(frame.at, frame.serial), frame)
             return True
+        self.line.rest()
         if (waited := self.channel.receive(wait_s)) is not None:
             self._obey(waited)
         return False
-
-    def _inspecting(self) -> bool:
-        """Whether the clock may make parts: not before a model and a camera, nor while a challenge part is due."""
-        closed = self.challenges.closed and not self.challenges.waits
-        seen = self.vitals.camera_seen(self.camera)
-        return self.champion.active is not None and not closed and not self.changeover.why and seen
 
     def _judge(self, trigger: Trigger, first: Frame | None) -> None:
         model = self.champion.active
@@ -205,10 +204,8 @@ class Hot:
         if model is None or not self.changeover.admits(trigger) or not self.challenges.admits(serial):
             self._refuse(trigger, Reason.NOT_READY)
             return
-        settings, mode = self.settings, self.oversight.mode
-        if settings.automation is not mode:
-            settings = replace(settings, automation=mode)
-        self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
+        degree, shares = self.oversight.mode, self.settings.shares
+        self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, degree, shares))
         if not self._intake.waiting:
             self._challenger.judge()
 
@@ -253,11 +250,12 @@ class Hot:
     def _report(self) -> None:
         now = self.clock.monotonic()
         self.line.watch_camera(self.camera)
-        if self.interlock.ready:
+        why = self.interlock.why
+        if not why:
             self.changeover.finished()
-        status = {"ready": self.interlock.ready, "bundle": self._bundle, "why": self.interlock.why}
+        status = {"ready": not why, "bundle": self._bundle, "why": why}
         status |= self._models.report() | self.oversight.report() | self.changeover.report()
-        self._keeper.uptime.note(self.interlock.ready, self.interlock.why)
+        self._keeper.uptime.note(not why, why)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
         if status != self._told:

@@ -45,6 +45,12 @@ class Interlock:
         return self._machine == "" and (self.challenges.waits or self.challenges.why == "")
 
     @property
+    def open(self) -> bool:
+        """Whether a clock may make parts: not without a model, in a changeover, or while a challenge part is due."""
+        due = self.challenges.closed and not self.challenges.waits
+        return self.champion.active is not None and not self.changeover.why and not due
+
+    @property
     def fault(self) -> bool:
         """Whether something is broken."""
         return bool(self.camera.fault or self.camera.unset or self.line.trouble)

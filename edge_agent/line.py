@@ -6,7 +6,7 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from edge_agent.capture.camera import BEING_SET, Camera
@@ -16,7 +16,6 @@ from edge_agent.challenge.watch import Challenges
 from edge_agent.challenger import Challenger
 from edge_agent.choosing import choose
 from edge_agent.clock import Clock
-from edge_agent.config import StationConfig
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
@@ -35,37 +34,6 @@ from edge_agent.vitals import FAILS, Vitals
 
 _CAMERA_SHARE = 0.8
 _log = logging.getLogger("lineside.line")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What may change while the station runs: degree of automation, shares of parts to answer and to keep.
-
-    `least` are the shares of the station's own file: the fleet may ask for more.
-    """
-
-    automation: Automation | None
-    shares: Shares
-    least: Shares
-
-    @classmethod
-    def of(cls, config: StationConfig) -> Settings:
-        """Return what holds before the fleet has said anything."""
-        shares = Shares(config.sampling.audit, config.storage.accept_share, config.sampling.weighted)
-        return cls(config.automation, shares, shares)
-
-    def changed(self, message: dict[str, Any]) -> Settings:
-        """Return the settings after a `settings` message; what it does not name stays, nonsense is ignored."""
-        known = {degree.value for degree in Automation}
-        wanted = message.get("automation", self.automation)
-        degree = Automation(wanted) if wanted in known else self.automation
-        said = {name: message[name] for name in ("audit", "weighted") if name in message}
-        valid = {n: max(float(s), getattr(self.least, n)) for n, s in said.items() if _is_share(s)}
-        return replace(self, automation=degree, shares=replace(self.shares, **valid))
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and 0.0 <= value <= 1.0
 
 
 class Line:
@@ -92,6 +60,7 @@ class Line:
         self._written, self._challenger = written, challenger or Challenger(journal, clock)
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
+        self._boot = str(journal.boot)
         self._challenges = challenges or Challenges(journal, clock, None, lambda why: None)
         self._inspector = Inspector(clock)
         self._identification = Identification(journal, clock)
@@ -108,7 +77,13 @@ class Line:
         return self._settle(key, trigger, decision)
 
     def inspect(
-        self, trigger: Trigger, first: Frame | None, camera: Camera, model: Model, settings: Settings
+        self,
+        trigger: Trigger,
+        first: Frame | None,
+        camera: Camera,
+        model: Model,
+        degree: Automation,
+        shares: Shares,
     ) -> dict[str, Any] | None:
         """Judge a part and move the output; `first` is its first frame where that was the trigger.
 
@@ -124,7 +99,6 @@ class Line:
         deadline = trigger.at + allowed_s
         self._keeper.watch(InFlight(key, trigger.serial, deadline))
         frames = camera.part_frames(first, trigger.at, model.recipe.views.count, trigger.at + _CAMERA_SHARE * allowed_s)
-        degree = settings.automation or model.recipe.automation
         finding = self._inspector.inspect(frames, model, degree, deadline, camera.missing)
         told = trigger.serial or (frames[0].serial if frames else "")
         found = self._identification.of(key, told, finding.views, model.recipe.identity, deadline)
@@ -133,7 +107,7 @@ class Line:
             return self._challenge(key, trigger, finding, model, name)
         told_by = self._challenger.decide(key.id, finding, model, degree, deadline)
         finding = self._identified(told_by.finding, found, model, degree, deadline)
-        chosen = choose(finding, told_by.model, settings.shares, degree, self._draws.random())
+        chosen = choose(finding, told_by.model, shares, degree, self._draws.random())
         decision = told_by.signed(self._decision(finding, trigger, model, found.serial))
         if chosen.sample is not None or chosen.image is not None:
             decision = replace(decision, sample=chosen.sample, image=chosen.image)
@@ -145,6 +119,22 @@ class Line:
         if result is not None and told_by.drawn is None:
             self._challenger.offer(key.id, finding, model)
         return result
+
+    def next_frame(self, camera: Camera, wait_s: float) -> Frame | None:
+        """Return the frame that is the next part, None where none comes within `wait_s`; nothing is left undone."""
+        now = self._clock.monotonic()
+        frame = camera.grab(now)
+        if frame is None:
+            self.rest()
+            frame = camera.grab(now + wait_s)
+        return frame
+
+    def rest(self) -> None:
+        """Note that the last part's output has moved, now that none follows at once."""
+        try:
+            self._journal.note_moved()
+        except Unavailable as error:
+            self.trouble = str(error)
 
     def _challenge(
         self, key: PartKey, trigger: Trigger, finding: Finding, model: Model, name: str
@@ -185,7 +175,7 @@ class Line:
             self._unrecorded += 1
             self._unwritable(
                 error,
-                Outcome(str(self._journal.boot), 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
+                Outcome(self._boot, 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
             )
             return None
         self.trouble = ""
@@ -233,7 +223,7 @@ class Line:
         from being written until the part's time was over: the machine behind the station has rejected it.
         """
         serial = trigger.serial or decision.serial
-        outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
+        outcome = Outcome(self._boot, key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:
@@ -253,7 +243,7 @@ class Line:
 
     def _drive(self, key: PartKey, outcome: Outcome) -> None:
         try:
-            drive(self._journal, self._output, key.id, outcome)
+            drive(self._journal, self._output, key.id, outcome, self._journal.moved)
         except Unavailable as error:
             self.trouble = str(error)
             _log.error("it is not noted whether the output moved for part %d: %s", key.seq, error)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from edge_agent.backoff import LONGEST_RECONNECT_S, reconnect_delay
 from edge_agent.capture.frame import Frame, Source
@@ -130,7 +129,7 @@ class Camera:
                 if frame.view == 0:
                     in_time = now - due < self._source.period_s
                     self._due = (due if in_time else now) + self._source.period_s
-                return self._noted(replace(frame, at=now))
+                return self._noted(frame.at_time(now))
             if now >= until:
                 return None
             self._closing.wait(max(0.0, min(due, until, now + _STEP_S) - now))

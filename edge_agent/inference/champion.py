@@ -6,6 +6,7 @@ in any thread; `Champion` is changed by the hot thread alone, between two parts.
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -15,9 +16,9 @@ import numpy.typing as npt
 from edge_agent.contracts.bundle import BundleFolder, Manifest, ThresholdPair, Variant
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.measures import picture_values
-from edge_agent.contracts.preprocess import Picture, from_camera, model_input
+from edge_agent.contracts.preprocess import Picture, camera_input
 from edge_agent.contracts.recipe import Recipe
-from edge_agent.contracts.scores import heatmap_peak, probabilities
+from edge_agent.contracts.scores import heatmap_peak, shares_of
 from edge_agent.inference.delegate import Delegate
 from edge_agent.inference.interpreter import Floats, Interpreter
 
@@ -45,25 +46,20 @@ class Inference:
 
 
 class Model:
-    """One loaded variant. Threads that run it take turns."""
+    """One loaded variant. Threads that run it take turns.
+
+    `recipe` is the product's, as the model was made for it; `thresholds` say where the machine accepts and rejects.
+    """
 
     def __init__(self, bundle: str, manifest: Manifest, variant: Variant, interpreter: Interpreter) -> None:
         self.bundle = bundle
         self.manifest = manifest
         self.variant = variant
+        self.recipe: Recipe = manifest.recipe
+        self.thresholds: ThresholdPair = variant.thresholds
         self._interpreter = interpreter
         self._labels = manifest.output.labels
         self._turn = threading.Lock()
-
-    @property
-    def recipe(self) -> Recipe:
-        """The product's recipe, as the model was made for it."""
-        return self.manifest.recipe
-
-    @property
-    def thresholds(self) -> ThresholdPair:
-        """Where the machine accepts and rejects."""
-        return self.variant.thresholds
 
     @property
     def runtime(self) -> str:
@@ -77,7 +73,7 @@ class Model:
 
     def prepare(self, frame: npt.NDArray[np.uint8]) -> Picture:
         """Turn a camera's frame (BGR or grey) into what the model sees."""
-        return model_input(from_camera(frame, self.recipe.camera.colour), self.recipe)
+        return camera_input(frame, self.recipe)
 
     def infer(self, picture: Picture) -> Inference:
         """Score a prepared picture. Raises ModelError for whatever the model gets wrong."""
@@ -86,8 +82,8 @@ class Model:
                 scores = self._interpreter.run(picture)
         except (ValueError, RuntimeError) as error:
             raise ModelError(str(error) or type(error).__name__) from error
-        shares = tuple(probabilities(scores.logits, self.variant.temperature).tolist())
-        if any(share - share != 0.0 for share in shares):
+        shares = shares_of(scores.logits.tolist(), self.variant.temperature)
+        if not all(map(math.isfinite, shares)):
             raise ModelError(f"scores are no numbers: {shares}")
         best = max(range(len(shares)), key=shares.__getitem__)
         worst = max(range(1, len(shares)), key=shares.__getitem__)

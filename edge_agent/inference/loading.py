@@ -44,10 +44,7 @@ class Loader:
 
     def finished(self) -> Loaded | None:
         """Return a result that is ready, or None; never waits."""
-        try:
-            return self._done.get_nowait()
-        except queue.Empty:
-            return None
+        return None if self._done.empty() else self._done.get()
 
     def load_now(self, bundle: str) -> Loaded:
         """Load in the calling thread."""

@@ -131,16 +131,17 @@ def decided_event(row: PartRow) -> Decided:
 def machine_event(row: tuple[Any, ...], decision: Decision) -> dict[str, Any]:
     """Return the same event for a verdict the machine just gave, without the detour through the models.
 
-    `row` is (boot, seq, serial). A test holds it against `Decided`.
+    `row` is (boot, seq, serial) as the trigger wrote them. A test holds it against `Decided`.
     """
     boot, seq, serial = row
+    verdict = decision.verdict.value
     return {
         "kind": "decided",
         "part": seq,
         "part_boot": boot,
-        "serial": serial,
-        "verdict": decision.verdict.value,
-        "final": decision.verdict.value,
+        "serial": decision.serial or serial,
+        "verdict": verdict,
+        "final": verdict,
         "reason": decision.reason.value,
         "label": decision.label,
         "score": decision.score,

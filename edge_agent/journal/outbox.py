@@ -22,15 +22,15 @@ class Entry:
 
 def append_event(database: Database, boot: UUID, data: Decided | Reviewed | Transition | Fault, now_ms: int) -> int:
     """Append an event within the caller's transaction; return its seq."""
-    return append(database, boot, Stream.EVENT, canonical_json(data), now_ms)
+    return append(database, str(boot), Stream.EVENT, canonical_json(data), now_ms)
 
 
-def append(database: Database, boot: UUID, stream: Stream, payload: bytes, now_ms: int) -> int:
+def append(database: Database, boot: str, stream: Stream, payload: bytes, now_ms: int) -> int:
     """Append to a stream within the caller's transaction; return the seq."""
     seq = database.next_number(f"{stream.value}/{boot}")
     if seq == 1:
-        database.run("add_boot", boot=str(boot), started_ms=now_ms)
-    database.run("add_outbox", boot=str(boot), stream=stream.value, seq=seq, at_ms=now_ms, payload=payload)
+        database.run("add_boot", boot=boot, started_ms=now_ms)
+    database.run("add_outbox", boot=boot, stream=stream.value, seq=seq, at_ms=now_ms, payload=payload)
     return seq
 
 

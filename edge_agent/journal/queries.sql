@@ -1,6 +1,5 @@
 -- name: raise_counter
-INSERT INTO counter (name, value) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
-RETURNING value
+UPDATE counter SET value = value + 1 WHERE name = :name
 -- name: read_counter
 SELECT value FROM counter WHERE name = :name
 -- name: set_counter
@@ -9,6 +8,9 @@ INSERT INTO counter (name, value) VALUES (:name, :value) ON CONFLICT (name) DO U
 INSERT INTO tally (name, value) VALUES (:name, :by) ON CONFLICT (name) DO UPDATE SET value = value + :by
 -- name: raise_two_tallies
 INSERT INTO tally (name, value) VALUES (:first, 1), (:second, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+-- name: raise_three_tallies
+INSERT INTO tally (name, value) VALUES (:first, 1), (:second, 1), (:third, 1)
+ON CONFLICT (name) DO UPDATE SET value = value + 1
 -- name: read_tallies
 SELECT name, value FROM tally
 -- name: add_boot
@@ -50,14 +52,16 @@ UPDATE counter SET value = min(value, (SELECT coalesce(max(final_seq), 0) FROM p
 WHERE name = 'window/cursor' OR name LIKE 'output/%'
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM part WHERE boot = :boot
+-- name: undecided_part
+SELECT boot, seq, serial FROM part WHERE id = :id AND verdict IS NULL
 -- name: decide_part
 UPDATE part SET verdict = :verdict, final = :final, reason = :reason, label = :label, score = :score,
     final_seq = CASE WHEN :final IS NULL THEN NULL ELSE (SELECT coalesce(max(final_seq), 0) + 1 FROM part) END,
-    serial = CASE WHEN :serial = '' THEN serial ELSE :serial END,
     peak_x = :peak_x, peak_y = :peak_y, bundle = :bundle, latency_ms = :latency_ms, decided_ms = :decided_ms,
     image = :image, features = :features
 WHERE id = :id AND verdict IS NULL
-RETURNING boot, seq, serial
+-- name: name_part
+UPDATE part SET serial = :serial WHERE id = :id
 -- name: finish_part
 UPDATE part SET final = :final, reason = :reason, operator = :operator,
     final_seq = (SELECT coalesce(max(final_seq), 0) + 1 FROM part),

@@ -165,7 +165,7 @@ class Windows:
         with database.transaction():
             head = self._head(window, self._next_seq())
             payload = encode_window(head, window.settle())
-            seq = outbox.append(database, self._boot, Stream.WINDOW, payload, self._clock.wall_ms())
+            seq = outbox.append(database, str(self._boot), Stream.WINDOW, payload, self._clock.wall_ms())
             assert seq == head.seq
             database.run("set_counter", name=_CURSOR, value=window.cursor)
         self._cursor, self._open = window.cursor, None

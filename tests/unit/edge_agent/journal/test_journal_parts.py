@@ -42,6 +42,39 @@ def test_a_part_has_one_verdict(journal: Journal) -> None:
     assert journal.tallies() == {"parts": 1, "final.accept": 1, "reason.model": 1}
 
 
+def test_what_has_moved_is_noted_with_the_next_trigger_and_only_once(journal: Journal) -> None:
+    first = journal.trigger("a", 1)
+    journal.decide(first, ACCEPT, 2)
+    journal.moved(first.id)
+    assert journal.part(first.id).output == "none"
+
+    def spoil(part: int) -> None:
+        raise ValueError("spoilt")
+
+    with pytest.raises(ValueError, match="spoilt"):
+        journal.trigger("b", 3, also=spoil)
+    assert journal.part(first.id).output == "none", "undone with the trigger"
+    second = journal.trigger("b", 3)
+    assert [part.output for part in journal.recent(2)] == ["none", "driven"]
+    journal.decide(second, ACCEPT, 4)
+    journal.moved(second.id)
+    journal.note_moved()
+    assert [part.output for part in journal.recent(2)] == ["driven", "driven"]
+    before = journal.database.version()
+    journal.note_moved()
+    assert journal.database.version() == before, "nothing is left to write"
+
+
+def test_killed_before_the_note_the_output_is_unknown(journal: Journal) -> None:
+    key = journal.trigger("a", 1)
+    journal.decide(key, ACCEPT, 2)
+    journal.moved(key.id)
+    again = Journal(Database(journal.database.path), journal.boot)
+    again.recover(3)
+    assert again.part(key.id).output == "unknown"
+    again.database.close()
+
+
 def test_the_fast_event_is_the_contract_event(journal: Journal) -> None:
     key = journal.trigger("s1", 5)
     journal.decide(key, ACCEPT, 6)
