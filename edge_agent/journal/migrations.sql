@@ -119,3 +119,13 @@ CREATE TABLE challenge_lock (
     unlocked_by TEXT NOT NULL DEFAULT '',
     unlocked_why TEXT NOT NULL DEFAULT ''
 );
+
+-- name: from_5
+ALTER TABLE boot ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE boot SET number = (SELECT count(*) FROM boot b WHERE (b.started_ms, b.boot) <= (boot.started_ms, boot.boot));
+ALTER TABLE outbox ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE image ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+DROP INDEX IF EXISTS image_upload;
+DROP INDEX IF EXISTS image_ring;
+CREATE INDEX image_upload ON image (part, stored_ms) WHERE upload = 'wanted';
+CREATE INDEX image_ring ON image (class DESC, part, stored_ms);

@@ -100,7 +100,7 @@ def test_a_broker_that_is_away_is_a_fault_until_it_is_back(tmp_path: Path, broke
     broker.start()
     wait_for(lambda: not trigger.problem, 30, "the way back")
     trigger.watch()
-    events = [payload for _, _, payload in journal.database.rows("outbox_page", **page(journal))]
+    events = [payload for _, _, payload, _ in journal.database.rows("outbox_page", **page(journal))]
     assert [b'"active":true' in payload for payload in events] == [True, False]
     trigger.close()
 
