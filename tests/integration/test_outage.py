@@ -7,25 +7,22 @@ and an hour. `LINESIDE_PARTS=20000` makes the long run of it.
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_agent.contracts.bundle import BundleFolder
-from edge_agent.contracts.topics import Channel, fleet_filter, parse
+from edge_agent.contracts.topics import Channel
 from edge_agent.install.slots import read_slots
-from edge_agent.uplink.link import Link
 from fleet.devices.enrolment import NewDevice
 from tests.conftest import wait_for
-from tests.simulators.fleet_server import Server, eventually, fleet_server
+from tests.simulators.fleet_server import Server, eventually
 from tests.simulators.line import TINY_2, altered_bundle
-from tests.simulators.mosquitto import Mosquitto, free_port
 from tests.simulators.shifted_station import CAP, PEOPLE, SLOW_S, ShiftedStation
+from tests.simulators.site import Site, Wire
 
 PARTS = int(os.environ.get("LINESIDE_PARTS", "700"))
 HOUR_S, DAY_S = 3600.0, 86_400.0
@@ -39,47 +36,6 @@ WRONG = {(40, 45): -DAY_S, (110, 118): YEARS_10_S, (160, 184): HOUR_S, (200, 206
 KILLS = {20: "uplink", 42: "hot", 75: "station", 114: "station", 150: "ui", 230: "station", 262: "hot"}
 DURING_A_PART = (60, 116, 210)
 ORDER = {"canary": "100%", "probation": {"seconds": 0.2, "parts": 0}}
-
-
-class Wire:
-    """Hears what the station sends: when, on which channel, how many bytes."""
-
-    def __init__(self, url: str) -> None:
-        self.heard: list[tuple[float, Channel, int]] = []
-        self._link = Link(url, "wire", on_message=self._take, start=False)
-        self._link.subscribe([fleet_filter(channel) for channel in (Channel.EVENT, Channel.WINDOW)])
-        self._link.start()
-        assert self._link.wait_connected(SLOW_S)
-
-    def _take(self, topic: str, payload: bytes, retained: bool) -> None:
-        self.heard.append((time.monotonic(), parse(topic)[1], len(payload)))
-
-    def close(self) -> None:
-        self._link.close()
-
-
-class Site:
-    """Fleet and broker on fixed ports, so that they can go away and come back; `asked` looks into the database."""
-
-    def __init__(self, folder: Path) -> None:
-        (folder / "broker").mkdir()
-        self.folder = folder
-        self.broker = Mosquitto(folder / "broker")
-        self._ports = {"port": free_port(), "mqtt_port": free_port()}
-        self._open = ExitStack()
-
-    def come(self) -> Server:
-        self.broker.start()
-        settings = {**self._ports, "broker": self.broker.url}
-        return self._open.enter_context(fleet_server(self.folder / "fleet", **settings))
-
-    def go(self) -> None:
-        self._open.close()
-        self.broker.kill()
-
-    def asked(self, question: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.folder / "fleet" / "home" / "fleet.db", timeout=30)) as database:
-            return database.execute(question).fetchall()
 
 
 @pytest.fixture
@@ -272,7 +228,7 @@ def test_two_weeks_without_a_network_and_with_wrong_clocks(tmp_path: Path, site:
         check_doubts(site, station)
         check_pictures(station)
         check_wire(wire)
-        print(figures(site, server, station, wire))
+        sys.stdout.write(f"{figures(site, server, station, wire)}\n")
         check_update(server, station, BundleFolder(altered_bundle(tmp_path / "second", TINY_2, **changes)))
     finally:
         station.close()
