@@ -253,6 +253,7 @@ class Hot:
 
     def _report(self) -> None:
         now = self.clock.monotonic()
+        self.line.mend()
         self.line.watch_camera(self.camera)
         status = {"ready": self.ready, "bundle": self._bundle, "why": self.not_ready, **self.oversight.report()}
         self._keeper.uptime.note(self.ready, self.not_ready)

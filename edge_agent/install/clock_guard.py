@@ -17,6 +17,7 @@ TOLERANCE_MS = 60_000
 HORIZON_MS = 3 * 365 * 86_400_000
 """So far beyond the floor a clock is not believed."""
 
+_TOGETHER_S = 1.0
 _FLOOR = "time/floor_ms"
 _OFFSET = "time/offset"
 _MACHINE = Path("/proc/sys/kernel/random/boot_id")
@@ -81,7 +82,12 @@ class ClockGuard:
                 self._database.run("set_counter", name=_FLOOR, value=reference_ms)
 
     def _current_offset(self) -> float:
-        return self._clock.wall_ms() - self._clock.monotonic() * 1000.0
+        """Return wall clock less monotonic clock, read together: a process may be stopped between two readings."""
+        while True:
+            before = self._clock.monotonic()
+            wall_ms = self._clock.wall_ms()
+            if self._clock.monotonic() - before < _TOGETHER_S:
+                return wall_ms - before * 1000.0
 
     def _kept_offset(self) -> float | None:
         """Return the offset of an earlier run, while its monotonic clock goes on."""
