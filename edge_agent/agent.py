@@ -249,6 +249,7 @@ class Hot:
 
     def _report(self) -> None:
         now = self.clock.monotonic()
+        self.line.mend()
         self.line.watch_camera(self.camera)
         why = self.interlock.why
         if not why:

@@ -30,9 +30,11 @@ from edge_agent.journal.journal import Decision, Journal, PartKey
 from edge_agent.journal.ring import Ring
 from edge_agent.keeper import InFlight, Keeper, drive
 from edge_agent.outputs.output import Outcome, Output
+from edge_agent.unwritten import Unwritten
 from edge_agent.vitals import FAILS, Vitals
 
 _CAMERA_SHARE = 0.8
+_MEND_EVERY_S = 1.0
 _log = logging.getLogger("lineside.line")
 
 
@@ -65,8 +67,8 @@ class Line:
         self._inspector = Inspector(clock)
         self._identification = Identification(journal, clock)
         self._faults: set[str] = set()
-        self._undecided: list[PartKey] = []
-        self._unrecorded = 0
+        self._unwritten = Unwritten(journal, clock)
+        self._mend_due = float("-inf")
 
     def refuse(self, trigger: Trigger, reason: Reason) -> dict[str, Any] | None:
         """Reject a part unseen."""
@@ -169,10 +171,10 @@ class Line:
     def _record(self, trigger: Trigger, challenge: str) -> PartKey | None:
         also = self._challenges.presented(challenge)
         try:
-            self._catch_up()
+            self._unwritten.catch_up()
             key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc, trigger.message, also)
         except Unavailable as error:
-            self._unrecorded += 1
+            self._unwritten.unrecorded(trigger)
             self._unwritable(
                 error,
                 Outcome(self._boot, 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
@@ -181,15 +183,19 @@ class Line:
         self.trouble = ""
         return key
 
-    def _catch_up(self) -> None:
-        while self._undecided:
-            key = self._undecided[0]
-            if self._journal.decide(key, Decision(Verdict.REJECT, Reason.DISK_FULL), self._clock.wall_ms()):
-                self._journal.driven(key.id)
-            self._undecided.pop(0)
-        if self._unrecorded:
-            self._journal.raise_tally("part.unrecorded", self._unrecorded)
-            self._unrecorded = 0
+    def mend(self) -> None:
+        """Try now and then whether the journal can be written again: who waits for READY sends no part to try with."""
+        now = self._clock.monotonic()
+        if not self.trouble or now < self._mend_due:
+            return
+        self._mend_due = now + _MEND_EVERY_S
+        try:
+            self._unwritten.catch_up()
+            self._journal.raise_tally("journal.mended")
+        except Unavailable as error:
+            self.trouble = str(error)
+        else:
+            self.trouble = ""
 
     def _since(self, trigger: Trigger) -> float:
         return (self._clock.monotonic() - trigger.at) * 1e3
@@ -227,7 +233,7 @@ class Line:
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:
-            self._undecided.append(key)
+            self._unwritten.undecided(key)
             self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL, detail=None))
             return None
         self._keeper.watch(None)
@@ -274,7 +280,7 @@ class Line:
         """Without a journal the station is not ready, and the part in hand must not be taken for a good one.
 
         This is the one pulse that is not in the journal before it happens; the part is written down, as a reject for
-        this reason, or at least counted, once there is room.
+        this reason, once there is room.
         """
         self._keeper.watch(None)
         self.trouble = str(error)

@@ -141,3 +141,11 @@ CREATE TABLE canary (
     score REAL NOT NULL,
     label TEXT NOT NULL DEFAULT ''
 );
+ALTER TABLE boot ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE boot SET number = (SELECT count(*) FROM boot b WHERE (b.started_ms, b.boot) <= (boot.started_ms, boot.boot));
+ALTER TABLE outbox ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE image ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+DROP INDEX IF EXISTS image_upload;
+DROP INDEX IF EXISTS image_ring;
+CREATE INDEX image_upload ON image (part, stored_ms) WHERE upload = 'wanted';
+CREATE INDEX image_ring ON image (class DESC, part, stored_ms);

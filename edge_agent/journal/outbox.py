@@ -9,15 +9,19 @@ from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.messages import Decided, Fault, Position, Reviewed, Stream, Transition
 from edge_agent.journal.database import Database
 
+SUSPECT = "time/suspect"
+"""The counter that is 1 while records are written by a clock that is probably wrong."""
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One fact in its stream."""
+    """One fact in its stream; `suspect` where the clock was probably wrong when it was written."""
 
     boot: UUID
     seq: int
     at_ms: int
     payload: bytes
+    suspect: bool = False
 
 
 def append_event(database: Database, boot: UUID, data: Decided | Reviewed | Transition | Fault, now_ms: int) -> int:
@@ -42,7 +46,7 @@ def boots(database: Database, stream: Stream) -> list[UUID]:
 def page(database: Database, boot: UUID, stream: Stream, after: int, limit: int) -> list[Entry]:
     """Return the next facts of one boot beyond `after`."""
     rows = database.rows("outbox_page", boot=str(boot), stream=stream.value, after=after, limit=limit)
-    return [Entry(boot, seq, at_ms, payload) for seq, at_ms, payload in rows]
+    return [Entry(boot, seq, at_ms, payload, bool(suspect)) for seq, at_ms, payload, suspect in rows]
 
 
 def acknowledge(database: Database, position: Position) -> int:

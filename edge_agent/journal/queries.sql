@@ -14,9 +14,10 @@ ON CONFLICT (name) DO UPDATE SET value = value + 1
 -- name: read_tallies
 SELECT name, value FROM tally
 -- name: add_boot
-INSERT OR IGNORE INTO boot (boot, started_ms) VALUES (:boot, :started_ms)
+INSERT OR IGNORE INTO boot (boot, started_ms, number)
+VALUES (:boot, :started_ms, (SELECT coalesce(max(number), 0) + 1 FROM boot))
 -- name: last_boot
-SELECT boot FROM boot ORDER BY started_ms DESC LIMIT 1
+SELECT boot FROM boot ORDER BY number DESC LIMIT 1
 -- name: add_part
 INSERT INTO part (boot, seq, serial, triggered_ms) VALUES (:boot, :seq, :serial, :triggered_ms)
 -- name: add_plc_part
@@ -137,12 +138,18 @@ ORDER BY p.id
 INSERT INTO answer (part, operator, verdict, label, at_ms, late, conflict)
 VALUES (:part, :operator, :verdict, :label, :at_ms, :late, :conflict)
 -- name: add_outbox
-INSERT INTO outbox (boot, stream, seq, at_ms, payload) VALUES (:boot, :stream, :seq, :at_ms, :payload)
+INSERT INTO outbox (boot, stream, seq, at_ms, payload, suspect) VALUES (:boot, :stream, :seq, :at_ms, :payload,
+    coalesce((SELECT value FROM counter WHERE name = 'time/suspect'), 0))
 -- name: outbox_boots
 SELECT b.boot FROM boot b
-WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.started_ms, b.boot
+WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.number
 -- name: outbox_page
-SELECT seq, at_ms, payload FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
+SELECT seq, at_ms, payload, suspect FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
+-- name: doubt_outbox
+UPDATE outbox SET suspect = 1
+WHERE boot = :boot AND stream = :stream AND seq > :since AND suspect = 0
+    AND (at_ms < :earliest OR at_ms > :latest OR seq > (SELECT max(b.seq) FROM outbox b
+        WHERE b.boot = :boot AND b.stream = :stream AND b.seq > :since AND b.at_ms > :beyond AND b.at_ms <= :latest))
 -- name: outbox_acknowledge
 DELETE FROM outbox WHERE boot = :boot AND stream = :stream AND seq <= :seq
 -- name: outbox_depth
@@ -205,7 +212,7 @@ SELECT p.id, p.seq, p.serial, coalesce(c.champion, p.bundle), coalesce(c.score, 
 FROM second_opinion o JOIN part p ON p.id = o.part LEFT JOIN canary c ON c.part = o.part
 WHERE o.bundle = :bundle AND p.id > :after ORDER BY p.id LIMIT :limit
 -- name: images_wanted
-SELECT digest FROM image WHERE upload = 'wanted' ORDER BY stored_ms LIMIT :limit
+SELECT digest FROM image WHERE upload = 'wanted' ORDER BY part, stored_ms LIMIT :limit
 -- name: set_image_upload
 UPDATE image SET upload = :upload WHERE digest = :digest AND upload = 'wanted'
 -- name: read_meta
@@ -213,8 +220,8 @@ SELECT value FROM meta WHERE key = :key
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = :value
 -- name: add_image
-INSERT INTO image (digest, class, bytes, stored_ms, upload, probability)
-VALUES (:digest, :class, :bytes, :stored_ms, :upload, :probability)
+INSERT INTO image (digest, class, bytes, stored_ms, upload, probability, part)
+VALUES (:digest, :class, :bytes, :stored_ms, :upload, :probability, :part)
 ON CONFLICT (digest) DO UPDATE SET class = min(class, excluded.class),
     upload = CASE WHEN upload = 'no' THEN excluded.upload ELSE upload END
 -- name: picture_part
@@ -222,7 +229,7 @@ UPDATE part SET image = :digest WHERE id = :id AND image IS NULL
 -- name: images_bytes
 SELECT coalesce(sum(bytes), 0) FROM image
 -- name: images_to_drop
-SELECT digest, bytes FROM image ORDER BY class DESC, stored_ms LIMIT :limit
+SELECT digest, bytes FROM image ORDER BY class DESC, part, stored_ms LIMIT :limit
 -- name: drop_image
 DELETE FROM image WHERE digest = :digest
 -- name: has_image
@@ -244,7 +251,7 @@ UPDATE readiness SET until_ms = max(until_ms, min(:at_ms, coalesce(
     (SELECT p.triggered_ms FROM part p WHERE p.boot = readiness.boot ORDER BY p.seq DESC LIMIT 1), 0)))
 WHERE id = (SELECT max(id) FROM readiness)
 -- name: forget_readiness
-DELETE FROM readiness WHERE until_ms < :before_ms
+DELETE FROM readiness WHERE id <= (SELECT max(id) FROM readiness) - :kept
 -- name: readiness
 SELECT from_ms, until_ms, ready, why FROM readiness WHERE until_ms >= :from_ms AND from_ms < :to_ms ORDER BY id
 -- name: first_readiness

@@ -146,6 +146,7 @@ class Ring:
                 stored_ms=order.at_ms,
                 upload="wanted" if order.keep.upload else "no",
                 probability=order.keep.probability,
+                part=order.part,
             )
             self._database.run("picture_part", id=order.part, digest=digest)
         self._held += len(data) if new else 0

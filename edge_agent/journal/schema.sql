@@ -3,8 +3,13 @@
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
--- One run of the supervisor. Its id is part of every key that leaves the device.
-CREATE TABLE boot (boot TEXT PRIMARY KEY, started_ms INTEGER NOT NULL) WITHOUT ROWID;
+-- One run of the supervisor. Its id is part of every key that leaves the device; `number` says which was first,
+-- whatever the clock said.
+CREATE TABLE boot (
+    boot TEXT PRIMARY KEY,
+    started_ms INTEGER NOT NULL,
+    number INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 
 -- Every trigger makes one row; `final` is written exactly once and then `final_seq` orders the facts.
 CREATE TABLE part (
@@ -203,6 +208,7 @@ CREATE TABLE outbox (
     seq INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
     payload BLOB NOT NULL,
+    suspect INTEGER NOT NULL DEFAULT 0,  -- 1: at_ms is by a clock that was probably wrong
     PRIMARY KEY (boot, stream, seq)
 ) WITHOUT ROWID;
 
@@ -219,10 +225,11 @@ CREATE TABLE image (
     bytes INTEGER NOT NULL,
     stored_ms INTEGER NOT NULL,
     upload TEXT NOT NULL DEFAULT 'no' CHECK (upload IN ('no', 'wanted', 'done')),
-    probability REAL NOT NULL DEFAULT 1.0   -- with which it was drawn, for unbiased estimates
+    probability REAL NOT NULL DEFAULT 1.0,  -- with which it was drawn, for unbiased estimates
+    part INTEGER NOT NULL DEFAULT 0  -- it was kept for: says which picture is older, whatever the clock said
 ) WITHOUT ROWID;
-CREATE INDEX image_upload ON image (stored_ms) WHERE upload = 'wanted';
-CREATE INDEX image_ring ON image (class DESC, stored_ms);
+CREATE INDEX image_upload ON image (part, stored_ms) WHERE upload = 'wanted';
+CREATE INDEX image_ring ON image (class DESC, part, stored_ms);
 
 -- What a challenger thought of a part that the champion judged; it moved nothing but where `canary` says that it decided.
 CREATE TABLE second_opinion (

@@ -30,6 +30,7 @@ from edge_agent.install.tuning import delegate_of, selftest_of
 from edge_agent.install.updater import Updater
 from edge_agent.journal.database import Database
 from edge_agent.uplink.conversation import Conversation
+from edge_agent.uplink.doubts import Doubts
 from edge_agent.uplink.pictures import Pictures, Sender
 from edge_agent.uplink.reporting import Identity, own_versions
 from edge_agent.uplink.windows import Windows, baselines_below
@@ -90,6 +91,7 @@ class Uplink:
             selftest=lambda: _try_model(home, credentials, _selftest(home, config, around)),
             clock=around.clock,
             clock_suspect=lambda: guard.suspect,
+            doubts=Doubts(delivery, boot, guard, around.clock),
             bytes_per_second=config.uplink.bytes_per_second,
             health_every_s=around.health_every_s,
             poll_s=around.poll_s,

@@ -131,10 +131,11 @@ class PlcProgram:
         self._change_over()
         right = self.recipe in (0, self.report.recipe)
         ready = Status.READY in self.report.status and right and self.alive(now)
-        if self._next_at is None or (not ready and self.conveyor.held_while_not_ready):
+        held = (not ready and self.conveyor.held_while_not_ready) or self.triggered == self.conveyor.parts
+        if self._next_at is None or held:
             self._next_at = now + self.conveyor.period_s
             return
-        if now < self._next_at or self.triggered == self.conveyor.parts:
+        if now < self._next_at:
             return
         self._next_at += self.conveyor.period_s
         self.trigger(now)

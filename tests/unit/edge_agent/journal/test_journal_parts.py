@@ -19,6 +19,7 @@ from edge_agent.journal import outbox, reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.facts import decided_event, machine_event
 from edge_agent.journal.journal import Decision, Journal
+from tests.simulators.old_journal import make_old
 
 ACCEPT = Decision(Verdict.ACCEPT, Reason.MODEL, "ok", 0.125, (0.25, 0.5), "a" * 64, 4.5, None, b"\0" * 8)
 REVIEW = Decision(Verdict.REVIEW, Reason.UNSURE, score=0.5, review_until=10.0, heatmap=b"png")
@@ -221,13 +222,7 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     old.begin(1)
     kept = old.trigger("kept", 2)
     old.database.close()
-    with sqlite3.connect(path) as raw:
-        later = ("plc_part", "part_message", "readiness", "second_opinion", "part_detail")
-        trust = ("sample", "automation", "challenge", "challenge_lock")
-        for table in (*later, *trust, "held_answer", "withdrawn_answer", "blind_check", "canary", "changeover"):
-            raw.execute(f"DROP TABLE {table}")
-        raw.execute("PRAGMA user_version=1")
-    raw.close()
+    make_old(path, 1)
     journal = Journal(Database(path), uuid4())
     assert journal.part(kept.id).serial == "kept"
     sent = journal.trigger("sent", 3, PlcPart(7, 1))
@@ -255,4 +250,4 @@ def _schema(path: Path, fresh: bool = False) -> set[str]:
     raw = sqlite3.connect(path)
     made = [row[0] for row in raw.execute("SELECT sql FROM sqlite_master") if row[0]]
     raw.close()
-    return {re.sub(r"\s+([,)])", r"\1", " ".join(re.sub(r"--[^\n]*", "", sql).split())) for sql in made}
+    return {re.sub(r"\s*([(),])\s*", r"\1", " ".join(re.sub(r"--[^\n]*", "", sql).split())) for sql in made}
