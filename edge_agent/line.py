@@ -138,7 +138,7 @@ class Line:
         result = self._settle(key, trigger, decision, deadline)
         if chosen.kept is not None:
             kept = chosen.kept
-            self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
+            self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data, finding.pictures)
         self._after(decision)
         if result is not None and self._judged is not None:
             self._judged(key.id, finding)
@@ -156,7 +156,8 @@ class Line:
         says = opinion(finding.score, model.thresholds) if finding.score is not None and in_time else None
         self._challenges.conclude(key.id, name, says, finding.ruling.reason if in_time else Reason.LATE)
         if finding.picture is not None:
-            self._ring.keep(key.id, finding.picture, Keep(PictureClass.REJECT, False, 1.0), self._clock.wall_ms())
+            why = Keep(PictureClass.REJECT, False, 1.0)
+            self._ring.keep(key.id, finding.picture, why, self._clock.wall_ms(), views=finding.pictures)
         return {**result, "challenge": name}
 
     def _identified(

@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _PAGE_BYTES = 1024
 """A part changes a dozen pages by a few bytes each: small pages write a third of what the default would."""
 

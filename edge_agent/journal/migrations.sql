@@ -119,3 +119,11 @@ CREATE TABLE challenge_lock (
     unlocked_by TEXT NOT NULL DEFAULT '',
     unlocked_why TEXT NOT NULL DEFAULT ''
 );
+
+-- name: from_5
+CREATE TABLE part_view (
+    part INTEGER NOT NULL REFERENCES part (id),
+    view INTEGER NOT NULL,
+    image TEXT,
+    PRIMARY KEY (part, view)
+) WITHOUT ROWID;

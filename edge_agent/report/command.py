@@ -236,6 +236,7 @@ def _trace_words(part: Trace) -> list[str]:
         f"  came {show.exact(part.triggered_ms)}, judged {show.exact(part.decided_ms)}",
         f"  score {show.percent(part.score)}, label {part.label or '–'}, model {part.model or '–'}",
         f"  output {part.output}, picture {part.picture or 'not kept'}",
+        *(f"  view {number}: {view or 'not kept'}" for number, view in enumerate(part.views, 1)),
         *plc,
         *said,
     ]

@@ -54,6 +54,7 @@ class Trace:
 
     `picture` is its SHA-256 while the picture is in the ring; `decided_ms` is when the machine gave its verdict, and
     `review` how the question to people ended: "", open, decided, timeout, lost. `detail` says more of `reason`.
+    `views` are all pictures of a part that has several, in their order, "" for one that is not there; else empty.
     """
 
     part: int
@@ -79,6 +80,7 @@ class Trace:
     answers: tuple[Answered, ...]
     plc: Sent | None
     detail: str = ""
+    views: tuple[str, ...] = ()
 
 
 def find_parts(reader: Reader, serial: str) -> list[Hit]:
@@ -122,6 +124,7 @@ def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace
         tuple(Answered(*answer[:4], bool(answer[4]), bool(answer[5])) for answer in _answers(reader, part)),
         _sent(reader, part),
         detail,
+        tuple(name if name and _kept(home, name) else "" for (name,) in reader.rows("part_views", part=part)),
     )
 
 

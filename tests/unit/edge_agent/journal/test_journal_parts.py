@@ -189,7 +189,7 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     kept = old.trigger("kept", 2)
     old.database.close()
     with sqlite3.connect(path) as raw:
-        later = ("plc_part", "part_message", "readiness", "second_opinion", "part_detail")
+        later = ("plc_part", "part_message", "readiness", "second_opinion", "part_detail", "part_view")
         trust = ("sample", "automation", "challenge", "challenge_lock")
         for table in (*later, *trust, "held_answer", "withdrawn_answer", "blind_check"):
             raw.execute(f"DROP TABLE {table}")

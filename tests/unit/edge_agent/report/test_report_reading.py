@@ -140,7 +140,7 @@ def test_the_last_part_proves_how_long_a_killed_station_lived(database):
 def test_a_journal_of_an_earlier_schema_is_read_too(database):
     inspect(database, 1, [1000])
     with sqlite3.connect(database.path) as raw:
-        later = ("second_opinion", "part_detail", "sample", "automation", "challenge", "challenge_lock")
+        later = ("second_opinion", "part_detail", "part_view", "sample", "automation", "challenge", "challenge_lock")
         for table in ("readiness", *later, "held_answer", "withdrawn_answer", "blind_check"):
             raw.execute(f"DROP TABLE {table}")
         raw.execute("PRAGMA user_version=3")
