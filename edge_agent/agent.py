@@ -103,7 +103,7 @@ class Hot:
             judged,
             self.challenges,
         )
-        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
+        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock, self._bounced)
         self._reported = float("-inf")
         self._told: Message = {}
         self._progress = 0
@@ -220,9 +220,13 @@ class Hot:
     def _refuse(self, trigger: Trigger, reason: Reason) -> None:
         self._answer(trigger, self.line.refuse(trigger, reason))
 
+    def _bounced(self, trigger: Trigger) -> None:
+        self._answer(trigger, {"bounced": True})
+
     def _answer(self, trigger: Trigger, result: Message | None) -> None:
-        if trigger.request is not None and result is not None:
-            self.channel.send({"to": "ui", "kind": "triggered", "request": trigger.request, **result})
+        if trigger.request is not None:
+            said = result if result is not None else {"unwritten": self.line.trouble}
+            self.channel.send({"to": "ui", "kind": "triggered", "request": trigger.request, **said})
 
     def _obey(self, message: Message) -> None:
         kind = message.get("kind")

@@ -24,8 +24,15 @@ class Intake:
     """
 
     def __init__(
-        self, config: AnyTrigger, journal: Journal, refuse: Callable[[Trigger, Reason], None], clock: Clock
+        self,
+        config: AnyTrigger,
+        journal: Journal,
+        refuse: Callable[[Trigger, Reason], None],
+        clock: Clock,
+        bounced: Callable[[Trigger], None] = lambda trigger: None,
     ) -> None:
+        """`refuse` rejects a part unseen; `bounced` hears of a trigger that made no part."""
+        self._bounced = bounced
         self._config, self._journal, self._refuse, self._clock = config, journal, refuse, clock
         self._queue = TriggerQueue(config.depth, config.debounce_ms / 1e3)
         self._messages = MessageIds([], _MESSAGES)
@@ -79,6 +86,7 @@ class Intake:
         taken = self._queue.offer(trigger)
         if taken is Taken.BOUNCED:
             self._journal.raise_tally("trigger.bounced")
+            self._bounced(trigger)
         elif taken is Taken.OVERRUN and trigger.plc is not None:
             self._queue.refuse(trigger, Reason.OVERRUN)
         elif taken is Taken.OVERRUN:

@@ -282,12 +282,14 @@ class Line:
         """Without a journal the station is not ready, and the part in hand must not be taken for a good one.
 
         This is the one pulse that is not in the journal before it happens; the part is written down, as a reject for
-        this reason, or at least counted, once there is room.
+        this reason, or at least counted, once there is room. It is logged once: a log may lie on the same disk.
         """
         self._keeper.watch(None)
-        self.trouble = str(error)
-        _log.error("%s", error)
+        known, self.trouble = self.trouble == str(error), str(error)
+        if not known:
+            _log.error("%s", error)
         try:
             self._output.drive(outcome)
         except Unavailable as silent:
-            _log.error("%s", silent)
+            if not known:
+                _log.error("%s", silent)

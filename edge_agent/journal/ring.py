@@ -116,6 +116,7 @@ class Ring:
         self._database.close()
 
     def _work(self) -> None:
+        said = ""
         while True:
             order = self._next()
             if order is None:
@@ -124,9 +125,12 @@ class Ring:
             try:
                 self._store(order)
                 self._follow(order)
+                said = ""
             except (OSError, sqlite3.Error, Unavailable) as error:
                 self.lost += 1
-                _log.warning("picture of part %d was not kept: %s", order.part, error)
+                if str(error) != said:
+                    _log.warning("the picture of part %d was not kept, nor may others be: %s", order.part, error)
+                said = str(error)
             self._rest(0.0 if order.keep.upload else _REST * (time.monotonic() - started))
 
     def _rest(self, seconds: float) -> None:

@@ -134,6 +134,7 @@ def test_a_bouncing_trigger_is_one_part(tmp_path: Path) -> None:
         rig.step()
         assert len(rig.parts()) == 1
         assert rig.hot.journal.tallies()["trigger.bounced"] == 2
+        assert [answer.get("bounced", False) for answer in rig.said("triggered")] == [True, True, False]
 
 
 def test_an_unsure_part_waits_for_a_person_and_then_moves_the_gate(tmp_path: Path) -> None:

@@ -66,3 +66,13 @@ def test_a_request_that_comes_too_fast_is_answered_at_once(tmp_path: Path) -> No
     for name in ("a", "b"):
         written.intake.hear({"kind": "trigger", "serial": name})
     assert written.parts == [(0, Reason.OVERRUN)]
+
+
+def test_whoever_asked_hears_that_a_trigger_bounced(tmp_path: Path) -> None:
+    journal, told = Journal(Database(tmp_path / "journal.db"), uuid4()), list[str | None]()
+    config = TriggerConfig(kind="http", debounce_ms=60_000)
+    intake = Intake(config, journal, lambda trigger, reason: None, SYSTEM, lambda trigger: told.append(trigger.request))
+    for request in ("first", "second"):
+        intake.hear({"kind": "trigger", "request": request})
+    assert told == ["second"]
+    assert journal.tallies()["trigger.bounced"] == 1
