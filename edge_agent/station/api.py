@@ -25,7 +25,7 @@ from edge_agent.station.triggers import Triggers
 from edge_agent.station.view import View
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-PartNumber = Annotated[int, Path(ge=-(1 << 63), lt=1 << 63)]
+PartNumber = Annotated[int, Path(gt=-(1 << 63), lt=1 << 63)]
 """A part's row in the journal, which counts in 64 bits; questions that decide nothing have negative ones."""
 
 _FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
