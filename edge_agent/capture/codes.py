@@ -108,9 +108,9 @@ def _turned(region: Grey) -> Grey:
     """Return the region turned by 45 degrees, on white ground."""
     height, width = region.shape
     side = int(np.hypot(height, width)) + 2
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 45.0, 1.0)
+    matrix = np.array(cv2.getRotationMatrix2D((width / 2, height / 2), 45.0, 1.0), np.float64)
     matrix[:, 2] += (side - width) / 2, (side - height) / 2
-    return np.asarray(cv2.warpAffine(region, matrix, (side, side), borderValue=255), np.uint8)
+    return np.asarray(cv2.warpAffine(region, matrix, (side, side), borderValue=(255.0,)), np.uint8)
 
 
 def _sharpened(region: Grey) -> Grey:
