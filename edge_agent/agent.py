@@ -25,7 +25,6 @@ from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
 from edge_agent.contracts.credentials import device_class
-from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model
@@ -185,7 +184,7 @@ class Hot:
         self._models.take_loaded()
         self._look()
         self._report()
-        trigger = self._intake.take(self._inspecting())
+        trigger = self._intake.take(self._inspecting(), self.camera.overtaken)
         if trigger is not None:
             self._judge(trigger, None)
             return True
@@ -246,7 +245,7 @@ class Hot:
         elif kind == "preview":
             self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
-            self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
+            self._intake.disposed(message)
 
     def _taken(self, model: Model) -> None:
         """Set camera, counts and trust for the model that judges from now on."""

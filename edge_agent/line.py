@@ -30,6 +30,7 @@ from edge_agent.journal.journal import Decision, Journal, PartKey
 from edge_agent.journal.ring import Ring
 from edge_agent.keeper import InFlight, Keeper, drive
 from edge_agent.outputs.output import Outcome, Output
+from edge_agent.unwritten import Unwritten
 from edge_agent.vitals import FAILS, Vitals
 
 _CAMERA_SHARE = 0.8
@@ -95,8 +96,7 @@ class Line:
         self._inspector = Inspector(clock)
         self._identification = Identification(journal, clock)
         self._faults: set[str] = set()
-        self._undecided: list[PartKey] = []
-        self._unrecorded = 0
+        self._unwritten = Unwritten(journal, clock)
 
     def refuse(self, trigger: Trigger, reason: Reason) -> dict[str, Any] | None:
         """Reject a part unseen."""
@@ -178,10 +178,10 @@ class Line:
     def _record(self, trigger: Trigger, challenge: str) -> PartKey | None:
         also = self._challenges.presented(challenge)
         try:
-            self._catch_up()
+            self._unwritten.catch_up()
             key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc, trigger.message, also)
         except Unavailable as error:
-            self._unrecorded += 1
+            self._unwritten.unrecorded()
             self._unwritable(
                 error,
                 Outcome(str(self._journal.boot), 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
@@ -189,16 +189,6 @@ class Line:
             return None
         self.trouble = ""
         return key
-
-    def _catch_up(self) -> None:
-        while self._undecided:
-            key = self._undecided[0]
-            if self._journal.decide(key, Decision(Verdict.REJECT, Reason.DISK_FULL), self._clock.wall_ms()):
-                self._journal.driven(key.id)
-            self._undecided.pop(0)
-        if self._unrecorded:
-            self._journal.raise_tally("part.unrecorded", self._unrecorded)
-            self._unrecorded = 0
 
     def _since(self, trigger: Trigger) -> float:
         return (self._clock.monotonic() - trigger.at) * 1e3
@@ -236,7 +226,7 @@ class Line:
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:
-            self._undecided.append(key)
+            self._unwritten.undecided(key)
             self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL, detail=None))
             return None
         self._keeper.watch(None)
@@ -264,7 +254,12 @@ class Line:
         self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
 
     def watch_camera(self, camera: Camera) -> None:
-        """Tell the fleet when the camera is lost or not set as the recipe says, and when all is well again."""
+        """Tell the fleet when the camera is lost or not set as the recipe says, and when all is well again.
+
+        While the journal cannot be written, see whether it can be again.
+        """
+        if self.trouble and self._unwritten.is_over():
+            self.trouble = ""
         self._fault("camera", bool(camera.fault) and camera.fault != "not started", camera.fault)
         self._fault("camera-settings", camera.unset not in ("", BEING_SET), camera.unset)
 

@@ -97,6 +97,8 @@ def _losses(tallies: dict[str, int], hot: dict[str, Any]) -> Iterator[str]:
     ]
     yield from family("outputs_skipped_total", "counter", "Parts that an output refused for good.", skipped)
     for name, text, count in (
+        ("frames_overtaken_total", "Frames nobody judged, of a continuous line.", tallies.get("frame.overtaken", 0)),
+        ("journal_stopped_total", "Times the journal took nothing.", tallies.get("journal.stopped", 0)),
         ("parts_unrecorded_total", "Parts rejected while the disk took no record.", tallies.get("part.unrecorded", 0)),
         ("pictures_dropped_total", "Pictures that went to make room.", tallies.get("image.dropped", 0)),
         ("pictures_lost_total", "Pictures never stored, since the process started.", hot.get("pictures_lost", 0)),
