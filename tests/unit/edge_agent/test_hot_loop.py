@@ -290,6 +290,6 @@ def test_the_journal_knows_since_when_the_station_is_ready_and_why_not(tmp_path:
             return [(row[2], row[3]) for row in database.rows("readiness", from_ms=0, to_ms=1 << 60)]
 
         wait_for(lambda: ready()[-1:] == [(1, "")], 5.0, "a stretch in which the station is ready")
-        rig.hot.line.trouble = "the disk is full"
+        rig.hot.camera.fault = "the camera is away"
         rig.step()
-        wait_for(lambda: ready()[-1:] == [(0, "the disk is full")], 5.0, "a stretch in which it is not")
+        wait_for(lambda: ready()[-1:] == [(0, "the camera is away")], 5.0, "a stretch in which it is not")
