@@ -26,7 +26,6 @@ from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
 from edge_agent.contracts.credentials import device_class
-from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model
@@ -112,7 +111,7 @@ class Hot:
             self.challenges,
         )
         self.interlock = Interlock(self.champion, self.changeover, self.camera, self.line, self.plc, self.challenges)
-        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
+        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock, self._bounced)
         self._reported = float("-inf")
         self._told: Message = {}
         self._progress = 0
@@ -182,7 +181,8 @@ class Hot:
         self._models.take_loaded()
         self._look()
         self._report()
-        trigger = self._intake.take(self.vitals.camera_seen(self.camera) and self.interlock.open)
+        inspecting = self.vitals.camera_seen(self.camera) and self.interlock.open
+        trigger = self._intake.take(inspecting, self.camera.overtaken)
         if trigger is not None:
             self._judge(trigger, None)
             return True
@@ -212,9 +212,13 @@ class Hot:
     def _refuse(self, trigger: Trigger, reason: Reason) -> None:
         self._answer(trigger, self.line.refuse(trigger, reason))
 
+    def _bounced(self, trigger: Trigger) -> None:
+        self._answer(trigger, {"bounced": True})
+
     def _answer(self, trigger: Trigger, result: Message | None) -> None:
-        if trigger.request is not None and result is not None:
-            self.channel.send({"to": "ui", "kind": "triggered", "request": trigger.request, **result})
+        if trigger.request is not None:
+            said = result if result is not None else {"unwritten": self.line.trouble}
+            self.channel.send({"to": "ui", "kind": "triggered", "request": trigger.request, **said})
 
     def _obey(self, message: Message) -> None:
         kind = message.get("kind")
@@ -235,7 +239,7 @@ class Hot:
         elif kind == "preview":
             self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
-            self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
+            self._intake.disposed(message)
 
     def _activate(self, bundle: str) -> None:
         self._models.activate(bundle)
@@ -254,7 +258,7 @@ class Hot:
         why = self.interlock.why
         if not why:
             self.changeover.finished()
-        status = {"ready": not why, "bundle": self._bundle, "why": why}
+        status = {"ready": not why, "bundle": self.champion.bundle, "why": why}
         status |= self._models.report() | self.oversight.report() | self.changeover.report()
         self._keeper.uptime.note(not why, why)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
@@ -265,10 +269,6 @@ class Hot:
         health = self.health()
         self.channel.send({"to": "uplink", **health})
         self.channel.send({"to": "ui", **health})
-
-    @property
-    def _bundle(self) -> str | None:
-        return self.champion.active.bundle if self.champion.active is not None else None
 
     def health(self) -> Message:
         """Return what is sent about once a second.
@@ -281,7 +281,7 @@ class Hot:
             "kind": "health",
             "ready": self.interlock.ready,
             "why": self.interlock.why,
-            "bundle": self._bundle,
+            "bundle": self.champion.bundle,
             **self._models.report(),
             **self.oversight.report(),
             **self.changeover.report(),

@@ -58,6 +58,11 @@ class Finding:
     picture: npt.NDArray[np.uint8] | None = None
     detail: Detail | None = None
 
+    @property
+    def pictures(self) -> tuple[npt.NDArray[np.uint8] | None, ...]:
+        """All pictures of a part that has several, in their order; None for one that is no whole picture."""
+        return tuple(view.frame.picture for view in self.views) if len(self.views) > 1 else ()
+
 
 @dataclass
 class Inspector:

@@ -75,13 +75,17 @@ class Keeper:
         self._wake.set()
 
     def _run(self) -> None:
+        said = ""
         while not self._closing:
             self._wake.wait(self._pause_s())
             self._wake.clear()
             try:
                 self.step()
+                said = ""
             except (Unavailable, sqlite3.Error) as error:
-                _log.warning("the journal cannot be written: %s", error)
+                if str(error) != said:
+                    _log.warning("%s", error)
+                said = str(error)
 
     def _pause_s(self) -> float:
         part = self._in_flight

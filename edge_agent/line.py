@@ -34,7 +34,6 @@ from edge_agent.unwritten import Unwritten
 from edge_agent.vitals import FAILS, Vitals
 
 _CAMERA_SHARE = 0.8
-_MEND_EVERY_S = 1.0
 _log = logging.getLogger("lineside.line")
 
 
@@ -68,7 +67,6 @@ class Line:
         self._identification = Identification(journal, clock)
         self._faults: set[str] = set()
         self._unwritten = Unwritten(journal, clock)
-        self._mend_due = float("-inf")
 
     def refuse(self, trigger: Trigger, reason: Reason) -> dict[str, Any] | None:
         """Reject a part unseen."""
@@ -116,7 +114,7 @@ class Line:
         result = self._settle(key, trigger, decision, deadline)
         if chosen.kept is not None:
             kept = chosen.kept
-            self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
+            self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data, finding.pictures)
         self._after(decision)
         if result is not None and told_by.drawn is None:
             self._challenger.offer(key.id, finding, model)
@@ -150,7 +148,8 @@ class Line:
         says = opinion(finding.score, model.thresholds) if finding.score is not None and in_time else None
         self._challenges.conclude(key.id, name, says, finding.ruling.reason if in_time else Reason.LATE)
         if finding.picture is not None:
-            self._ring.keep(key.id, finding.picture, Keep(PictureClass.REJECT, False, 1.0), self._clock.wall_ms())
+            why = Keep(PictureClass.REJECT, False, 1.0)
+            self._ring.keep(key.id, finding.picture, why, self._clock.wall_ms(), views=finding.pictures)
         return {**result, "challenge": name}
 
     def _identified(
@@ -184,17 +183,8 @@ class Line:
         return key
 
     def mend(self) -> None:
-        """Try now and then whether the journal can be written again: who waits for READY sends no part to try with."""
-        now = self._clock.monotonic()
-        if not self.trouble or now < self._mend_due:
-            return
-        self._mend_due = now + _MEND_EVERY_S
-        try:
-            self._unwritten.catch_up()
-            self._journal.raise_tally("journal.mended")
-        except Unavailable as error:
-            self.trouble = str(error)
-        else:
+        """While the journal cannot be written, see whether it can be again: a PLC sends no part that would show it."""
+        if self.trouble and self._unwritten.is_over():
             self.trouble = ""
 
     def _since(self, trigger: Trigger) -> float:
@@ -280,12 +270,14 @@ class Line:
         """Without a journal the station is not ready, and the part in hand must not be taken for a good one.
 
         This is the one pulse that is not in the journal before it happens; the part is written down, as a reject for
-        this reason, once there is room.
+        this reason, once there is room. It is logged once: a log may lie on the same disk.
         """
         self._keeper.watch(None)
-        self.trouble = str(error)
-        _log.error("%s", error)
+        known, self.trouble = self.trouble == str(error), str(error)
+        if not known:
+            _log.error("%s", error)
         try:
             self._output.drive(outcome)
         except Unavailable as silent:
-            _log.error("%s", silent)
+            if not known:
+                _log.error("%s", silent)

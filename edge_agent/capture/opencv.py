@@ -17,6 +17,7 @@ from edge_agent.contracts.errors import ConfigError, Unavailable
 
 _TIMEOUT_MS = 1000
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")  # seconds; ten would hide a camera that hangs
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp|fpsprobesize;1")
 """A packet lost by UDP tears a picture. Without `fpsprobesize` FFmpeg looks at twenty pictures, 0.8 s at 25 a second,

@@ -145,6 +145,11 @@ class Champion:
             self.warm = self.active
         self.active = model
 
+    @property
+    def bundle(self) -> str | None:
+        """The bundle that judges."""
+        return self.active.bundle if self.active is not None else None
+
     def loaded(self, bundle: str) -> Model | None:
         """Return a bundle's model if it is in memory."""
         return next((m for m in (self.active, self.warm, self.held) if m is not None and m.bundle == bundle), None)

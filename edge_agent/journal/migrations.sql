@@ -149,3 +149,9 @@ DROP INDEX IF EXISTS image_upload;
 DROP INDEX IF EXISTS image_ring;
 CREATE INDEX image_upload ON image (part, stored_ms) WHERE upload = 'wanted';
 CREATE INDEX image_ring ON image (class DESC, part, stored_ms);
+CREATE TABLE part_view (
+    part INTEGER NOT NULL REFERENCES part (id),
+    view INTEGER NOT NULL,
+    image TEXT,
+    PRIMARY KEY (part, view)
+) WITHOUT ROWID;

@@ -226,6 +226,12 @@ ON CONFLICT (digest) DO UPDATE SET class = min(class, excluded.class),
     upload = CASE WHEN upload = 'no' THEN excluded.upload ELSE upload END
 -- name: picture_part
 UPDATE part SET image = :digest WHERE id = :id AND image IS NULL
+-- name: add_part_view
+INSERT OR REPLACE INTO part_view (part, view, image) VALUES (:part, :view, :digest)
+-- name: picture_view
+UPDATE part_view SET image = :digest WHERE part = :part AND view = :view
+-- name: part_views
+SELECT image FROM part_view WHERE part = :part ORDER BY view
 -- name: images_bytes
 SELECT coalesce(sum(bytes), 0) FROM image
 -- name: images_to_drop

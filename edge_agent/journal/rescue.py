@@ -17,10 +17,10 @@ DAMAGED_EXIT = 65
 """Exit code of a child that found the journal damaged while it ran."""
 
 _CARRIED = (
-    *("boot", "part", "plc_part", "part_message", "part_detail", "readiness"),
+    *("boot", "part", "plc_part", "part_message", "part_detail", "part_view", "readiness"),
     *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "second_opinion", "canary"),
     *("outbox", "counter", "tally", "image"),
-    *("sample", "automation", "challenge", "challenge_lock"),
+    *("sample", "automation", "challenge", "challenge_lock", "changeover"),
 )
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")
 _CHECKED_BYTES = 256_000_000

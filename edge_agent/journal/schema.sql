@@ -231,6 +231,15 @@ CREATE TABLE image (
 CREATE INDEX image_upload ON image (part, stored_ms) WHERE upload = 'wanted';
 CREATE INDEX image_ring ON image (class DESC, part, stored_ms);
 
+-- All pictures of a part with several views that is kept, in their order; the one that people see is in `part.image`,
+-- too. NULL: the picture was torn, '': it is not stored (yet).
+CREATE TABLE part_view (
+    part INTEGER NOT NULL REFERENCES part (id),
+    view INTEGER NOT NULL,
+    image TEXT,
+    PRIMARY KEY (part, view)
+) WITHOUT ROWID;
+
 -- What a challenger thought of a part that the champion judged; it moved nothing but where `canary` says that it decided.
 CREATE TABLE second_opinion (
     part INTEGER PRIMARY KEY REFERENCES part (id),

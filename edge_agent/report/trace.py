@@ -69,6 +69,7 @@ class Trace:
 
     `picture` is its SHA-256 while the picture is in the ring; `decided_ms` is when the machine gave its verdict, and
     `review` how the question to people ended: "", open, decided, timeout, lost. `detail` says more of `reason`.
+    `views` are all pictures of a part that has several, in their order, "" for one that is not there; else empty.
     """
 
     part: int
@@ -95,6 +96,7 @@ class Trace:
     plc: Sent | None
     detail: str = ""
     canary: Both | None = None
+    views: tuple[str, ...] = ()
 
 
 def find_parts(reader: Reader, serial: str) -> list[Hit]:
@@ -139,6 +141,7 @@ def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace
         _sent(reader, part),
         detail,
         _both(reader, bundles, part),
+        tuple(name if name and _kept(home, name) else "" for (name,) in reader.rows("part_views", part=part)),
     )
 
 

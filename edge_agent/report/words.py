@@ -66,6 +66,7 @@ def trace_lines(part: Trace) -> list[str]:
         f"  came {show.exact(part.triggered_ms)}, judged {show.exact(part.decided_ms)}",
         f"  score {show.percent(part.score)}, label {part.label or '–'}, model {part.model or '–'}",
         f"  output {part.output}, picture {part.picture or 'not kept'}",
+        *(f"  view {number}: {view or 'not kept'}" for number, view in enumerate(part.views, 1)),
         *([f"  {_both(part.canary)}"] if part.canary else []),
         *plc,
         *said,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import Field, StringConstraints
 
@@ -26,6 +26,9 @@ from edge_agent.station.triggers import Triggers
 from edge_agent.station.view import View
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+PartNumber = Annotated[int, Path(gt=-(1 << 63), lt=1 << 63)]
+"""A part's row in the journal, which counts in 64 bits; questions that decide nothing have negative ones."""
+
 _FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
@@ -52,6 +55,9 @@ class TriggerBody(Strict):
 
     serial: Annotated[str, Field(max_length=SERIAL_MAX)] = ""
     recipe: Annotated[str, Field(max_length=RECIPE_MAX)] = ""
+
+
+_NO_SERIAL = TriggerBody()
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ class Api:
         events = self.live.events(request, visitor.name, lambda: self.door.knows(request))
         return StreamingResponse(events, media_type="text/event-stream")
 
-    def answer(self, part: int, body: AnswerBody, request: Request, later: BackgroundTasks) -> dict[str, Any]:
+    def answer(self, part: PartNumber, body: AnswerBody, request: Request, later: BackgroundTasks) -> dict[str, Any]:
         """Take a person's verdict. The first in time decides; a late or second one is kept as a label."""
         person = self.door.person(request)
         verdict, undo_s = Verdict(body.verdict), self.undo_s if body.hold else 0.0
@@ -156,7 +162,7 @@ class Api:
             later.add_task(self.checks.after, person.name, taken.before, self.view.automation())
         return _said(taken.outcome, taken.undo_s, self.desk.decided_by(part))
 
-    def undo(self, part: int, request: Request) -> dict[str, Any]:
+    def undo(self, part: PartNumber, request: Request) -> dict[str, Any]:
         """Take the person's own answer back while it is held; says why not where that is over."""
         person = self.door.person(request)
         if part < 0:
@@ -168,7 +174,7 @@ class Api:
             raise Refused(409, f"undo-{outcome.value}", WHY_NO_UNDO[outcome])
         return {"outcome": outcome.value}
 
-    def heatmap(self, part: int, request: Request) -> Response:
+    def heatmap(self, part: PartNumber, request: Request) -> Response:
         """Return the defect heatmap of a part that was held as a grey PNG of the size of the model's map."""
         visitor = self.door.visitor(request)
         if part < 0:
@@ -185,7 +191,7 @@ class Api:
         path, media = find_picture((self.home.images, self.home.known), digest)
         return FileResponse(path, media_type=media, headers=_FOREVER)
 
-    def trigger(self, body: TriggerBody, request: Request) -> dict[str, Any]:
+    def trigger(self, request: Request, body: TriggerBody = _NO_SERIAL) -> dict[str, Any]:
         """Inspect a part now and return its verdict; no opinion of the machine where a person is to decide blindly."""
         self.door.visitor(request)
         answer = self.triggers.pull(body.serial, body.recipe)

@@ -140,7 +140,12 @@ class View:
     def _disk(self) -> dict[str, Any]:
         usage = shutil.disk_usage(self._home.root)
         free = usage.free // _MB
-        return {"free_mb": free, "free_share": round(usage.free / usage.total, 3), "low": free < _LOW_DISK_MB}
+        return {
+            "free_mb": free,
+            "free_bytes": usage.free,
+            "free_share": round(usage.free / usage.total, 3),
+            "low": free < _LOW_DISK_MB,
+        }
 
 
 def blinded(item: Waiting) -> Waiting:

@@ -14,7 +14,7 @@ _TABLES = {
         *("part_detail", "held_answer", "withdrawn_answer", "blind_check", "second_opinion"),
         *("sample", "automation", "challenge", "challenge_lock"),
     ),
-    5: ("changeover", "canary"),
+    5: ("changeover", "canary", "part_view"),
 }
 _COLUMNS = {5: (("boot", "number"), ("outbox", "suspect"), ("image", "part"), ("automation", "recipe"))}
 

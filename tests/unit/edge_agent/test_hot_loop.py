@@ -152,6 +152,7 @@ def test_a_bouncing_trigger_is_one_part(tmp_path: Path) -> None:
         rig.step()
         assert len(rig.parts()) == 1
         assert rig.hot.journal.tallies()["trigger.bounced"] == 2
+        assert [answer.get("bounced", False) for answer in rig.said("triggered")] == [True, True, False]
 
 
 def test_an_unsure_part_waits_for_a_person_and_then_moves_the_gate(tmp_path: Path) -> None:
@@ -307,6 +308,6 @@ def test_the_journal_knows_since_when_the_station_is_ready_and_why_not(tmp_path:
             return [(row[2], row[3]) for row in database.rows("readiness", from_ms=0, to_ms=1 << 60)]
 
         wait_for(lambda: ready()[-1:] == [(1, "")], 5.0, "a stretch in which the station is ready")
-        rig.hot.line.trouble = "the disk is full"
+        rig.hot.camera.fault = "the camera is away"
         rig.step()
-        wait_for(lambda: ready()[-1:] == [(0, "the disk is full")], 5.0, "a stretch in which it is not")
+        wait_for(lambda: ready()[-1:] == [(0, "the camera is away")], 5.0, "a stretch in which it is not")

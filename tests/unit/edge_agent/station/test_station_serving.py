@@ -166,7 +166,7 @@ def test_metrics_are_counted_and_escaped(desk):
         "lineside_held_total 1",
         "lineside_reviews_waiting 1",
         "lineside_ready 1",
-        'lineside_latency_milliseconds{quantile="0.5"} 5.25',
+        'lineside_latency_seconds{quantile="0.5"} 0.00525',
         "lineside_predictions_total 1",
         f'lineside_model_info{{bundle="{desk.station.bundle}",name="tiny",version="v1"}} 1',
     } <= lines

@@ -38,15 +38,7 @@ def audited(desk: Any, opinion: Verdict, answer: Verdict | None, count: int, tra
         drawn = Sampled(opinion, Scheme.UNIFORM, 0.1, training)
         decision = Decision(opinion, Reason.MODEL, score=0.1, bundle=desk.station.bundle, image=image, sample=drawn)
         part = desk.station.decide(decision)
-        row = {
-            "digest": image,
-            "class": 3,
-            "bytes": 1,
-            "stored_ms": 1,
-            "upload": "no",
-            "probability": 0.1,
-            "part": part.id,
-        }
+        row = {"digest": image, "class": 3, "bytes": 1, "stored_ms": 1, "upload": "no", "probability": 0.1}
         with database.transaction():
             database.run("add_image", **row, part=part.id)
             if answer is not None:
