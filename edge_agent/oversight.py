@@ -55,7 +55,7 @@ class Oversight:
         self._degree.demote(self._word, why)
 
     def report(self) -> dict[str, Any]:
-        """Return what the page and the fleet are told: mode, why it was lowered, the fleet's caution, challenge parts."""
+        """Return what the page and the fleet are told: mode, why it was lowered, the fleet's caution, challenges."""
         found = self.challenges
         return {
             "mode": self.mode.value,

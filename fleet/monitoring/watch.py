@@ -35,7 +35,7 @@ _REASON_LENGTH = 300
 
 
 class MonitoringSettings(Strict):
-    """What a fleet may set: the budget, how tickets open, what they ask of stations, and when a window came too late."""
+    """What a fleet may set: the budget, how tickets open and what they ask, and when a window came too late."""
 
     budget: Budget = Budget()
     tickets: TicketPolicy = TicketPolicy()

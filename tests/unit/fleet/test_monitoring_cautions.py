@@ -84,7 +84,9 @@ def database(tmp_path: Path):
 
 
 def drifted(database: Database, cause: Cause = Cause.DATA) -> str:
-    finding = Finding(site="north", bundle=A, model="tiles", version="1", state=OPEN, cause=cause.value, text="odd parts")
+    finding = Finding(
+        site="north", bundle=A, model="tiles", version="1", state=OPEN, cause=cause.value, text="odd parts"
+    )
     finding.devices, finding.features, finding.charts = [], [], []
     finding.windows, finding.parts, finding.threshold, finding.first_ms, finding.last_ms = 3, 150, 1.0, 1, 2
     with database.begin() as session:
