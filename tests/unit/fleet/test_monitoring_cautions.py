@@ -107,6 +107,12 @@ def desired(database: Database, name: str = "d1") -> Desired:
         return Desired.model_validate(session.get_one(Device, name).desired)
 
 
+def follow_and_fail(database: Database, demands: Demands) -> None:
+    with database.begin() as session:
+        assert demands.follow(session, 20)
+        raise RuntimeError("the database went away")
+
+
 NORTH = Address("north", "d1").topic(Channel.DESIRED)
 
 
@@ -147,9 +153,8 @@ def test_what_was_not_committed_is_asked_again(database):
     follow(database, demands)
     with database.begin() as session:
         tickets.act(session, ticket, "dismiss", "anna", {}, 30)
-    with pytest.raises(RuntimeError), database.begin() as session:
-        assert demands.follow(session, 20)
-        raise RuntimeError("the database went away")
+    with pytest.raises(RuntimeError):
+        follow_and_fail(database, demands)
     assert desired(database).caution is not None
     assert follow(database, demands) == [NORTH]
 
