@@ -62,6 +62,7 @@ class View:
             low,
             self._mode(),
             self._lowered(),
+            self._caution(),
         )
 
     def state(self, operator: str) -> dict[str, Any]:
@@ -101,6 +102,7 @@ class View:
             "detail": ready.detail,
             "mode": self._mode(),
             "lowered": self._lowered(),
+            "caution": self._caution(),
             "model": _model(active),
             "labels": _labels(active),
             "link": asdict(self._link()),
@@ -128,6 +130,10 @@ class View:
     def _lowered(self) -> str:
         """Why the station decides less than it was told to; "" while it does not."""
         return str(self.health().get("lowered") or "")
+
+    def _caution(self) -> str:
+        """Why the fleet mistrusts the model in use now; "" while it does not."""
+        return str(self.health().get("caution") or "")
 
     def _link(self) -> Link:
         uplink = read_json(self._home.station).get("status", {}).get("uplink") or {}

@@ -2,6 +2,8 @@
 
 import { Failure, get, post, setToken } from "./api.js";
 
+addEventListener("gone", () => location.assign(`/?next=${location.pathname.slice(1)}`));
+
 const failed = document.getElementById("failed");
 
 async function send(event) {

@@ -5,7 +5,7 @@ import { $, icon, make, setClass, setIcon, setText } from "./dom.js";
 import * as picture from "./picture.js";
 import { Queue } from "./queue.js";
 import { iconOf, kindOf, nameOf, showCounts, showStrip, story } from "./strip.js";
-import { has, t } from "./words.js";
+import { has, number, t } from "./words.js";
 
 const HASTE_MS = 350; // after a part left by itself, a press in flight must not hit its successor
 const SHORT_SHARE = 0.33;
@@ -166,7 +166,7 @@ export function tick() {
   const share = item ? Math.min(1, left / item.budget_s) : 0;
   setClass(budget, "budget", item ? (share < SHORT_SHARE ? "short" : "") : "none");
   budget.querySelector("i").style.transform = `scaleX(${share})`;
-  budget.querySelector("output").textContent = item ? t("seconds", { seconds: left.toFixed(1) }) : "";
+  budget.querySelector("output").textContent = item ? t("seconds", { seconds: number(left, 1) }) : "";
   for (const bar of $("rail").querySelectorAll("i")) {
     const other = queue.items.get(Number(bar.dataset.part));
     const rest = other ? Math.max(0, (other.until - at) / 1000 / other.budget_s) : 0;

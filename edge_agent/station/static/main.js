@@ -124,6 +124,7 @@ async function changeLanguage(next) {
 }
 
 function wire() {
+  addEventListener("gone", () => stream && leave(t("logged_out")));
   addEventListener("keydown", onKey);
   addEventListener("keyup", (event) => event.key.toLowerCase() === "h" && picture.heatUp(performance.now()));
   $("heat").addEventListener("pointerdown", () => picture.heatDown(performance.now()));

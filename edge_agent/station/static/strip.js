@@ -1,7 +1,7 @@
 // Below: counts and the parts that came by last, newest on the left.
 
 import { $, icon, make } from "./dom.js";
-import { has, t } from "./words.js";
+import { has, number, t } from "./words.js";
 
 let newest = 0;
 
@@ -25,8 +25,8 @@ export function story(part) {
 }
 
 export function showCounts(counts) {
-  const percent = (share) => (share === null ? "–" : `${(share * 100).toFixed(share > 0.995 || share < 0.005 ? 0 : 1)} %`);
-  $("parts").textContent = counts.parts.toLocaleString(document.documentElement.lang);
+  const percent = (share) => (share === null ? "–" : `${number(share * 100, share > 0.995 || share < 0.005 ? 0 : 1)} %`);
+  $("parts").textContent = number(counts.parts);
   $("yield").textContent = percent(counts.yield);
   $("review-share").textContent = percent(counts.review_share);
   for (const [id, key] of [["yield", "yield"], ["review-share", "review_share"]]) {
