@@ -1,5 +1,6 @@
 // The operator page: wiring.
 
+import * as audits from "./audits.js";
 import { get, post, setToken } from "./api.js";
 import * as desk from "./desk.js";
 import { $ } from "./dom.js";
@@ -84,6 +85,7 @@ async function logOut() {
 
 function watch() {
   desk.tick();
+  if (stream && !$("calm").hidden) audits.look(performance.now());
   if (stream && performance.now() - heard > SILENCE_MS) $("lost").hidden = false;
 }
 
@@ -119,6 +121,7 @@ async function changeLanguage(next) {
     link.title = t(`to_${page}`);
     link.setAttribute("aria-label", link.title);
   }
+  audits.again();
   if (last && stream) showStation(last.station);
   desk.repaint();
 }
