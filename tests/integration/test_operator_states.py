@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.decision.sampling import Sampled, Scheme
 from edge_agent.journal.journal import Decision
+from tests.simulators.line import altered_bundle, install
 from tests.simulators.screens import CRAMPED, LARGE, LYING, SMALL, UPRIGHT, decided, in_hand, log_in
 from tests.simulators.station import PIN
 
@@ -21,6 +22,21 @@ COVERED = """() => {
     return [...document.querySelectorAll("button, a, #warning, #serial, #budget")]
         .filter((e) => e.offsetParent && over(e.getBoundingClientRect())).map((e) => e.id || e.textContent);
 }"""
+
+NINE = (
+    "scratch",
+    "pit",
+    "dent",
+    "crack-along-the-weld-seam",
+    "burr",
+    "discolouration",
+    "missing-chamfer",
+    "oil",
+    "turned",
+)
+SPILLED = """() => [...document.querySelectorAll("#reasons ol button, #choice button, #undo")]
+    .filter((b) => b.offsetParent && (b.scrollWidth > b.clientWidth + 1 || b.scrollHeight > b.clientHeight + 1))
+    .map((b) => b.textContent)"""
 
 
 @pytest.mark.parametrize("size", [UPRIGHT, LYING], ids=["upright", "lying"])
@@ -104,14 +120,12 @@ def test_a_picture_that_cannot_be_loaded_is_tried_again_and_nobody_decides_unsee
 
 
 def test_a_part_whose_picture_is_gone_can_be_decided_by_who_holds_it(station, screen):
-    page = screen("Anna")
     part = station.hold(seconds=60, index=4)
-    in_hand(page, part)
     for path in station.home.images.rglob("*.png"):
         path.unlink()
-    page.reload()
-    expect(page.locator("#no-picture")).to_have_text("No picture was kept of this part")
+    page = screen("Anna")
     in_hand(page, part)
+    expect(page.locator("#no-picture")).to_have_text("No picture was kept of this part")
     page.keyboard.press("a")
     assert decided(station, part)[0] == "accept"
 
@@ -167,3 +181,33 @@ def test_numbers_are_written_as_the_language_writes_them(station, screen):
     expect(page.locator("#yield")).to_have_text("66,7 %")
     in_hand(page, station.hold(index=4))
     expect(page.locator("#budget output")).to_have_text(re.compile(r"^\d+,\d s$"))
+
+
+@pytest.mark.parametrize("size", [LARGE, SMALL, UPRIGHT, LYING], ids=["1280x800", "1024x600", "upright", "lying"])
+def test_nine_kinds_of_defects_with_long_names_and_long_serials_fit(tmp_path, station, screen, size):
+    labels = {"recipe__labels__defects": NINE, "output__labels": ("ok", *NINE)}
+    many = altered_bundle(tmp_path / "nine", **labels)
+    station.bundle = install(station.home, many)
+    page = screen("Anna", size=size, touch=True)
+    expect(page.locator("#calm")).to_be_visible()
+    digest, _ = station.picture(4)
+    until = station.clock.monotonic() + 60
+    held = Decision(
+        Verdict.REVIEW, Reason.UNSURE, NINE[3], 0.47, (0.5, 0.5), station.bundle, 6.2, digest, review_until=until
+    )
+    serial = "(01)04012345678901(21)WZ-2026-11-21-LINE04-00045"
+    part = station.journal.trigger(serial, station.clock.wall_ms())
+    station.journal.decide(part, held, station.clock.wall_ms())
+    expect(page.locator("#serial")).to_have_text(serial)
+    expect(page.locator("#do-reject")).to_be_enabled()
+    assert page.evaluate("document.getElementById('serial').scrollLeft <= 0")
+    bar = page.locator("#budget .track").bounding_box()
+    assert bar is not None
+    assert bar["width"] > 60, "the time is seen"
+    page.locator("#do-reject").tap()
+    expect(page.locator("#reasons ol button")).to_have_count(9)
+    assert page.evaluate(CRAMPED) == []
+    assert page.evaluate(SPILLED) == []
+    page.locator("#reasons ol button").nth(3).tap()
+    expect(page.locator("#undo span")).to_have_text("Rejected …-LINE04-00045 – undo")
+    assert decided(station, part)[2] == NINE[3]

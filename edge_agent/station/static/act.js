@@ -23,6 +23,18 @@ async function send(event) {
   }
 }
 
+// Something is awaited: the page shows what has come of it by itself.
+const awaited = document.querySelector("[data-wait]")?.dataset.wait;
+let before = null;
+
+async function look() {
+  const now = JSON.stringify(await get(awaited).catch(() => null));
+  if (now !== "null" && before !== null && now !== before) return location.reload();
+  if (now !== "null") before = now;
+  setTimeout(look, 1000);
+}
+
+if (awaited) look();
 for (const form of document.querySelectorAll("form[data-post]")) {
   form.addEventListener("submit", send);
   form.inert = false; // before this, a finger would have sent the form as a plain address

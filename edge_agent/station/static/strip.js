@@ -3,6 +3,7 @@
 import { $, icon, make } from "./dom.js";
 import { has, number, t } from "./words.js";
 
+const LONG = 14;
 let newest = 0;
 
 export function kindOf(part) {
@@ -15,6 +16,12 @@ export function iconOf(part) {
 }
 
 export const nameOf = (part) => part.serial || `#${part.part}`;
+
+// The end of a long serial, where a sentence has to hold it.
+export function endOf(part) {
+  const name = nameOf(part);
+  return name.length > LONG ? `…${name.slice(1 - LONG)}` : name;
+}
 
 // "Rejected · scratch – by Anna"
 export function story(part) {
