@@ -4,6 +4,8 @@ import { Failure, get, post, setToken } from "./api.js";
 
 addEventListener("gone", () => location.assign(`/?next=${location.pathname.slice(1)}`));
 
+const LOOK_MS = 1000;
+const JUDGED_MS = 1500;
 const failed = document.getElementById("failed");
 
 async function send(event) {
@@ -23,15 +25,13 @@ async function send(event) {
   }
 }
 
-// Something is awaited: the page shows what has come of it by itself.
-const awaited = document.querySelector("[data-wait]")?.dataset.wait;
-let before = null;
+// A part is awaited that the page was told of: it shows by itself what has come of it, once it has been judged.
+const awaited = document.querySelector("[data-awaits]")?.dataset.awaits;
 
 async function look() {
-  const now = JSON.stringify(await get(awaited).catch(() => null));
-  if (now !== "null" && before !== null && now !== before) return location.reload();
-  if (now !== "null") before = now;
-  setTimeout(look, 1000);
+  const found = await get("/api/challenge").catch(() => null);
+  if (found && found.armed !== awaited) setTimeout(() => location.reload(), JUDGED_MS);
+  else setTimeout(look, LOOK_MS);
 }
 
 if (awaited) look();
