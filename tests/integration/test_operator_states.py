@@ -211,3 +211,35 @@ def test_nine_kinds_of_defects_with_long_names_and_long_serials_fit(tmp_path, st
     page.locator("#reasons ol button").nth(3).tap()
     expect(page.locator("#undo span")).to_have_text("Rejected …-LINE04-00045 – undo")
     assert decided(station, part)[2] == NINE[3]
+
+
+SCALE = "() => new DOMMatrix(getComputedStyle(document.getElementById('frame')).transform).a"
+
+
+def test_two_fingers_and_the_wheel_enlarge_the_place_under_them(station, screen):
+    page = screen("Anna", size=SMALL, touch=True)
+    in_hand(page, station.hold(seconds=60, index=4))
+    box = page.locator("#frame").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind, apart):
+        points = [] if kind == "touchEnd" else [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", 30)
+    for apart in range(35, 95, 5):
+        fingers("touchMove", apart)
+    fingers("touchEnd", 0)
+    assert 2.5 < page.evaluate(SCALE) < 3.5, "three times as far apart"
+    after = page.locator("#frame").bounding_box()
+    middle = after["x"] + after["width"] / 2, after["y"] + after["height"] / 2
+    assert middle == pytest.approx((x, y), abs=after["width"] * 0.05)
+    expect(page.locator("#zoom")).to_have_attribute("aria-pressed", "true")
+    page.locator("#zoom").tap()
+    assert page.evaluate(SCALE) == 1
+    page.mouse.move(x + 20, y)
+    page.mouse.wheel(0, -400)
+    page.wait_for_function(f"({SCALE})() > 1.5")
+    page.mouse.wheel(0, 4000)
+    page.wait_for_function(f"({SCALE})() === 1")

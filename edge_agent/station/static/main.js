@@ -3,7 +3,7 @@
 import * as audits from "./audits.js";
 import { get, post, setToken } from "./api.js";
 import * as desk from "./desk.js";
-import { $ } from "./dom.js";
+import { $, setText } from "./dom.js";
 import * as login from "./login.js";
 import * as picture from "./picture.js";
 import { showStation } from "./status.js";
@@ -120,6 +120,7 @@ async function changeLanguage(next) {
     link.href = `/${page}?lang=${next}`;
     link.title = t(`to_${page}`);
     link.setAttribute("aria-label", link.title);
+    setText(link, link.title);
   }
   audits.again();
   if (last && stream) showStation(last.station);

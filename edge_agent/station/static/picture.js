@@ -3,9 +3,11 @@
 
 import { gone } from "./api.js";
 import { $, setClass } from "./dom.js";
+import { watchFingers } from "./fingers.js";
 import { t } from "./words.js";
 
 const ZOOM = 2.6;
+const ZOOM_MOST = 8;
 const HOLD_MS = 250;
 const AGAIN_MS = 1000;
 const WEAK = 64; // of 255: a map that stays below shows no place at all
@@ -15,7 +17,6 @@ let shown = null; // {url, heat, crop, peak}
 let ready = true;
 let scale = 1;
 let origin = { x: 0, y: 0 };
-let pointer = null;
 let heatOn = false;
 let heatReady = false;
 let pressedAt = 0;
@@ -194,28 +195,32 @@ function move() {
   paintTools();
 }
 
-function spotOf(event) {
+// Larger or smaller around a place of the screen, which stays where it is.
+function zoomBy(factor, x, y) {
+  if (!shown?.url) return;
   const box = $("frame").getBoundingClientRect();
-  return { x: (event.clientX - box.left) / scale, y: (event.clientY - box.top) / scale };
+  const next = Math.min(ZOOM_MOST, Math.max(1, scale * factor));
+  origin.x += ((x - box.left) / scale) * (scale - next);
+  origin.y += ((y - box.top) / scale) * (scale - next);
+  scale = next;
+  move();
+}
+
+function drag(x, y) {
+  if (scale === 1) return;
+  origin.x += x;
+  origin.y += y;
+  move();
+}
+
+function toggleAt(x, y) {
+  const box = $("frame").getBoundingClientRect();
+  toggleZoom({ x: (x - box.left) / scale, y: (y - box.top) / scale });
 }
 
 export function watchPointer() {
-  const view = $("view");
-  view.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("button")) return;
-    pointer = { x: event.clientX, y: event.clientY };
-    view.setPointerCapture(event.pointerId);
-  });
-  view.addEventListener("pointermove", (event) => {
-    if (!pointer || scale === 1) return;
-    origin.x += event.clientX - pointer.x;
-    origin.y += event.clientY - pointer.y;
-    pointer = { x: event.clientX, y: event.clientY };
-    move();
-  });
-  for (const end of ["pointerup", "pointercancel"]) view.addEventListener(end, () => (pointer = null));
-  view.addEventListener("dblclick", (event) => !event.target.closest("button") && toggleZoom(spotOf(event)));
-  new ResizeObserver(fit).observe(view);
+  watchFingers($("view"), { drag, zoomBy, toggleAt });
+  new ResizeObserver(fit).observe($("view"));
 }
 
 export function tone(kind) {
