@@ -19,7 +19,7 @@ DRIFT = "the fleet sees drift (t-0001): the parts look different from training: 
 COVERED = """() => {
     const view = document.getElementById("view").getBoundingClientRect();
     const over = (r) => r.left < view.right && r.right > view.left && r.top < view.bottom && r.bottom > view.top;
-    return [...document.querySelectorAll("button, a, #warning, #serial, #budget")]
+    return [...document.querySelectorAll("button, a, #warning, #serial, #budget, #toast")]
         .filter((e) => e.offsetParent && over(e.getBoundingClientRect())).map((e) => e.id || e.textContent);
 }"""
 
@@ -74,6 +74,8 @@ def test_nothing_lies_on_the_picture_of_the_part_in_hand(station, screen, size):
     screen.running.pause()
     part = station.hold(seconds=60, index=4)
     in_hand(page, part)
+    page.keyboard.press("u")
+    expect(page.locator("#toast")).to_have_text("There is nothing to take back.")
     assert page.evaluate(COVERED) == []
     screen.running.healthy(lowered=DRIFT, caution=DRIFT, mode="assist")
     expect(page.locator("#warning")).to_contain_text("no longer look like those the model has learned")
@@ -243,3 +245,15 @@ def test_two_fingers_and_the_wheel_enlarge_the_place_under_them(station, screen)
     page.wait_for_function(f"({SCALE})() > 1.5")
     page.mouse.wheel(0, 4000)
     page.wait_for_function(f"({SCALE})() === 1")
+
+
+def test_a_part_that_was_just_decided_does_not_still_wait_for_a_person(station, screen):
+    page = screen("Anna")
+    part = station.hold(seconds=60, index=4)
+    in_hand(page, part)
+    page.keyboard.press("a")
+    expect(page.locator("#undo span")).to_have_text("Accepted P-00001 – undo")
+    expect(page.locator("#calm")).to_be_visible()
+    expect(page.locator("#stamp")).to_be_hidden()
+    assert decided(station, part)[0] == "accept"
+    expect(page.locator("#stamp")).to_have_text("Accepted – by Anna")

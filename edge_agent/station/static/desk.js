@@ -72,7 +72,8 @@ function paintHead(item, idle) {
   const place = open.findIndex((other) => other.part === item?.part) + 1;
   $("place-in-queue").textContent = item ? t("queue_place", { place, total: open.length }) : "";
   const stamp = $("stamp");
-  stamp.hidden = !idle;
+  const said = idle && kindOf(idle) === "review" && queue.handled.has(idle.part); // decided here, and not yet final
+  stamp.hidden = !idle || said;
   if (idle) {
     setClass(stamp, "stamp", `is-${kindOf(idle)}`);
     setIcon(stamp, iconOf(idle));
