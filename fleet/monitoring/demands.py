@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from edge_agent.contracts.messages import Desired, Sampling
+from edge_agent.contracts.messages import Caution, Sampling
 from edge_agent.contracts.states import SETTLED, UpdateState
 from fleet.monitoring.causes import Cause
 from fleet.monitoring.cautions import Asked, CautionPolicy, Suspicion, asked
@@ -40,17 +41,25 @@ class Demands:
         """
         suspicions = live_suspicions(session)
         if self._known is None:
-            self._known = {device.id for device in _with_desired(session) if asked_now(device) != Asked()}
-        devices = _devices(session, {one.site for one in suspicions}, self._known)
-        busy = _busy(session, devices) if devices else frozenset()
-        messages = []
-        for device in devices:
-            before = asked_now(device)
-            wish = asked(device.id, device.site, device.running, suspicions, self._policy, before)
-            if wish != before and device.id not in busy:
-                messages.append(_ask(session, device, wish, now_ms))
-            (self._known.discard if wish == before == Asked() else self._known.add)(device.id)
-        return messages
+            self._known = {one.id for one in _places(session, Device.desired.is_not(None)) if one.asked != Asked()}
+        changed: dict[str, Asked] = {}
+        for one in _concerned(session, suspicions, self._known):
+            wish = asked(one.id, one.site, one.running, suspicions, self._policy, one.asked)
+            (self._known.discard if wish == one.asked == Asked() else self._known.add)(one.id)
+            if wish != one.asked and one.state in _CALM:
+                changed[one.id] = wish
+        owing = _owing(session) if changed else frozenset()
+        return [_ask(session, device, wish, now_ms) for device, wish in changed.items() if device not in owing]
+
+
+class Place(NamedTuple):
+    """A device as the rules see it: where it is, what it runs, where its update stands, what it is asked already."""
+
+    id: str
+    site: str
+    running: str | None
+    state: str
+    asked: Asked
 
 
 def live_suspicions(session: Session) -> list[Suspicion]:
@@ -76,35 +85,39 @@ def live_suspicions(session: Session) -> list[Suspicion]:
     ]
 
 
-def asked_now(device: Device) -> Asked:
+def asked_now(desired: Mapping[str, Any] | None) -> Asked:
     """Return what a device's desired state asks of it already."""
-    if device.desired is None:
+    if desired is None:
         return Asked()
-    desired = Desired.model_validate(device.desired)
-    return Asked(desired.sampling.audit, desired.caution)
+    caution = desired.get("caution")
+    return Asked(desired["sampling"]["audit"], Caution.model_validate(caution) if caution else None)
 
 
-def _with_desired(session: Session) -> Sequence[Device]:
-    return session.scalars(select(Device).where(Device.desired.is_not(None), Device.revoked_ms.is_(None))).all()
+def _places(session: Session, *conditions: ColumnElement[bool]) -> list[Place]:
+    query = select(Device.id, Device.site, Device.running, Device.state, Device.desired)
+    rows = session.execute(query.where(*conditions, Device.revoked_ms.is_(None)).order_by(Device.id))
+    return [Place(name, site, running, state, asked_now(desired)) for name, site, running, state, desired in rows]
 
 
-def _devices(session: Session, sites: set[str], known: set[str]) -> list[Device]:
-    found: dict[str, Device] = {}
-    some = sorted(known)
-    for start in range(0, max(len(some), 1), _AT_ONCE):
-        chosen = or_(Device.site.in_(sites), Device.id.in_(some[start : start + _AT_ONCE]))
-        for device in session.scalars(select(Device).where(chosen, Device.revoked_ms.is_(None))):
-            found[device.id] = device
-    return [found[name] for name in sorted(found)]
+def _concerned(session: Session, suspicions: Sequence[Suspicion], known: set[str]) -> list[Place]:
+    """Return the devices that run a model in doubt where it is in doubt, and those that are asked for anything."""
+    found: dict[str, Place] = {}
+    if suspicions:
+        sites, bundles = {one.site for one in suspicions}, {one.bundle for one in suspicions}
+        found = {one.id: one for one in _places(session, Device.site.in_(sites), Device.running.in_(bundles))}
+    rest = sorted(known - found.keys())
+    for start in range(0, len(rest), _AT_ONCE):
+        found |= {one.id: one for one in _places(session, Device.id.in_(rest[start : start + _AT_ONCE]))}
+    return list(found.values())
 
 
-def _busy(session: Session, devices: Sequence[Device]) -> frozenset[str]:
-    """Return the devices that install something, or owe a rollout an answer."""
-    owing = set(session.scalars(select(RolloutDevice.device).where(RolloutDevice.status.in_(_BUSY))))
-    return frozenset(device.id for device in devices if device.id in owing or device.state not in _CALM)
+def _owing(session: Session) -> frozenset[str]:
+    """Return the devices that owe a rollout an answer."""
+    return frozenset(session.scalars(select(RolloutDevice.device).where(RolloutDevice.status.in_(_BUSY))))
 
 
-def _ask(session: Session, device: Device, wish: Asked, now_ms: int) -> Outgoing:
+def _ask(session: Session, name: str, wish: Asked, now_ms: int) -> Outgoing:
+    device = session.get_one(Device, name)
     before = Sampling.model_validate(device.desired["sampling"] if device.desired else {})
     sampling = before.model_copy(update={"audit": wish.audit})
     return amend(session, device, now_ms, sampling=sampling, caution=wish.caution)

@@ -70,7 +70,7 @@ def _refusals(session: Session, device: str) -> list[dict[str, Any]]:
 
 def _asked(device: Device) -> dict[str, Any]:
     """Return what open tickets ask of a device: the share of audited parts, and why its model is mistrusted."""
-    now = asked_now(device)
+    now = asked_now(device.desired)
     return {"audit": now.audit, "caution": now.caution.model_dump(mode="json") if now.caution is not None else None}
 
 

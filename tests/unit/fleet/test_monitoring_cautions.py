@@ -190,5 +190,5 @@ def test_a_device_that_was_never_asked_for_anything_is_asked(database):
     drifted(database)
     assert follow(database, Demands(POLICY)) == [NORTH]
     with database.read() as session:
-        assert asked_now(session.get_one(Device, "d1")).caution is not None
+        assert asked_now(session.get_one(Device, "d1").desired).caution is not None
     assert desired(database).model is None
