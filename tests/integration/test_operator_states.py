@@ -257,3 +257,16 @@ def test_a_part_that_was_just_decided_does_not_still_wait_for_a_person(station, 
     expect(page.locator("#stamp")).to_be_hidden()
     assert decided(station, part)[0] == "accept"
     expect(page.locator("#stamp")).to_have_text("Accepted – by Anna")
+
+
+def test_a_scanner_finds_one_part_after_the_other(station, screen):
+    for _ in range(3):
+        station.pass_by(Verdict.ACCEPT)
+    page = screen("Anna")
+    page.locator("#to-search").click()
+    for serial in ("P-00002", "P-00003", "P-00001"):
+        page.wait_for_load_state()
+        page.keyboard.type(serial)
+        page.keyboard.press("Enter")
+        expect(page.locator(".trace h2")).to_contain_text(serial)
+        expect(page.locator(".hits h2")).to_have_text("One part")
