@@ -228,6 +228,7 @@ class Hot:
             self._keeper.look()
         elif kind == "settings":
             self.settings = self.settings.changed(message)
+            self.oversight.hear(message)
             self._look(at_once=True)
         elif kind == "recipe_wanted":
             self.changeover.ask(int(message["number"]))

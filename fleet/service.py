@@ -27,7 +27,8 @@ from fleet.founding import admin_token, broker_account
 from fleet.home import Home, write_private_json
 from fleet.ingest.commit import Outcome
 from fleet.ingest.consume import Consumer
-from fleet.monitoring.status import keep_watching, watch_of
+from fleet.monitoring.demands import Demands
+from fleet.monitoring.status import keep_watching, settings_of, watch_of
 from fleet.registry.catalogue import Catalogue
 from fleet.registry.repository import Repository
 from fleet.rollout.commander import Commander
@@ -127,7 +128,8 @@ class Service:
         enrolment = self._enrolment(repository)
         enrolment.publish_accounts()
         broker = self._start_broker()
-        commander = Commander(self._database, catalogue, self._send_retained, self._now_ms)
+        demands = Demands(settings_of(home.folder).caution)
+        commander = Commander(self._database, catalogue, self._send_retained, self._now_ms, demands.follow)
         self._consumer = Consumer(self._database, self._send, lambda o: self._committed(commander, o), self._now_ms)
         self._link = self._connect(commander)
         context = Context(home, self._database, repository, catalogue, enrolment, commander, self._now_ms, self.url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from edge_agent.contracts.messages import Fault
+from edge_agent.contracts.messages import Caution, Desired, Fault, decode
 from edge_agent.contracts.verdict import Automation
 from edge_agent.decision.automation import Cause, Change
 from edge_agent.decision.promotion import Evidence
@@ -40,6 +40,21 @@ def last_change(journal: Rows) -> Change | None:
 def history(journal: Rows, limit: int = 20) -> list[Entry]:
     """Return the last changes, the newest first."""
     return [Entry(*row) for row in journal.rows("automation_history", limit=limit)]
+
+
+def mistrust(caution: Caution | None, bundle: str | None) -> str:
+    """Return why the fleet mistrusts this model, "" where it does not: a caution about another one says nothing."""
+    if caution is None or caution.bundle != bundle:
+        return ""
+    ticket = f" ({caution.ticket})" if caution.ticket else ""
+    return f"the fleet sees drift{ticket}: {caution.reason}"
+
+
+def standing_caution(journal: Rows) -> Caution | None:
+    """Return the caution of the desired state that the station follows now."""
+    found = journal.rows("read_installation")
+    desired = found[0][3] if found else None
+    return decode(Desired, desired.encode()).caution if desired else None
 
 
 def record(database: Database, boot: UUID, change: Change, now_ms: int) -> None:

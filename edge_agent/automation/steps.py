@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from edge_agent.automation.ledger import history, last_change, read_evidence, record
+from edge_agent.automation.ledger import (
+    history,
+    last_change,
+    mistrust,
+    read_evidence,
+    record,
+    standing_caution,
+)
 from edge_agent.automation.settings import PromotionConfig
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.verdict import Automation
@@ -17,10 +24,14 @@ from edge_agent.journal.database import Database, Rows
 
 @dataclass(frozen=True)
 class Standing:
-    """The degree in force, whether the station went there by itself, and what stands between it and the next."""
+    """The degree in force, whether the station went there by itself, and what stands between it and the next.
+
+    `mistrust` is why the fleet mistrusts the model now; while it does, no step leads above `promotion.demote_to`.
+    """
 
     last: Change
     prospect: Prospect
+    mistrust: str = ""
 
     def plain(self, journal: Rows) -> dict[str, Any]:
         """Return all as plain values, with the last changes."""
@@ -30,6 +41,7 @@ class Standing:
             "word": self.last.word.value,
             "demoted": self.last.demoted,
             "why": self.last.why,
+            "mistrust": self.mistrust,
             "next": found.next.value if found.next else None,
             "allowed": found.allowed,
             "missing": list(found.missing),
@@ -44,8 +56,11 @@ def standing(journal: Rows, bundle: str | None, config: PromotionConfig) -> Stan
     last = last_change(journal)
     if last is None or bundle is None:
         raise Rejected("no model has judged at this station yet, so there is no degree; start it with a model first")
-    evidence = read_evidence(journal, bundle, config.evidence_parts)
-    return Standing(last, prospect(last.after, evidence, config.gate))
+    found = prospect(last.after, read_evidence(journal, bundle, config.evidence_parts), config.gate)
+    why = mistrust(standing_caution(journal), bundle)
+    if why and found.next is not None and rank(found.next) > rank(config.demote_to):
+        found = replace(found, missing=(f"{why}; nothing goes up before the fleet's ticket is closed", *found.missing))
+    return Standing(last, found, why)
 
 
 def promote(

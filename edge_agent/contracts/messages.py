@@ -81,6 +81,17 @@ class Sampling(Lenient):
     review_images: bool = True
 
 
+class Caution(Lenient):
+    """The fleet mistrusts a model on this device: while it runs `bundle`, people decide (docs/automation.md).
+
+    `reason` says why in a sentence a person can check, `ticket` names the fleet's ticket that holds until it is closed.
+    """
+
+    bundle: Digest
+    reason: Text
+    ticket: Identifier | None = None
+
+
 class Desired(Message):
     """The whole state a device shall reach; a lower generation than the last seen is ignored, even if retained.
 
@@ -98,6 +109,7 @@ class Desired(Message):
     probation: Probation = Probation()
     automation: Automation | None = None
     sampling: Sampling = Sampling()
+    caution: Caution | None = None
 
 
 class Installed(Lenient):

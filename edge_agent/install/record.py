@@ -75,7 +75,7 @@ class InstallJournal:
     def work(self, record: Record) -> Work:
         """Return what the rules need to judge a new desired state."""
         model = record.desired.model if record.desired else None
-        return Work(record.state, record.generation, self.seen(), model)
+        return Work(record.state, record.generation, self.seen(), model, record.rollout)
 
     def enter(self, record: Record, step: Step) -> Record:
         """Move to the next state; on the way to COMMITTED the release floor rises, with `ban` the bundle is barred."""

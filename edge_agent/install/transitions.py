@@ -78,6 +78,7 @@ class Work:
     generation: int
     seen: int
     model: ModelRef | None
+    rollout: str | None = None
 
 
 def consider(work: Work, desired: Desired) -> Move:
@@ -85,18 +86,23 @@ def consider(work: Work, desired: Desired) -> Move:
 
     An older generation than the highest seen is ignored even if the broker retained it, and so is the one at work.
     The same release under a newer generation goes on (ADOPT), and so does a settled device for which no model is
-    desired. Before the activation any other update is superseded or cancelled; after it the champion comes back first
-    (ROLL_BACK), then the desired state is offered.
+    desired, or nothing that its rollout has not asked before: then other settings are meant. Before the activation
+    any other update is superseded or cancelled; after it the champion comes back first (ROLL_BACK), then the desired
+    state is offered.
     """
     if desired.generation < work.seen or desired.generation == work.generation:
         return Move.IGNORE
     if work.state in SETTLED:
-        return Move.ADOPT if desired.model is None else Move.OFFER
+        return Move.ADOPT if desired.model is None or _asked_before(work, desired) else Move.OFFER
     if desired.model is not None and desired.model == work.model and work.state is not S.ROLLING_BACK:
         return Move.ADOPT
     if work.state in _INTERRUPTIBLE:
         return Move.CANCEL if desired.model is None else Move.SUPERSEDE
     return Move.ROLL_BACK
+
+
+def _asked_before(work: Work, desired: Desired) -> bool:
+    return desired.rollout is not None and (desired.rollout, desired.model) == (work.rollout, work.model)
 
 
 @dataclass(frozen=True)

@@ -275,7 +275,9 @@ SELECT id, triggered_ms, verdict, final, reason, label, score, bundle, latency_m
 FROM part WHERE id > :after AND id <= :last AND triggered_ms >= :from_ms AND triggered_ms < :to_ms
     AND coalesce(reason, '') != 'challenge' ORDER BY id LIMIT :limit
 -- name: report_answers
-SELECT a.id, a.operator, a.verdict, a.late, a.conflict, p.score FROM answer a JOIN part p ON p.id = a.part
+SELECT a.id, a.operator, a.verdict, a.late, a.conflict, p.score,
+    NOT EXISTS (SELECT 1 FROM review r WHERE r.part = a.part)
+FROM answer a JOIN part p ON p.id = a.part
 WHERE a.part >= :first AND a.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
 ORDER BY a.part, a.id
 -- name: report_lines
@@ -293,7 +295,8 @@ WHERE serial != '' AND serial = :serial ORDER BY id DESC LIMIT :limit
 SELECT id, serial, triggered_ms, verdict, final, reason FROM part
 WHERE serial != '' AND serial > :serial AND serial < :beyond ORDER BY serial DESC, id DESC LIMIT :limit
 -- name: part_answers
-SELECT operator, verdict, label, at_ms, late, conflict FROM answer WHERE part = :part ORDER BY id
+SELECT operator, verdict, label, at_ms, late, conflict, NOT EXISTS (SELECT 1 FROM review r WHERE r.part = answer.part)
+FROM answer WHERE part = :part ORDER BY id
 -- name: part_review
 SELECT opened_ms, state, heatmap IS NOT NULL FROM review WHERE part = :part
 -- name: part_plc

@@ -12,7 +12,7 @@ _LEANS = 0.5
 
 
 class Answer(NamedTuple):
-    """What a person said of a part, and the machine's score of it."""
+    """What a person said of a part, and the machine's score of it; `audit`: asked afterwards, when it had gone on."""
 
     id: int
     operator: str
@@ -20,6 +20,7 @@ class Answer(NamedTuple):
     late: int
     conflict: int
     score: float | None
+    audit: int = 0
 
 
 class Check(NamedTuple):
@@ -36,7 +37,8 @@ class Operator:
     """One person's answers. An override is a decision against what the machine leaned to: see `leaning`.
 
     `known` blind pictures whose answer is known were shown, `known_right` of them answered so; `seconds` parts that
-    somebody else had decided, `seconds_agreed` of them the same way. None of these is in the other counts.
+    somebody else had decided, `seconds_agreed` of them the same way; `audited` parts that had left the station before.
+    None of these is in the other counts.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Operator:
     known_right: int = 0
     seconds: int = 0
     seconds_agreed: int = 0
+    audited: int = 0
 
     @property
     def decided(self) -> int:
@@ -74,7 +77,9 @@ def count_answers(answers: Iterable[Answer]) -> list[Operator]:
     people: dict[str, Operator] = {}
     for answer in answers:
         person = people.setdefault(answer.operator, Operator(answer.operator))
-        if answer.late:
+        if answer.audit:
+            person.audited += 1
+        elif answer.late:
             person.late += 1
         elif answer.conflict:
             person.conflicts += 1

@@ -29,7 +29,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class Answered:
-    """What a person said, `late` after the deadline, `conflict` after somebody else."""
+    """What a person said, `late` after the deadline, `conflict` after somebody else, `audit` when it had gone on."""
 
     operator: str
     verdict: str
@@ -37,6 +37,7 @@ class Answered:
     at_ms: int
     late: bool
     conflict: bool
+    audit: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace
         image if image and _kept(home, image) else None,
         bool(asked and asked[2]),
         asked[1] if asked else "",
-        tuple(Answered(*answer[:4], bool(answer[4]), bool(answer[5])) for answer in _answers(reader, part)),
+        tuple(Answered(*row[:4], *map(bool, row[4:])) for row in reader.rows("part_answers", part=part)),
         _sent(reader, part),
         detail,
         _both(reader, bundles, part),
@@ -149,10 +150,6 @@ def model_name(bundles: Bundles, bundle: str | None) -> str:
     """Return name and version of a model, the begin of its ID where it is not on this device any more."""
     manifest = bundles.manifest(bundle)
     return f"{manifest.name} {manifest.version}" if manifest else (bundle or "")[:12]
-
-
-def _answers(reader: Reader, part: int) -> list[tuple[str, str, str, int, int, int]]:
-    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in reader.rows("part_answers", part=part)]
 
 
 def _sent(reader: Reader, part: int) -> Sent | None:

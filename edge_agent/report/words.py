@@ -48,6 +48,7 @@ def _shared(shared: Shared, model: str) -> str:
 def _person(person: Operator) -> str:
     words = [f"{person.name}: {person.decided} decided, {person.overrides} against the machine"]
     words += [f"{person.known_right} of {person.known} known parts right"] if person.known else []
+    words += [f"{person.audited} in the audit"] if person.audited else []
     words += [f"{person.seconds_agreed} of {person.seconds} second looks as the first"] if person.seconds else []
     return ", ".join(words)
 
@@ -57,7 +58,7 @@ def trace_lines(part: Trace) -> list[str]:
     show = _SHOW
     said = [
         f"  {show.exact(answer.at_ms)} {answer.operator}: {answer.verdict} {answer.label}".rstrip()
-        + (" (late)" if answer.late else " (second)" if answer.conflict else "")
+        + (" (late)" if answer.late else " (audit)" if answer.audit else " (second)" if answer.conflict else "")
         for answer in part.answers
     ]
     plc = [f"  PLC: {part.plc.disposition} (run {part.plc.run}, part {part.plc.sequence})"] if part.plc else []

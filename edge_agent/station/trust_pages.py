@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -22,6 +23,9 @@ from edge_agent.station.door import Door
 from edge_agent.station.pinbook import Role
 from edge_agent.station.places import Places
 from edge_agent.station.trust import Trust
+
+_SHOWN = 50
+"""So many parts in doubt are on the page; the list as CSV has all."""
 
 Why = Annotated[str, StringConstraints(min_length=3, max_length=300, strip_whitespace=True)]
 
@@ -126,7 +130,8 @@ class TrustPages:
         with read_journal(self.home.journal) as reader:
             last = record.last_lock(reader)
             count = record.count_suspects(reader, last) if last is not None else 0
-        return {"found": self.trust.challenge(), "last": last, "count": count}
+            suspects = list(islice(record.suspects(reader, last), _SHOWN)) if last is not None else []
+        return {"found": self.trust.challenge(), "last": last, "count": count, "suspects": suspects}
 
     def audit_page(self, request: Request) -> Response:
         """Return the page that asks about drawn parts."""

@@ -63,6 +63,7 @@ class View:
             self._mode(),
             self._lowered(),
             self.health().get("recipe", ""),
+            self._caution(),
         )
 
     def state(self, operator: str) -> dict[str, Any]:
@@ -103,6 +104,7 @@ class View:
             "mode": self._mode(),
             "lowered": self._lowered(),
             "recipe": self.health().get("recipe", ""),
+            "caution": self._caution(),
             "model": _model(active),
             "labels": _labels(active),
             "link": asdict(self._link()),
@@ -130,6 +132,10 @@ class View:
     def _lowered(self) -> str:
         """Why the station decides less than it was told to; "" while it does not."""
         return str(self.health().get("lowered") or "")
+
+    def _caution(self) -> str:
+        """Why the fleet mistrusts the model in use now; "" while it does not."""
+        return str(self.health().get("caution") or "")
 
     def _link(self) -> Link:
         uplink = read_json(self._home.station).get("status", {}).get("uplink") or {}

@@ -147,7 +147,7 @@ class Uplink:
             self._settings(record)
 
     def _settings(self, record: Record) -> None:
-        """Tell the hot process the degree of automation and the sampling that the fleet desires."""
+        """Tell the hot process the degree of automation and the sampling that the fleet desires, and its caution."""
         desired = record.desired
         if desired is None:
             return
@@ -156,6 +156,8 @@ class Uplink:
         message: Message = {"to": "hot", "kind": "settings", "audit": sampling.audit, "weighted": sampling.weighted}
         if desired.automation is not None:
             message["automation"] = desired.automation.value
+        if desired.caution is not None:
+            message["caution"] = desired.caution.model_dump(mode="json")
         self._send(message)
 
 

@@ -18,6 +18,7 @@ from edge_agent.contracts.strict import Strict
 from edge_agent.contracts.window import decode_window
 from fleet.monitoring import findings, tickets
 from fleet.monitoring.baselines import Baselines, Clock
+from fleet.monitoring.cautions import CautionPolicy
 from fleet.monitoring.detectors import Outcome, Pool, Reference, Stream, absorb
 from fleet.monitoring.evidence import Budget
 from fleet.monitoring.grouping import DEVICE, LATE, SITE, StreamKey
@@ -34,10 +35,11 @@ _REASON_LENGTH = 300
 
 
 class MonitoringSettings(Strict):
-    """What a fleet may set: the budget, how tickets open, and when a window came too late to page anybody."""
+    """What a fleet may set: the budget, how tickets open and what they ask, and when a window came too late."""
 
     budget: Budget = Budget()
     tickets: TicketPolicy = TicketPolicy()
+    caution: CautionPolicy = CautionPolicy()
     late_after_ms: int = 6 * 3600 * 1000
     active_ms: int = 7 * 24 * 3600 * 1000
     keep_ms: int = 90 * 24 * 3600 * 1000

@@ -35,7 +35,10 @@ _log = logging.getLogger("lineside.rollout")
 
 
 class Commander:
-    """Owns all rollouts. `send(topic, payload)` publishes retained; it may lose what the link cannot take."""
+    """Owns all rollouts. `send(topic, payload)` publishes retained; it may lose what the link cannot take.
+
+    `beside` changes desired states for other reasons than a rollout, whenever newcomers are looked for.
+    """
 
     def __init__(
         self,
@@ -43,8 +46,10 @@ class Commander:
         catalogue: Catalogue,
         send: Callable[[str, bytes], object],
         now_ms: Callable[[], int],
+        beside: Callable[[Session, int], list[Outgoing]] = lambda session, now_ms: [],
     ) -> None:
         self._database, self._catalogue, self._send, self._now_ms = database, catalogue, send, now_ms
+        self._beside = beside
         self._lock = threading.RLock()
         self._join_ms = 0
         self._wake, self._stopped, self._send_all = threading.Event(), threading.Event(), threading.Event()
@@ -133,6 +138,7 @@ class Commander:
                 rollouts = roster.live(session)
                 if now_ms >= self._join_ms:
                     messages += join(session, rollouts, now_ms)
+                    messages += self._beside(session, now_ms)
                     self._join_ms = now_ms + JOIN_EVERY_MS
                 for rollout in rollouts:
                     expire(session, rollout, now_ms)

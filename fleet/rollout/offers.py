@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -121,17 +121,43 @@ def outgoing_of(device: Device) -> Outgoing | None:
     return Outgoing(topic, encode(Desired.model_validate(device.desired)))
 
 
-def _ask(device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int, way: _Way) -> Outgoing:
+def amend(session: Session, device: Device, now_ms: int, **changes: Any) -> Outgoing:
+    """Ask a device for the same as before but for `changes` of its desired state.
+
+    What its rollout waits to hear, or goes on watching for, comes under the new generation from now on.
+    """
+    before = device.desired_generation or 0
+    known = Desired.model_validate(device.desired) if device.desired else Desired(generation=1, at_ms=now_ms)
+    generation = _next_generation(device)
+    desired = known.model_copy(update={"generation": generation, "at_ms": now_ms, **changes})
+    row = session.get(RolloutDevice, (desired.rollout, device.id)) if desired.rollout else None
+    if row is not None and before and row.revert_generation == before:
+        row.revert_generation = generation
+    elif row is not None and before and row.generation == before:
+        row.generation = generation
+    device.desired = desired.model_dump(mode="json")
+    outgoing = outgoing_of(device)
+    assert outgoing is not None
+    return outgoing
+
+
+def _next_generation(device: Device) -> int:
     device.desired_generation = max(device.desired_generation or 0, device.generation or 0) + 1
+    return device.desired_generation
+
+
+def _ask(device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int, way: _Way) -> Outgoing:
+    before = Desired.model_validate(device.desired) if device.desired else None
     desired = Desired(
-        generation=device.desired_generation,
+        generation=_next_generation(device),
         at_ms=now_ms,
         model=ref,
         strategy=way.strategy,
         parts_share=way.parts_share,
         rollout=rollout.id,
         probation=way.probation,
-        sampling=Sampling.model_validate(device.desired["sampling"] if device.desired else {}),
+        sampling=before.sampling if before else Sampling(),
+        caution=before.caution if before else None,
     )
     device.desired = desired.model_dump(mode="json")
     outgoing = outgoing_of(device)

@@ -202,7 +202,9 @@ def test_a_station_that_gets_no_parts_is_ready_again_when_there_is_room(tmp_path
         assert not rig.hot.interlock.ready, "and what is no part ends nothing"
         assert rig.said("triggered")[-1]["bounced"]
         limit(rig, 1_000_000)
-        wait_for(lambda: bool(rig.step() or rig.hot.interlock.ready), 10, "ready again, without a part and without a person")
+        wait_for(
+            lambda: bool(rig.step() or rig.hot.interlock.ready), 10, "ready again, without a part and without a person"
+        )
         tallies = rig.hot.journal.tallies()
         assert (tallies["trigger.bounced"], tallies["journal.stopped"]) == (1, 1)
         assert rig.hot.journal.dispositions()[Disposition.ACCEPTED] == 1

@@ -10,20 +10,10 @@ from playwright.sync_api import expect
 from edge_agent.contracts.verdict import Detail, Reason, Verdict
 from edge_agent.journal.journal import Decision
 from edge_agent.station.pinbook import PinBook
-from tests.simulators.screens import LARGE, SMALL, final, in_hand, log_in
+from tests.simulators.screens import CRAMPED, LARGE, SMALL, final, in_hand, log_in
 from tests.simulators.station import PIN, serving
 
 pytestmark = pytest.mark.slow
-CRAMPED = """() => {
-    const small = (r) => r.width < 48 || r.height < 48;
-    const outside = (r) => r.left < 0 || r.top < 0 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1;
-    const clipped = (b) => b.closest("#strip") && b.offsetTop > document.getElementById("strip").offsetTop + 8;
-    return [...document.querySelectorAll("button")]
-        .filter((b) => b.offsetParent && !clipped(b))
-        .map((b) => [b.id || b.textContent, b.getBoundingClientRect()])
-        .filter(([, r]) => small(r) || outside(r))
-        .map(([name, r]) => `${name} ${Math.round(r.width)}x${Math.round(r.height)}`);
-}"""
 
 
 def test_wrong_pins_are_refused_and_lock_the_name(station, screen):

@@ -13,13 +13,18 @@ from edge_agent.decision.automation import followed
 from edge_agent.decision.challenge import Moment
 from edge_agent.decision.sampling import Sampled, Scheme
 from edge_agent.journal.journal import Decision
-from tests.simulators.screens import SMALL
+from tests.simulators.screens import SMALL, UPRIGHT
 
 pytestmark = pytest.mark.slow
 CRAMPED = """() => [...document.querySelectorAll("a, button, select, input:not([type=hidden])")]
     .map((e) => [e.textContent.trim() || e.name, e.getBoundingClientRect()])
     .filter(([, r]) => r.width < 48 || r.height < 48 || r.left < 0 || r.right > innerWidth + 1)
     .map(([name, r]) => `${name} ${Math.round(r.width)}x${Math.round(r.height)}`)"""
+
+CRAMPED_BUT_NAVIGATION = CRAMPED.replace(
+    "map((e) => [e", "filter((e) => e.offsetParent && !e.closest('nav, .drop')).map((e) => [e", 1
+)
+"""The same; a telephone's navigation is pushed sideways."""
 
 
 @pytest.fixture
@@ -85,3 +90,46 @@ def test_an_operator_sees_the_lock_and_cannot_lift_it(doubted, screen):
     page.get_by_role("link", name="Prüfteile").click()
     expect(page.locator("main")).to_contain_text("Eine Aufsicht kann entsperren.")
     expect(page.get_by_role("button", name="Entsperren")).to_have_count(0)
+
+
+@pytest.fixture
+def challenged(station):
+    section = {"parts": [{"name": "CH-BAD", "known": "reject"}]}
+    station.home.config.write_text(yaml.safe_dump({"ui": {"port": 0}, "challenge": section}))
+    return station
+
+
+def test_what_was_started_by_mistake_is_taken_back_and_the_page_follows_by_itself(challenged, screen):
+    station = challenged
+    page = screen("Anna", size=UPRIGHT, touch=True)
+    page.goto(f"{screen.running.url}challenge")
+    assert page.evaluate(CRAMPED_BUT_NAVIGATION) == []
+    page.get_by_role("button", name="Present now").tap()
+    page.get_by_role("button", name="Not after all").tap()
+    expect(page.locator("main")).not_to_contain_text("The next triggered part")
+    assert challenges.armed(station.journal.database) == ""
+    page.get_by_role("button", name="Present now").tap()
+    expect(page.locator("main")).to_contain_text("The next triggered part is taken for CH-BAD.")
+    part = station.pass_by(Verdict.REJECT, Reason.CHALLENGE)
+    with station.journal.database.transaction():
+        at = Moment(part.id, str(station.boot), station.bundle, 1.0, station.clock.wall_ms())
+        challenges.present(station.journal.database, "CH-BAD", Verdict.REJECT, at)
+    challenges.conclude(station.journal.database, station.boot, "CH-BAD", part.id, "", station.clock.wall_ms())
+    expect(page.locator("main")).to_contain_text("passed", timeout=8000)
+    expect(page.locator("main")).not_to_contain_text("The next triggered part")
+
+
+def test_the_parts_in_doubt_are_listed_with_the_way_to_each(doubted, screen):
+    page = screen("Ben", size=SMALL, touch=True)
+    page.goto(f"{screen.running.url}challenge")
+    expect(page.locator("main")).to_contain_text("1 parts were judged")
+    page.locator(".suspects a").tap()
+    expect(page.locator(".trace h2")).to_contain_text("P-00001")
+
+
+@pytest.mark.parametrize("path", ["automation", "challenge", "audit", "report", "search?serial=P-0", "try"])
+def test_the_pages_fit_a_telephone(doubted, screen, path):
+    page = screen("Chiara", size=UPRIGHT, touch=True, language="de-DE")
+    page.goto(f"{screen.running.url}{path}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(CRAMPED_BUT_NAVIGATION) == []

@@ -8,6 +8,18 @@ from tests.conftest import wait_for
 from tests.simulators.station import PIN
 
 LARGE, SMALL = {"width": 1280, "height": 800}, {"width": 1024, "height": 600}
+UPRIGHT, LYING = {"width": 390, "height": 844}, {"width": 844, "height": 390}
+CRAMPED = """() => {
+    const small = (r) => r.width < 48 || r.height < 48;
+    const outside = (r) => r.left < 0 || r.top < 0 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1;
+    const clipped = (b) => b.closest("#strip") && b.offsetTop > document.getElementById("strip").offsetTop + 8;
+    return [...document.querySelectorAll("button, a")]
+        .filter((b) => b.offsetParent && !clipped(b))
+        .map((b) => [b.id || b.textContent, b.getBoundingClientRect()])
+        .filter(([, r]) => small(r) || outside(r))
+        .map(([name, r]) => `${name} ${Math.round(r.width)}x${Math.round(r.height)}`);
+}"""
+"""Names of what a finger can touch and that is smaller than 48 px or not wholly on the screen."""
 
 
 def log_in(page, name):

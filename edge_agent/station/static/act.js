@@ -2,6 +2,10 @@
 
 import { Failure, get, post, setToken } from "./api.js";
 
+addEventListener("gone", () => location.assign(`/?next=${location.pathname.slice(1)}`));
+
+const LOOK_MS = 1000;
+const JUDGED_MS = 1500;
 const failed = document.getElementById("failed");
 
 async function send(event) {
@@ -21,6 +25,16 @@ async function send(event) {
   }
 }
 
+// A part is awaited that the page was told of: it shows by itself what has come of it, once it has been judged.
+const awaited = document.querySelector("[data-awaits]")?.dataset.awaits;
+
+async function look() {
+  const found = await get("/api/challenge").catch(() => null);
+  if (found && found.armed !== awaited) setTimeout(() => location.reload(), JUDGED_MS);
+  else setTimeout(look, LOOK_MS);
+}
+
+if (awaited) look();
 for (const form of document.querySelectorAll("form[data-post]")) {
   form.addEventListener("submit", send);
   form.inert = false; // before this, a finger would have sent the form as a plain address

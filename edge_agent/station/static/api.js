@@ -24,8 +24,14 @@ export async function post(path, body, keepalive = false) {
   return read(await fetch(path, { method: "POST", headers, body: JSON.stringify(body), keepalive }));
 }
 
+// The session has ended, whoever notices it: a page hears it as an event of its window.
+export function gone() {
+  dispatchEvent(new Event("gone"));
+}
+
 async function read(answer) {
   const body = await answer.json().catch(() => ({}));
+  if (answer.status === 401 && body.code === "login") gone();
   if (!answer.ok) throw new Failure(answer.status, body);
   return body;
 }

@@ -4,8 +4,8 @@ import { Answers } from "./answers.js";
 import { $, icon, make, setClass, setIcon, setText } from "./dom.js";
 import * as picture from "./picture.js";
 import { Queue } from "./queue.js";
-import { iconOf, kindOf, nameOf, showCounts, showStrip, story } from "./strip.js";
-import { has, t } from "./words.js";
+import { endOf, iconOf, kindOf, nameOf, showCounts, showStrip, story } from "./strip.js";
+import { has, number, t } from "./words.js";
 
 const HASTE_MS = 350; // after a part left by itself, a press in flight must not hit its successor
 const SHORT_SHARE = 0.33;
@@ -24,7 +24,7 @@ const now = () => performance.now();
 
 export function take(fresh) {
   state = fresh;
-  for (const item of queue.take(fresh.queue, now())) toast(t("timed_out", { serial: nameOf(item) }), true);
+  for (const item of queue.take(fresh.queue, now())) toast(t("timed_out", { serial: endOf(item) }), true);
   if (past) past = fresh.recent.find((part) => part.part === past.part) ?? past;
   showCounts(fresh.counts);
   paint();
@@ -72,7 +72,8 @@ function paintHead(item, idle) {
   const place = open.findIndex((other) => other.part === item?.part) + 1;
   $("place-in-queue").textContent = item ? t("queue_place", { place, total: open.length }) : "";
   const stamp = $("stamp");
-  stamp.hidden = !idle;
+  const said = idle && kindOf(idle) === "review" && queue.handled.has(idle.part); // decided here, and not yet final
+  stamp.hidden = !idle || said;
   if (idle) {
     setClass(stamp, "stamp", `is-${kindOf(idle)}`);
     setIcon(stamp, iconOf(idle));
@@ -156,7 +157,7 @@ export function tick() {
   const at = now();
   const item = inHand;
   if (item && item.until <= at) {
-    toast(t("timed_out", { serial: nameOf(item) }), true);
+    toast(t("timed_out", { serial: endOf(item) }), true);
     queue.answered(item.part);
     beDeaf();
     return paint();
@@ -166,7 +167,7 @@ export function tick() {
   const share = item ? Math.min(1, left / item.budget_s) : 0;
   setClass(budget, "budget", item ? (share < SHORT_SHARE ? "short" : "") : "none");
   budget.querySelector("i").style.transform = `scaleX(${share})`;
-  budget.querySelector("output").textContent = item ? t("seconds", { seconds: left.toFixed(1) }) : "";
+  budget.querySelector("output").textContent = item ? t("seconds", { seconds: number(left, 1) }) : "";
   for (const bar of $("rail").querySelectorAll("i")) {
     const other = queue.items.get(Number(bar.dataset.part));
     const rest = other ? Math.max(0, (other.until - at) / 1000 / other.budget_s) : 0;
@@ -181,7 +182,7 @@ function paintUndo(at) {
   const over = pending ? null : answers.settled(at);
   const button = $("undo");
   button.disabled = !pending;
-  const serial = nameOf((pending ?? over)?.item ?? {});
+  const serial = endOf((pending ?? over)?.item ?? {});
   const text = pending ? t(`undo_${pending.verdict}`, { serial }) : over ? t("undo_over", { serial }) : t("undo_none");
   if (button.querySelector("span").textContent !== text) setText(button, text);
   const whole = pending ? pending.until - pending.started : 0;
@@ -269,7 +270,7 @@ function decide(verdict, label) {
 }
 
 function told(decision, outcome, failure) {
-  const serial = nameOf(decision.item);
+  const serial = endOf(decision.item);
   if (!outcome) toast(t("failed", { why: failure?.message ?? t("lost") }), true);
   else if (outcome.outcome === "late") toast(t("late", { serial }), true);
   else if (outcome.outcome === "conflict") toast(t("conflict", { serial, name: outcome.decided_by }), true);

@@ -1,8 +1,9 @@
 // The operator page: wiring.
 
+import * as audits from "./audits.js";
 import { get, post, setToken } from "./api.js";
 import * as desk from "./desk.js";
-import { $ } from "./dom.js";
+import { $, setText } from "./dom.js";
 import * as login from "./login.js";
 import * as picture from "./picture.js";
 import { showStation } from "./status.js";
@@ -84,6 +85,7 @@ async function logOut() {
 
 function watch() {
   desk.tick();
+  if (stream && !$("calm").hidden) audits.look(performance.now());
   if (stream && performance.now() - heard > SILENCE_MS) $("lost").hidden = false;
 }
 
@@ -118,12 +120,15 @@ async function changeLanguage(next) {
     link.href = `/${page}?lang=${next}`;
     link.title = t(`to_${page}`);
     link.setAttribute("aria-label", link.title);
+    setText(link, link.title);
   }
+  audits.again();
   if (last && stream) showStation(last.station);
   desk.repaint();
 }
 
 function wire() {
+  addEventListener("gone", () => stream && leave(t("logged_out")));
   addEventListener("keydown", onKey);
   addEventListener("keyup", (event) => event.key.toLowerCase() === "h" && picture.heatUp(performance.now()));
   $("heat").addEventListener("pointerdown", () => picture.heatDown(performance.now()));

@@ -3,3 +3,6 @@
 const kept = localStorage.getItem("theme");
 if (kept === "light") document.getElementById("light").media = "all";
 if (kept === "dark") document.getElementById("light").media = "print";
+
+// A scanner types where the cursor stands: the next serial shall replace the last one, not follow it.
+addEventListener("DOMContentLoaded", () => document.querySelector("input[autofocus]")?.select());

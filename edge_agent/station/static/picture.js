@@ -1,10 +1,15 @@
 // The large picture: heatmap on top, zoom and pan. Colours of the heatmap go from blue over magenta to yellow and grow
 // in lightness too, so they read without colour vision.
 
+import { gone } from "./api.js";
 import { $, setClass } from "./dom.js";
+import { watchFingers } from "./fingers.js";
+import { t } from "./words.js";
 
 const ZOOM = 2.6;
+const ZOOM_MOST = 8;
 const HOLD_MS = 250;
+const AGAIN_MS = 1000;
 const WEAK = 64; // of 255: a map that stays below shows no place at all
 const RAMP = [[40, 90, 220], [200, 50, 160], [255, 130, 50], [255, 235, 90]];
 
@@ -12,7 +17,6 @@ let shown = null; // {url, heat, crop, peak}
 let ready = true;
 let scale = 1;
 let origin = { x: 0, y: 0 };
-let pointer = null;
 let heatOn = false;
 let heatReady = false;
 let pressedAt = 0;
@@ -30,23 +34,42 @@ export async function show(part, onReady = () => {}) {
   ready = !url;
   resetZoom();
   paintTools();
-  $("no-picture").hidden = !part || Boolean(url);
+  say(part && !url ? "no_picture" : "");
   $("frame").hidden = true;
   if (!url) return onReady();
-  const img = $("picture");
-  img.src = url;
-  try {
-    await img.decode();
-    if (mine !== generation) return;
-    $("frame").hidden = false;
-    fit();
-  } catch {
-    if (mine !== generation) return;
-    $("no-picture").hidden = false;
-  }
+  const seen = await load(url, mine);
+  if (mine !== generation) return;
+  say(seen ? "" : "no_picture");
+  $("frame").hidden = !seen;
+  if (seen) fit();
   ready = true;
   onReady();
   if (shown.heat) await paintHeat(mine);
+}
+
+// True once the picture can be seen, false where the station has none. One that cannot be fetched now is fetched again
+// and again; until then nothing can be decided, for nobody shall decide a part unseen because a cable is loose.
+async function load(url, mine) {
+  const img = $("picture");
+  for (let broken = 0; broken < 2; ) {
+    img.src = url;
+    const seen = await img.decode().then(() => true, () => false);
+    if (seen || mine !== generation) return seen;
+    const answer = await fetch(url).catch(() => null);
+    if (mine !== generation) return false;
+    if (answer?.status === 401) gone();
+    if (answer?.status === 404) return false;
+    if (answer?.ok) broken += 1; // it came, and is no picture
+    else say("picture_failed");
+    await new Promise((done) => setTimeout(done, AGAIN_MS));
+    if (mine !== generation) return false;
+  }
+  return false;
+}
+
+function say(words) {
+  $("no-picture").hidden = !words;
+  $("no-picture").textContent = words && t(words);
 }
 
 export function fit() {
@@ -172,28 +195,32 @@ function move() {
   paintTools();
 }
 
-function spotOf(event) {
+// Larger or smaller around a place of the screen, which stays where it is.
+function zoomBy(factor, x, y) {
+  if (!shown?.url) return;
   const box = $("frame").getBoundingClientRect();
-  return { x: (event.clientX - box.left) / scale, y: (event.clientY - box.top) / scale };
+  const next = Math.min(ZOOM_MOST, Math.max(1, scale * factor));
+  origin.x += ((x - box.left) / scale) * (scale - next);
+  origin.y += ((y - box.top) / scale) * (scale - next);
+  scale = next;
+  move();
+}
+
+function drag(x, y) {
+  if (scale === 1) return;
+  origin.x += x;
+  origin.y += y;
+  move();
+}
+
+function toggleAt(x, y) {
+  const box = $("frame").getBoundingClientRect();
+  toggleZoom({ x: (x - box.left) / scale, y: (y - box.top) / scale });
 }
 
 export function watchPointer() {
-  const view = $("view");
-  view.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("button")) return;
-    pointer = { x: event.clientX, y: event.clientY };
-    view.setPointerCapture(event.pointerId);
-  });
-  view.addEventListener("pointermove", (event) => {
-    if (!pointer || scale === 1) return;
-    origin.x += event.clientX - pointer.x;
-    origin.y += event.clientY - pointer.y;
-    pointer = { x: event.clientX, y: event.clientY };
-    move();
-  });
-  for (const end of ["pointerup", "pointercancel"]) view.addEventListener(end, () => (pointer = null));
-  view.addEventListener("dblclick", (event) => !event.target.closest("button") && toggleZoom(spotOf(event)));
-  new ResizeObserver(fit).observe(view);
+  watchFingers($("view"), { drag, zoomBy, toggleAt });
+  new ResizeObserver(fit).observe($("view"));
 }
 
 export function tone(kind) {

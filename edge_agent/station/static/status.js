@@ -1,7 +1,7 @@
 // Above: is the station ready, and if not why; model, fleet, disk.
 
 import { $, setClass, setIcon, setText } from "./dom.js";
-import { has, t } from "./words.js";
+import { has, number, t } from "./words.js";
 
 export function why(station) {
   return has(`why_${station.code}`) ? t(`why_${station.code}`) : station.words;
@@ -24,11 +24,22 @@ export function showStation(station) {
   if (station.recipe) $("model").href = "/recipe";
   showLink(station.link);
   setClass($("disk"), "chip inside", station.disk.low ? "attention" : "");
-  setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: (station.disk.free_mb / 1024).toFixed(1) }));
-  $("warning").hidden = station.ready && !station.lowered;
-  $("warning").querySelector("small").textContent = station.ready ? "" : station.detail;
-  if (!station.ready) setText($("warning"), t("rejects_until", { why: why(station) }));
-  else if (station.lowered) setText($("warning"), t("lowered", { why: station.lowered }));
+  setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: number(station.disk.free_mb / 1024, 1) }));
+  showWarning(station);
+}
+
+// What keeps the station from inspecting; else, quieter, why people decide more than they were to. With the way to the
+// page where something can be done about it.
+function showWarning(station) {
+  const box = $("warning");
+  box.hidden = station.ready && !station.lowered;
+  setClass(box, "warning", station.ready ? "note" : "");
+  setText(box, station.ready ? t(station.caution ? "lowered_drift" : "lowered") : t("rejects_until", { why: why(station) }));
+  box.querySelector("small").textContent = station.ready ? station.caution || station.lowered : station.detail;
+  const page = station.ready ? "automation" : ["challenge", "locked"].includes(station.code) ? "challenge" : "";
+  const link = box.querySelector("a");
+  link.hidden = !page;
+  if (page) Object.assign(link, { href: `/${page}?lang=${document.documentElement.lang}`, textContent: t(`to_${page}`) });
 }
 
 function showLink(link) {

@@ -1,8 +1,9 @@
 // Below: counts and the parts that came by last, newest on the left.
 
 import { $, icon, make } from "./dom.js";
-import { has, t } from "./words.js";
+import { has, number, t } from "./words.js";
 
+const LONG = 14;
 let newest = 0;
 
 export function kindOf(part) {
@@ -16,6 +17,12 @@ export function iconOf(part) {
 
 export const nameOf = (part) => part.serial || `#${part.part}`;
 
+// The end of a long serial, where a sentence has to hold it.
+export function endOf(part) {
+  const name = nameOf(part);
+  return name.length > LONG ? `…${name.slice(1 - LONG)}` : name;
+}
+
 // "Rejected · scratch – by Anna"
 export function story(part) {
   const kind = kindOf(part);
@@ -25,8 +32,8 @@ export function story(part) {
 }
 
 export function showCounts(counts) {
-  const percent = (share) => (share === null ? "–" : `${(share * 100).toFixed(share > 0.995 || share < 0.005 ? 0 : 1)} %`);
-  $("parts").textContent = counts.parts.toLocaleString(document.documentElement.lang);
+  const percent = (share) => (share === null ? "–" : `${number(share * 100, share > 0.995 || share < 0.005 ? 0 : 1)} %`);
+  $("parts").textContent = number(counts.parts);
   $("yield").textContent = percent(counts.yield);
   $("review-share").textContent = percent(counts.review_share);
   for (const [id, key] of [["yield", "yield"], ["review-share", "review_share"]]) {

@@ -24,6 +24,9 @@ export async function speak(lang) {
   }
 }
 
+export const number = (value, digits = 0) =>
+  value.toLocaleString(current, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
 export const has = (key) => key in texts;
 
 export function t(key, values = {}) {

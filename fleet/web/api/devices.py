@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from edge_agent.contracts.strict import Strict
 from fleet.devices.enrolment import NewDevice
 from fleet.devices.presence import Seen, status
+from fleet.monitoring.demands import asked_now
 from fleet.rollout.parts import asked_share
 from fleet.store.tables import Counter, Device, Quarantine
 from fleet.web.auth import Admin, NotFound, Server, Viewer, audit
@@ -70,6 +71,12 @@ def _refusals(session: Session, device: str) -> list[dict[str, Any]]:
     ]
 
 
+def _asked(device: Device) -> dict[str, Any]:
+    """Return what open tickets ask of a device: the share of audited parts, and why its model is mistrusted."""
+    now = asked_now(device.desired)
+    return {"audit": now.audit, "caution": now.caution.model_dump(mode="json") if now.caution is not None else None}
+
+
 @router.get("")
 def list_devices(context: Server, person: Viewer, site: str | None = None) -> dict[str, Any]:
     """All devices, or those of one site."""
@@ -90,8 +97,8 @@ def show_device(device_id: str, context: Server, person: Viewer) -> dict[str, An
         counters: dict[str, int] = {}
         for name, value in session.execute(select(Counter.name, Counter.value).where(Counter.device == device_id)):
             counters[name] = counters.get(name, 0) + int(value)
-        shared = asked_share(device)
-        detail = {"reported": device.reported, "health": device.health, "counters": counters, "parts": shared}
+        detail = {"reported": device.reported, "health": device.health, "counters": counters}
+        detail |= {"parts": asked_share(device), "asked": _asked(device)}
         refusals = _refusals(session, device_id)
         known = as_json(device, context.now_ms(), _refused(session, device_id).get(device_id, 0))
         return {**known, **detail, "refusals": refusals}

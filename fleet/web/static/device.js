@@ -9,6 +9,10 @@ const tile = (name, value, note) => h("div", { class: "tile" }, h("div", { class
 const facts = (rows) => h("dl", { class: "facts" }, Object.entries(rows).filter(([, value]) => value !== null && value !== undefined && value !== "")
   .map(([name, value]) => [h("dt", null, name), h("dd", null, value)]));
 
+const asked = ({ audit, caution }) => [
+  audit > 0 && `audit ${(100 * audit).toFixed(0)} % of the parts`, caution && `let people decide: ${caution.reason}${caution.ticket ? ` (${caution.ticket})` : ""}`,
+].filter(Boolean).join("; ");
+
 function inspection(counters) {
   const reasons = Object.entries(counters).filter(([name, count]) => name.startsWith("reason.") && count);
   return [
@@ -31,7 +35,7 @@ poll(async () => {
   put("software", facts({
     State: device.state ? pill(device.state) : "–", Runs: device.running ? `${names[device.running] || ""} (${short(device.running)})` : "nothing yet",
     Wanted: device.desired ? `${device.desired.name} ${device.desired.version}` : null, Reason: device.reported?.reason,
-    Automation: device.reported?.automation, Ready: device.ready ? "yes" : "no", "Last seen": ago(device.last_seen_ms), Enrolled: when(device.enrolled_ms),
+    Automation: device.reported?.automation, Asked: asked(device.asked), Ready: device.ready ? "yes" : "no", "Last seen": ago(device.last_seen_ms), Enrolled: when(device.enrolled_ms),
     Versions: Object.entries(device.reported?.versions || {}).map(([name, value]) => `${name} ${value}`).join(", "),
   }));
   put("inspection", inspection(counters), canary(device.parts));

@@ -45,7 +45,7 @@ def test_a_held_answer_is_no_verdict_until_it_settles(journal):
     row = journal.part(part)
     assert (row.final, row.reason, row.operator, row.label) == ("accept", "operator", "ann", "ok")
     assert len(events(journal)) == 2
-    assert journal.database.rows("part_answers", part=part) == [("ann", "accept", "ok", 3, 0, 0)]
+    assert journal.database.rows("part_answers", part=part) == [("ann", "accept", "ok", 3, 0, 0, 0)]
     reviews.expire(journal, 6, 30.0)
     assert journal.part(part) == row
 
@@ -99,7 +99,7 @@ def test_an_answer_that_nobody_settled_in_time_is_late_and_the_part_a_reject(jou
     reviews.expire(journal, 9, 25.0)
     row = journal.part(part)
     assert (row.final, row.reason, row.operator) == ("reject", "timeout", "")
-    assert journal.database.rows("part_answers", part=part) == [("ann", "accept", "ok", 3, 1, 0)]
+    assert journal.database.rows("part_answers", part=part) == [("ann", "accept", "ok", 3, 1, 0, 0)]
 
 
 def test_after_a_crash_a_held_answer_is_a_late_label_of_a_reject(journal, tmp_path):
@@ -110,7 +110,7 @@ def test_after_a_crash_a_held_answer_is_a_late_label_of_a_reject(journal, tmp_pa
     reviews.expire(again, 4, 0.5)
     row = again.part(part)
     assert (row.final, row.reason) == ("reject", "crash")
-    assert [tuple(answer[4:]) for answer in again.database.rows("part_answers", part=part)] == [(1, 0)]
+    assert [tuple(answer[4:]) for answer in again.database.rows("part_answers", part=part)] == [(1, 0, 0)]
     again.database.close()
 
 

@@ -69,10 +69,12 @@ def test_overrides_are_decisions_against_what_the_machine_leans_to():
         Answer(4, "Anna", "accept", 0, 0, None),
         Answer(5, "Anna", "accept", 1, 0, 0.9),
         Answer(6, "Anna", "accept", 0, 1, 0.9),
+        Answer(7, "Anna", "reject", 0, 0, 0.1, 1),
+        Answer(8, "Anna", "reject", 0, 1, 0.1, 1),
     ]
     anna, ben = count(Period(0, 9), [], answers).operators
     assert (anna.name, anna.decided, anna.overrides_to_accept, anna.overrides_to_reject) == ("Anna", 2, 0, 1)
-    assert (anna.late, anna.conflicts) == (1, 1)
+    assert (anna.late, anna.conflicts, anna.audited) == (1, 1, 2), "what is asked afterwards decided nothing"
     assert (ben.accepted, ben.rejected, ben.overrides_to_accept, ben.overrides) == (1, 1, 1, 1)
     assert [leaning(score) for score in (0.5, 0.49, None)] == ["reject", "accept", None]
 
