@@ -70,6 +70,7 @@ class Challenger:
         self._draws, self._pressed = draws or random.Random(), pressed
         self._pending: _Pending | None = None
         self._late: Hearing | None = None
+        self._heard = 0
 
     def want(self, bundle: str | None, share: float = 0.0) -> bool:
         """Take note of the bundle that shall judge beside the champion; True where it has to be loaded first."""
@@ -112,7 +113,7 @@ class Challenger:
         """Return the challenger's look at a part, None where there is no time for it or it takes longer."""
         if self._pressed() or not self._settled():
             return None
-        now = self._clock.monotonic()
+        now, self._heard = self._clock.monotonic(), part
         hearing = Hearing(part, [view.frame for view in finding.views], model, self._clock)
         if hearing.wait(answer_until(now, deadline) - now, self._pressed):
             return hearing
@@ -131,9 +132,9 @@ class Challenger:
         return True
 
     def offer(self, part: int, finding: Finding, champion: Model) -> None:
-        """Remember a part that the champion has judged by its pictures, of the product that the challenger is for."""
+        """Remember a part of the challenger's product that the champion has judged by its pictures and it not yet."""
         model = self.model
-        if model is None or not any(view.inference for view in finding.views):
+        if model is None or part == self._heard or not any(view.inference for view in finding.views):
             return
         if model.manifest.name != champion.manifest.name:
             return
