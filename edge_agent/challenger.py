@@ -88,13 +88,18 @@ class Challenger:
         """Return a bundle's model if it is the challenger in memory."""
         return self.model if self.model is not None and self.model.bundle == bundle else None
 
+    def _beside(self, champion: Model) -> Model | None:
+        """Return the model, None while there is none and while another product is made than it is for."""
+        model = self.model
+        return model if model is not None and model.manifest.name == champion.manifest.name else None
+
     def decide(self, part: int, finding: Finding, champion: Model, degree: Automation, deadline: float) -> Decided:
         """Return who decides a part that the champion has looked at, and what is then known of it.
 
         The challenger decides its share; where it is late or fails, the champion's word holds. `deadline` is the
         part's, monotonic.
         """
-        alone, model = Decided(finding, champion), self.model
+        alone, model = Decided(finding, champion), self._beside(champion)
         if model is None or self.share <= 0.0 or finding.score is None or finding.ruling.reason not in _OF_THE_PART:
             return alone
         if not drawn(self.share, self._draws.random()) or unlike(champion.recipe, model.recipe):
@@ -133,10 +138,7 @@ class Challenger:
 
     def offer(self, part: int, finding: Finding, champion: Model) -> None:
         """Remember a part of the challenger's product that the champion has judged by its pictures and it not yet."""
-        model = self.model
-        if model is None or part == self._heard or not any(view.inference for view in finding.views):
-            return
-        if model.manifest.name != champion.manifest.name:
+        if self._beside(champion) is None or part == self._heard or not any(view.inference for view in finding.views):
             return
         if self._pending is not None:
             self._write(lambda: self._journal.raise_tally(SKIPPED))

@@ -197,6 +197,14 @@ def test_a_challenger_for_another_product_decides_nothing(tmp_path: Path) -> Non
         assert len(rows(rig, "challenger_parts", bundle=second, after=0, limit=9)) == 1
 
 
+def test_while_another_product_is_made_the_challenger_says_nothing(tmp_path: Path) -> None:
+    with rig_with(tmp_path) as rig:
+        second = canary(rig, tmp_path, name="caps")
+        show(rig, GOOD)
+        assert rig.parts()[0].bundle == rig.bundle
+        assert rows(rig, "challenger_parts", bundle=second, after=0, limit=9) == []
+
+
 def test_challenge_parts_try_the_champion_and_are_in_no_share(tmp_path: Path) -> None:
     section = ChallengeConfig(parts=(ChallengePart(name="bad-1", known=Verdict.REJECT),))
     config = StationConfig(trigger=TriggerConfig(kind="http"), challenge=section)
