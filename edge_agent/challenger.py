@@ -70,6 +70,7 @@ class Challenger:
         self._draws, self._pressed = draws or random.Random(), pressed
         self._pending: _Pending | None = None
         self._late: Hearing | None = None
+        self._heard = 0
 
     def want(self, bundle: str | None, share: float = 0.0) -> bool:
         """Take note of the bundle that shall judge beside the champion; True where it has to be loaded first."""
@@ -87,13 +88,18 @@ class Challenger:
         """Return a bundle's model if it is the challenger in memory."""
         return self.model if self.model is not None and self.model.bundle == bundle else None
 
+    def _beside(self, champion: Model) -> Model | None:
+        """Return the model, None while there is none and while another product is made than it is for."""
+        model = self.model
+        return model if model is not None and model.manifest.name == champion.manifest.name else None
+
     def decide(self, part: int, finding: Finding, champion: Model, degree: Automation, deadline: float) -> Decided:
         """Return who decides a part that the champion has looked at, and what is then known of it.
 
         The challenger decides its share; where it is late or fails, the champion's word holds. `deadline` is the
         part's, monotonic.
         """
-        alone, model = Decided(finding, champion), self.model
+        alone, model = Decided(finding, champion), self._beside(champion)
         if model is None or self.share <= 0.0 or finding.score is None or finding.ruling.reason not in _OF_THE_PART:
             return alone
         if not drawn(self.share, self._draws.random()) or unlike(champion.recipe, model.recipe):
@@ -112,7 +118,7 @@ class Challenger:
         """Return the challenger's look at a part, None where there is no time for it or it takes longer."""
         if self._pressed() or not self._settled():
             return None
-        now = self._clock.monotonic()
+        now, self._heard = self._clock.monotonic(), part
         hearing = Hearing(part, [view.frame for view in finding.views], model, self._clock)
         if hearing.wait(answer_until(now, deadline) - now, self._pressed):
             return hearing
@@ -131,11 +137,8 @@ class Challenger:
         return True
 
     def offer(self, part: int, finding: Finding, champion: Model) -> None:
-        """Remember a part that the champion has judged by its pictures, of the product that the challenger is for."""
-        model = self.model
-        if model is None or not any(view.inference for view in finding.views):
-            return
-        if model.manifest.name != champion.manifest.name:
+        """Remember a part of the challenger's product that the champion has judged by its pictures and it not yet."""
+        if self._beside(champion) is None or part == self._heard or not any(view.inference for view in finding.views):
             return
         if self._pending is not None:
             self._write(lambda: self._journal.raise_tally(SKIPPED))

@@ -116,7 +116,7 @@ class Line:
             kept = chosen.kept
             self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data, finding.pictures)
         self._after(decision)
-        if result is not None and told_by.drawn is None:
+        if result is not None:
             self._challenger.offer(key.id, finding, model)
         return result
 

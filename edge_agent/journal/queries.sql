@@ -200,7 +200,7 @@ SELECT share FROM canary WHERE bundle = :bundle ORDER BY part DESC LIMIT 1
 SELECT c.bundle, count(*), sum(c.outcome = 'decided'),
     sum(c.outcome = 'decided' AND coalesce(o.verdict, c.verdict) != c.verdict),
     sum(c.outcome = 'late'), sum(c.outcome = 'failed')
-FROM canary c JOIN part p ON p.id = c.part LEFT JOIN second_opinion o ON o.part = c.part
+FROM canary c CROSS JOIN part p ON p.id = c.part LEFT JOIN second_opinion o ON o.part = c.part
 WHERE c.part >= :first AND c.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
 GROUP BY c.bundle ORDER BY min(c.part)
 -- name: last_challenger
