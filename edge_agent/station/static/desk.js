@@ -93,6 +93,7 @@ function paintRail(item) {
 
 function railCell(other, item) {
   const image = other.image ? make("img", { src: `/api/images/${other.image}`, alt: "" }) : icon("review");
+  image.addEventListener("error", () => image.replaceWith(icon("review")));
   const bar = make("i");
   bar.dataset.part = other.part;
   const button = make("button", { type: "button" }, image, bar);
