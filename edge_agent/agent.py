@@ -6,11 +6,12 @@ output moves, and every failure on the way is a verdict with a reason. `docs/ARC
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import sys
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -25,24 +26,26 @@ from edge_agent.channel import Channel, Message
 from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import PlcConfig, StationConfig
 from edge_agent.contracts.credentials import device_class
-from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
 from edge_agent.inference.champion import Champion, Model
 from edge_agent.inference.heatmap import encode_png
-from edge_agent.install.slots import read_slots
+from edge_agent.install.slots import Pointer
+from edge_agent.instructions import Settings
 from edge_agent.intake import Intake
+from edge_agent.interlock import Interlock
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from edge_agent.journal.rescue import rescued
 from edge_agent.journal.ring import Quota, Ring
 from edge_agent.keeper import Keeper
-from edge_agent.line import Line, Settings
-from edge_agent.models import LoadFolder, Models, loading
+from edge_agent.line import Line
+from edge_agent.models import ORDERS, LoadFolder, Models, loading
 from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
 from edge_agent.oversight import Oversight
 from edge_agent.plc.handshake import State
+from edge_agent.recipes.changeover import Changeover
 from edge_agent.vitals import Vitals
 
 if TYPE_CHECKING:
@@ -81,29 +84,34 @@ class Hot:
         around = around or Surroundings()
         self.home, self.channel, self.config, self.clock = home, channel, config, around.clock
         strict, turn = config.durability == "strict", threading.Lock()
-        self.journal = Journal(Database(home.journal, strict, checkpoints=False, turn=turn), boot)
+        self.journal = Journal(Database(home.journal, strict, turn), boot)
         self.camera = Camera(around.source or make_source(config.source, self.clock), self.clock, around.random.random)
         self._preview = Preview(home.preview, self.camera, self.clock)
         self.champion = Champion()
         self.vitals = Vitals(self.clock)
         self.plc = self._plc(config.plc, boot)
         self._output = around.output or make_outputs(config.outputs, home, self.plc, channel.send)
-        self._keeper = Keeper(Database(home.journal, strict, turn=turn), boot, self._output, self.clock)
+        self._keeper = Keeper(Database(home.journal, strict, turn), boot, self._output, self.clock)
         quota = Quota(int(config.storage.quota_mb * _MEGABYTE), int(config.storage.reserve_mb * _MEGABYTE))
         self._ring = Ring(Database(home.journal, turn=turn), home.images, quota, encode_png)
         self.settings = Settings.of(config)
         self.oversight = Oversight(self.journal, self.clock, config)
         self.challenges = self.oversight.challenges
-        self._challenger = Challenger(self.journal, self.clock)
+        self._challenger = Challenger(
+            self.journal, self.clock, around.random, lambda: self._intake.waiting or channel.pending
+        )
         load = loading(home, around.device_class or device_class(home.credentials), config.runtime, around.load)
-        self._models = Models(load, self.champion, self._challenger, channel.send, self._taken)
-        written, judged = self.plc.written if self.plc is not None else None, self._challenger.offer
+        self._pointer = Pointer(home.root, config.model_names)
+        self.changeover = Changeover(config.recipes, self._pointer, self.journal, self.clock, self._activate)
+        self._models = Models(load, self.champion, self._challenger, channel.send, self._taken, self.changeover.fits)
+        written = self.plc.written if self.plc is not None else None
         self.line = Line(
             *(self.journal, self._output, self._keeper, self._ring, self.vitals, self.clock, around.random, written),
-            judged,
+            self._challenger,
             self.challenges,
         )
-        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
+        self.interlock = Interlock(self.champion, self.changeover, self.camera, self.line, self.plc, self.challenges)
+        self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock, self._bounced)
         self._reported = float("-inf")
         self._told: Message = {}
         self._progress = 0
@@ -117,27 +125,13 @@ class Hot:
 
     def _plc_state(self) -> State:
         """Return what the PLC is shown; the heartbeat moves only while this loop does."""
-        ready = self.ready or self.challenges.waits
-        fault = bool(self.camera.fault or self.camera.unset or self.line.trouble)
-        return State(ready, fault, self._keeper.held, self._progress, 0)
-
-    @property
-    def ready(self) -> bool:
-        """Whether a part that comes now will be judged."""
-        return self.not_ready == ""
-
-    @property
-    def not_ready(self) -> str:
-        """Why no part can be judged now; "" when one can."""
-        if self.champion.active is None:
-            return "no model is installed"
-        if self.camera.fault or self.camera.unset:
-            return self.camera.fault or self.camera.unset
-        return self.line.trouble or (self.plc.fault if self.plc is not None else "") or self.challenges.why
+        lock = self.interlock
+        return State(lock.takes_part, lock.fault, self._keeper.held, self._progress, self.changeover.number)
 
     def _look(self, at_once: bool = False) -> None:
-        model, told = self.champion.active, self.settings.automation
-        self.oversight.look(model, told, self.vitals.failing, at_once)
+        self.changeover.look(self.champion.active, not self._intake.waiting, self._models.trouble, at_once)
+        if not self.changeover.why:
+            self.oversight.look(self.champion.active, self.settings.automation, self.vitals.failing, at_once)
 
     def start(self) -> None:
         """Settle what a killed process left, load the installed model, open the camera."""
@@ -150,7 +144,7 @@ class Hot:
         if story := rescued(self.journal.database):
             _log.error("the journal was damaged: %s", story)
             self.journal.fault("journal-damaged", True, story, now_ms)
-        self._models.load_installed(read_slots(self.home.root))
+        self._models.load_installed(self._pointer.read())
         self._ring.start()
         self._keeper.start()
         self.camera.start()
@@ -162,6 +156,7 @@ class Hot:
     def run(self) -> None:
         """Start, inspect until the channel closes, end."""
         self.start()
+        gc.freeze()  # a full collection over all that was imported takes 40 ms and more: a late part, now and then
         try:
             while not self.channel.closed:
                 self.step(_IDLE_S)
@@ -172,6 +167,7 @@ class Hot:
         """Let go of camera, outputs and files; held parts stay held."""
         self._preview.close()
         self.camera.close()
+        self.line.rest()
         self._keeper.close()
         self._ring.close()
         self._output.close()
@@ -185,56 +181,57 @@ class Hot:
         self._models.take_loaded()
         self._look()
         self._report()
-        trigger = self._intake.take(self._inspecting())
+        inspecting = self.vitals.camera_seen(self.camera) and self.interlock.open
+        trigger = self._intake.take(inspecting, self.camera.overtaken)
         if trigger is not None:
             self._judge(trigger, None)
             return True
         self._challenger.judge()
         if self.config.trigger.kind == "continuous" and self.champion.active is not None:
-            frame = self.camera.grab(self.clock.monotonic() + wait_s)
-            if frame is None or not self.challenges.admits(frame.serial):
+            frame = self.line.next_frame(self.camera, wait_s)
+            if frame is None or self.changeover.why or not self.challenges.admits(frame.serial):
                 return False
             self._judge(Trigger(frame.at, frame.serial), frame)
             return True
+        self.line.rest()
         if (waited := self.channel.receive(wait_s)) is not None:
             self._obey(waited)
         return False
 
-    def _inspecting(self) -> bool:
-        """Whether the clock may make parts: not before a model and a camera, nor while a challenge part is due."""
-        closed = self.challenges.closed and not self.challenges.waits
-        return self.champion.active is not None and not closed and self.vitals.camera_seen(self.camera)
-
     def _judge(self, trigger: Trigger, first: Frame | None) -> None:
         model = self.champion.active
-        if model is None or not self.challenges.admits(trigger.serial or (first.serial if first else "")):
+        serial = trigger.serial or (first.serial if first else "")
+        if model is None or not self.changeover.admits(trigger) or not self.challenges.admits(serial):
             self._refuse(trigger, Reason.NOT_READY)
             return
-        settings, mode = self.settings, self.oversight.mode
-        if settings.automation is not mode:
-            settings = replace(settings, automation=mode)
-        self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, settings))
+        degree, shares = self.oversight.mode, self.settings.shares
+        self._answer(trigger, self.line.inspect(trigger, first, self.camera, model, degree, shares))
         if not self._intake.waiting:
             self._challenger.judge()
 
     def _refuse(self, trigger: Trigger, reason: Reason) -> None:
         self._answer(trigger, self.line.refuse(trigger, reason))
 
+    def _bounced(self, trigger: Trigger) -> None:
+        self._answer(trigger, {"bounced": True})
+
     def _answer(self, trigger: Trigger, result: Message | None) -> None:
-        if trigger.request is not None and result is not None:
-            self.channel.send({"to": "ui", "kind": "triggered", "request": trigger.request, **result})
+        if trigger.request is not None:
+            said = result if result is not None else {"unwritten": self.line.trouble}
+            self.channel.send({"to": "ui", "kind": "triggered", "request": trigger.request, **said})
 
     def _obey(self, message: Message) -> None:
         kind = message.get("kind")
-        if kind in ("activate", "revert"):
-            self._models.activate(str(message.get("bundle")))
-        elif kind == "challenger":
-            self._models.challenge(message.get("bundle"))
+        if kind in ORDERS:
+            self._models.obey(message)
         elif kind == "review_decided":
             self._keeper.look()
         elif kind == "settings":
             self.settings = self.settings.changed(message)
             self.oversight.hear(message)
+            self._look(at_once=True)
+        elif kind == "recipe_wanted":
+            self.changeover.ask(int(message["number"]))
             self._look(at_once=True)
         elif kind == "look":
             self._look(at_once=True)
@@ -243,7 +240,10 @@ class Hot:
         elif kind == "preview":
             self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
-            self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
+            self._intake.disposed(message)
+
+    def _activate(self, bundle: str) -> None:
+        self._models.activate(bundle)
 
     def _taken(self, model: Model) -> None:
         """Set camera, counts and trust for the model that judges from now on."""
@@ -254,9 +254,14 @@ class Hot:
 
     def _report(self) -> None:
         now = self.clock.monotonic()
+        self.line.mend()
         self.line.watch_camera(self.camera)
-        status = {"ready": self.ready, "bundle": self._bundle, "why": self.not_ready, **self.oversight.report()}
-        self._keeper.uptime.note(self.ready, self.not_ready)
+        why = self.interlock.why
+        if not why:
+            self.changeover.finished()
+        status = {"ready": not why, "bundle": self.champion.bundle, "why": why}
+        status |= self._models.report() | self.oversight.report() | self.changeover.report()
+        self._keeper.uptime.note(not why, why)
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
         if status != self._told:
@@ -265,10 +270,6 @@ class Hot:
         health = self.health()
         self.channel.send({"to": "uplink", **health})
         self.channel.send({"to": "ui", **health})
-
-    @property
-    def _bundle(self) -> str | None:
-        return self.champion.active.bundle if self.champion.active is not None else None
 
     def health(self) -> Message:
         """Return what is sent about once a second.
@@ -279,12 +280,12 @@ class Hot:
         model = self.champion.active
         return {
             "kind": "health",
-            "ready": self.ready,
-            "why": self.not_ready,
-            "bundle": self._bundle,
-            "challenger": self._challenger.model.bundle if self._challenger.model is not None else None,
-            "warm": self.champion.warm.bundle if self.champion.warm is not None else None,
+            "ready": self.interlock.ready,
+            "why": self.interlock.why,
+            "bundle": self.champion.bundle,
+            **self._models.report(),
             **self.oversight.report(),
+            **self.changeover.report(),
             "runtime": model.runtime if model is not None else "",
             "threads": model.threads if model is not None else None,
             "camera": self.camera.fault,

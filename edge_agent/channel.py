@@ -9,7 +9,8 @@ Messages (besides `to` and `kind`; the supervisor adds `from`)
 | uplink → hot | `settings` | `automation`, `audit`, `weighted` (shares of parts to answer for), all optional |
 | hot → uplink | `activated` | `bundle` |
 | hot → uplink | `activate_failed` | `bundle`, `reason` |
-| uplink → hot | `challenger` | `bundle` that shall judge beside the champion; None: none |
+| uplink → hot | `challenger` | `bundle` that shall judge beside the champion, None: none; `share` it decides |
+| uplink → hot | `warm` | `bundle`: hold it in memory, ready to take over; None: none |
 | hot → uplink | `challenger_failed` | `bundle`, `reason` |
 | hot → uplink, ui | `health` | about once a second: see `edge_agent.agent.Hot.health` |
 | ui → hot | `look`: people changed the degree of automation, or something about challenge parts | |
@@ -45,6 +46,10 @@ class Channel(Protocol):
     def closed(self) -> bool:
         """True when the other side is gone or the process was asked to end."""
 
+    @property
+    def pending(self) -> bool:
+        """True while a message waits to be received."""
+
     def send(self, message: Message) -> None:
         """Send a message; dropped silently once the channel is closed."""
 
@@ -73,10 +78,17 @@ class LocalChannel:
         if self._on_send is not None and not self.closed:
             self._on_send(message)
 
+    @property
+    def pending(self) -> bool:
+        """True while a message waits to be received."""
+        return not self._inbox.empty()
+
     def receive(self, timeout: float) -> Message | None:
         """Return the next delivered message, or None."""
+        if timeout <= 0 and self._inbox.empty():
+            return None  # asked after every part, nearly always for nothing: an exception would be dear
         try:
-            return self._inbox.get(timeout=timeout) if timeout > 0 else self._inbox.get_nowait()
+            return self._inbox.get(timeout=max(0.0, timeout))
         except queue.Empty:
             return None
 

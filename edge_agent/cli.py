@@ -22,9 +22,11 @@ LAZY = {
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
     "known": ("edge_agent.station.known_command:known", "Pictures with a known answer, for the operator page."),
+    "recipe": ("edge_agent.recipes.command:recipe", "Which product is made, and the changeover to another."),
     "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
     "service": ("edge_agent.service.command:service", "Run the station as a service of systemd."),
+    "switch-back": ("edge_agent.install.switch_back:switch_back", "Let the model before judge again."),
     "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),
     "pin": ("edge_agent.station.pins:pin", "Add or remove an operator's PIN."),
 }

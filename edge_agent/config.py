@@ -217,6 +217,12 @@ class ShiftConfig(Strict):
         return self
 
 
+RecipeNumber = Annotated[int, Field(ge=1, le=65_535)]
+Recipes = dict[RecipeNumber, Identifier]
+_RECIPES = (
+    "The products that are made here, the PLC's number to the name of the model: `{1: tiles, 2: leather}` "
+    "(docs/recipes.md). Without it a station makes one product."
+)
 _SHIFTS = 'Shifts for reports, in local time; `to` may be on the next day: `{name: early, from: "06:00", to: "14:00"}`'
 
 
@@ -238,6 +244,7 @@ class StationConfig(Strict):
     promotion: PromotionConfig = PromotionConfig()
     sampling: SamplingConfig = SamplingConfig()
     challenge: ChallengeConfig | None = None
+    recipes: Annotated[Recipes, Field(description=_RECIPES)] = {}
     pins: str = "pins.json"
     shifts: Annotated[tuple[ShiftConfig, ...], Field(description=_SHIFTS)] = ()
 
@@ -252,10 +259,16 @@ class StationConfig(Strict):
         for what, names in (
             ("outputs", [output.name for output in self.receivers]),
             ("shifts", [shift.name for shift in self.shifts]),
+            ("recipes", list(self.recipes.values())),
         ):
             if twice := next((name for name in names if names.count(name) > 1), None):
                 raise ValueError(f"two {what} have the name '{twice}'; give each a `name` of its own")
         return self
+
+    @property
+    def model_names(self) -> frozenset[str]:
+        """Names of the models of all recipes; empty where the station makes one product."""
+        return frozenset(self.recipes.values())
 
     @property
     def receivers(self) -> tuple[ReceiverConfig, ...]:

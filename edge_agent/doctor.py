@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from edge_agent.config import MqttTriggerConfig, PlcConfig, StationConfig, load_config
+from edge_agent.config import StationConfig, load_config
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
-from edge_agent.contracts.errors import ConfigError, LinesideError
+from edge_agent.contracts.errors import LinesideError
 from edge_agent.home import Home, read_json
 from edge_agent.install.selftest import run_selftest
-from edge_agent.install.slots import read_slots
+from edge_agent.install.slots import Pointer, read_slots
 from edge_agent.install.tuning import delegate_of, read_tuning
-from edge_agent.outputs.secret import check_secrets
-from edge_agent.service import machine
+from edge_agent.service import machine, peers
 from edge_agent.service.machine import Finding
 from edge_agent.setup import check_port
 from edge_agent.status import is_alive
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from edge_agent.capture.settings import CameraSettings
 
 _FIRST_FRAME_S = 3.0
-_PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
 
 
 def examine(home: Home) -> list[Finding]:
@@ -49,19 +45,37 @@ def _examine(home: Home) -> Iterator[Finding]:
     yield from machine.clock(time.time(), credentials.registry.url if credentials else "")
     yield finding
     if credentials is not None:
-        yield _reachable("broker", credentials.broker.url, 1883)
-        yield _reachable("fleet", credentials.registry.url, 80)
+        yield peers.reachable("broker", credentials.broker.url)
+        yield peers.reachable("fleet", credentials.registry.url)
     yield _journal(home)
     yield from _bundle(home, credentials, config)
     yield _pins(home, config)
     if config is not None:
+        yield from _recipes(home, config, credentials.device_class if credentials else "generic")
         running = is_alive(read_json(home.station).get("pid"))
-        yield Finding("camera", True, "in use by the running station") if running else _camera(home, config)
+        if running:
+            yield _running(home)
+        yield _in_use("camera") if running else _camera(home, config)
         if config.plc is not None:
-            yield _plc(config.plc)
+            yield _in_use("plc") if running else peers.plc(config.plc)
         if config.speaks_with_the_line:
-            yield from _line(home, config)
+            yield from peers.line(home, config)
         yield Finding("page", True, str(read_json(home.station).get("ui"))) if running else _port(config)
+
+
+def _running(home: Home) -> Finding:
+    """Say what the running station says of itself: it has camera and PLC in its hands."""
+    said = read_json(home.station).get("status", {}).get("hot", {})
+    if said.get("ready"):
+        return Finding("station", True, "running, and ready")
+    why = str(said.get("why") or "it is starting")
+    return Finding(
+        "station", False, f"running, and not ready: {why}", "mend what is said there; see docs/operations.md"
+    )
+
+
+def _in_use(check: str) -> Finding:
+    return Finding(check, True, "in use by the running station")
 
 
 def _station_user(home: Home) -> int:
@@ -76,7 +90,10 @@ def _read(home: Home, check: str, load: Callable[[], StationConfig]) -> tuple[St
     try:
         return load(), Finding(check, True, str(home.config))
     except LinesideError as error:
-        return None, Finding(check, False, str(error), f"mend {home.config}; keys are described in docs/config.md")
+        remedy = f"mend {home.config}; keys are described in docs/config.md"
+        if not home.config.exists():
+            remedy = f"make a station of it: edge-agent enrol FILE --home {home.root}, or edge-agent run with --bundle"
+        return None, Finding(check, False, str(error), remedy)
 
 
 def _runtime() -> Finding:
@@ -91,7 +108,7 @@ def _runtime() -> Finding:
 def _credentials(home: Home) -> tuple[Credentials | None, Finding]:
     if not home.credentials.exists():
         remedy = f"run 'edge-agent enrol FILE --home {home.root}' with a file from 'fleet enrol'"
-        return None, Finding("credentials", False, "not enrolled: runs without a fleet", remedy)
+        return None, Finding("credentials", True, "not enrolled: runs without a fleet", remedy, warning=True)
     try:
         credentials = load_credentials(home.credentials)
     except LinesideError as error:
@@ -102,17 +119,6 @@ def _credentials(home: Home) -> tuple[Credentials | None, Finding]:
     return credentials, Finding("credentials", good, found, "" if good else f"chmod 600 {home.credentials}")
 
 
-def _reachable(check: str, url: str, port: int) -> Finding:
-    parts = urlsplit(url)
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or port), timeout=2.0):
-            return Finding(check, True, f"{url} answers")
-    except OSError as error:
-        return Finding(
-            check, False, f"{url}: {error}", "is the server up and the network cable in? parts go on meanwhile"
-        )
-
-
 def _journal(home: Home) -> Finding:
     if not home.journal.exists():
         return Finding("journal", True, "none yet")
@@ -121,8 +127,8 @@ def _journal(home: Home) -> Finding:
             result = str(journal.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         result = str(error)
-    remedy = "" if result == "ok" else f"stop the station, move {home.journal} away and keep it; a new one is begun"
-    return Finding("journal", result == "ok", result, remedy)
+    remedy = "start the station again: it sets the file aside, keeps it, and carries over what can be read of it"
+    return Finding("journal", result == "ok", result, "" if result == "ok" else remedy)
 
 
 def _bundle(home: Home, credentials: Credentials | None, config: StationConfig | None) -> Iterator[Finding]:
@@ -148,6 +154,25 @@ def _bundle(home: Home, credentials: Credentials | None, config: StationConfig |
         yield Finding("self-test", tried.ok, words, "" if tried.ok else again)
         if config is not None and config.runtime.threads == "auto":
             yield _threads(home, active)
+
+
+def _recipes(home: Home, config: StationConfig, device_class: str) -> Iterator[Finding]:
+    """Look whether each product has its model; one without is no fault until it is asked for."""
+    pointer = Pointer(home.root, config.model_names)
+    for number, name in sorted(config.recipes.items()):
+        bundle = pointer.of(name).active
+        if bundle is None:
+            remedy = f"roll one out before it is asked for: fleet rollout {name} --canary 5%"
+            yield Finding(f"recipe {number}", True, f"{name}: no model yet", remedy, warning=True)
+            continue
+        folder = BundleFolder(home.bundle(bundle))
+        try:
+            manifest = folder.open(bundle)
+            problems = folder.problems(manifest.blobs_for(device_class))
+        except LinesideError as error:
+            problems = [str(error)]
+        words = problems[0] if problems else f"{name} {manifest.version}"
+        yield Finding(f"recipe {number}", not problems, words, "roll the model out again" if problems else "")
 
 
 def _threads(home: Home, bundle: str) -> Finding:
@@ -200,33 +225,6 @@ def _camera_settings(home: Home) -> CameraSettings:
         return wanted_by(BundleFolder(home.bundle(active)).open(active).recipe.camera) if active else NOTHING
     except LinesideError:
         return NOTHING
-
-
-def _plc(config: PlcConfig) -> Finding:
-    from edge_agent.contracts.plc import order_of
-    from edge_agent.plc.link import ModbusRegisters
-
-    registers = ModbusRegisters(config)
-    try:
-        order = order_of(registers.read())
-    except LinesideError as error:
-        remedy = "check 'plc' in station.yaml and the PLC's server; registers are described in docs/formats/plc.md"
-        return Finding("plc", False, str(error), remedy)
-    finally:
-        registers.close()
-    return Finding("plc", True, f"{config.host}:{config.port} answers, run {order.run}, part {order.sequence}")
-
-
-def _line(home: Home, config: StationConfig) -> Iterator[Finding]:
-    """Look at the servers of the line that triggers come from and verdicts go to, and at the secrets for them."""
-    try:
-        check_secrets(home, config)
-    except ConfigError as error:
-        yield Finding("line secrets", False, str(error), "mend the file that 'trigger' or 'outputs' name")
-    if isinstance(config.trigger, MqttTriggerConfig):
-        yield _reachable("trigger", config.trigger.url, _PORTS[urlsplit(config.trigger.url).scheme])
-    for output in config.receivers:
-        yield _reachable(f"output {output.name}", output.url, _PORTS[urlsplit(output.url).scheme])
 
 
 def _port(config: StationConfig) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,13 +77,21 @@ class Home:
 
 
 def replace_json(path: Path, content: dict[str, Any], mode: int = 0o644) -> None:
-    """Write a small JSON file so that a reader sees the old or the new one whole; not synced to disk."""
+    """Write a small JSON file so that a reader sees the old or the new one whole; not synced to disk.
+
+    Raises OSError, and then leaves the old one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, sort_keys=True)
-    os.replace(partial, path)
+    try:
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, sort_keys=True)
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:

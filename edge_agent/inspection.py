@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +58,11 @@ class Finding:
     picture: npt.NDArray[np.uint8] | None = None
     detail: Detail | None = None
 
+    @property
+    def pictures(self) -> tuple[npt.NDArray[np.uint8] | None, ...]:
+        """All pictures of a part that has several, in their order; None for one that is no whole picture."""
+        return tuple(view.frame.picture for view in self.views) if len(self.views) > 1 else ()
+
 
 @dataclass
 class Inspector:
@@ -76,10 +81,33 @@ class Inspector:
     ) -> Finding:
         """Judge a part by its frames (none = the camera gave none, as `missing` says); `deadline` is monotonic."""
         rows: list[list[float]] = []
-        views = tuple(self._look(frame, model, rows, deadline) for frame in frames)
-        finding = self._conclude(views, model, automation, deadline, rows)
-        detail = next((view.detail for view in views if view.failure is not None), None) if views else missing
-        return finding if detail is None else replace(finding, detail=detail)
+        views = tuple([self._look(frame, model, rows, deadline) for frame in frames])
+        failure, detail = (None, None) if views else (Reason.NO_IMAGE, missing)
+        best: Inference | None = None
+        strongest, scores = 0, []
+        for index, (_, inference, failed, _, why) in enumerate(views):
+            if failure is None and failed is not None:
+                failure, detail = failed, why
+            if inference is not None:
+                scores.append(inference.score)
+                if best is None or inference.score > best.score:
+                    best, strongest = inference, index
+        score = part_score(scores, model.recipe.views.combine) if best is not None and failure is None else None
+        late = self.clock.monotonic() > deadline
+        ruling = judge(failure, score, model.thresholds, automation, late)
+        if best is None:
+            return Finding(ruling, views, picture=views[0].frame.picture if views else None, detail=detail)
+        return Finding(
+            ruling,
+            views,
+            score,
+            named(best, score, model),
+            original_peak(best, model),
+            best.heatmap,
+            np.array(rows, np.float32).tobytes() if failure is None else None,
+            views[strongest].frame.picture,
+            detail,
+        )
 
     def _look(self, frame: Frame, model: Model, rows: list[list[float]], deadline: float) -> View:
         started = self.clock.monotonic()
@@ -105,30 +133,6 @@ class Inspector:
             return _Look(Reason.MODEL_ERROR)
         rows.append(window_values(quality, inference))
         return _Look(None, inference)
-
-    def _conclude(
-        self, views: tuple[View, ...], model: Model, automation: Automation, deadline: float, rows: list[list[float]]
-    ) -> Finding:
-        late = self.clock.monotonic() > deadline
-        failure = Reason.NO_IMAGE if not views else next((v.failure for v in views if v.failure is not None), None)
-        scored = [(view.inference.score, view) for view in views if view.inference is not None]
-        score = part_score([s for s, _ in scored], model.recipe.views.combine) if scored and failure is None else None
-        ruling = judge(failure, score, model.thresholds, automation, late)
-        if not scored:
-            return Finding(ruling, views, picture=views[0].frame.picture if views else None)
-        strongest = max(scored, key=lambda pair: pair[0])[1]
-        inference = strongest.inference
-        assert inference is not None
-        return Finding(
-            ruling,
-            views,
-            score,
-            named(inference, score, model),
-            original_peak(inference, model),
-            inference.heatmap,
-            np.array(rows, np.float32).tobytes() if failure is None else None,
-            strongest.frame.picture,
-        )
 
 
 def named(inference: Inference, score: float | None, model: Model) -> str:

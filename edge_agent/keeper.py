@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,11 +20,11 @@ from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal, PartKey
+from edge_agent.journal.tidying import EVERY_S, Tidying
 from edge_agent.journal.uptime import Uptime
 from edge_agent.outputs.output import Outcome, Output
 
 _LOOK_EVERY_S = 0.05
-_TIDY_EVERY_S = 1.0
 _GRACE_S = 0.005
 _log = logging.getLogger("lineside.keeper")
 
@@ -49,7 +50,7 @@ class Keeper:
         self.uptime = Uptime(database, boot, clock)
         self._closing = False
         self._wake = threading.Event()
-        self._tidied = clock.monotonic()
+        self._tidying, self._tidied = Tidying(database), clock.monotonic()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -74,13 +75,17 @@ class Keeper:
         self._wake.set()
 
     def _run(self) -> None:
+        said = ""
         while not self._closing:
             self._wake.wait(self._pause_s())
             self._wake.clear()
             try:
                 self.step()
+                said = ""
             except (Unavailable, sqlite3.Error) as error:
-                _log.warning("the journal cannot be written: %s", error)
+                if str(error) != said:
+                    _log.warning("%s", error)
+                said = str(error)
 
     def _pause_s(self) -> float:
         part = self._in_flight
@@ -97,9 +102,9 @@ class Keeper:
         for part_id, _ in self._journal.database.rows("reviews_to_drive", boot=str(self._journal.boot)):
             self._drive_reviewed(part_id)
         self.uptime.step()
-        if now - self._tidied >= _TIDY_EVERY_S:
+        if now - self._tidied >= EVERY_S:
             self._tidied = now
-            self._journal.database.checkpoint()
+            self._tidying.step()
 
     def _reject_late(self, now: float) -> None:
         part = self._in_flight
@@ -119,10 +124,13 @@ class Keeper:
         drive(self._journal, self._output, key.id, Outcome(str(key.boot), key.seq, serial, verdict, reason, key.plc))
 
 
-def drive(journal: Journal, output: Output, part_id: int, outcome: Outcome) -> bool:
+def drive(
+    journal: Journal, output: Output, part_id: int, outcome: Outcome, note: Callable[[int], None] | None = None
+) -> bool:
     """Move the output for a part whose verdict is in the journal, once; False where the other side was away.
 
-    A part whose output failed is marked `unknown` and never driven again: the machine behind the station has gone on.
+    `note` hears of the part when it has moved, instead of the journal at once. A part whose output failed is marked
+    `unknown` and never driven again: the machine behind the station has gone on.
     """
     try:
         output.drive(outcome)
@@ -130,5 +138,5 @@ def drive(journal: Journal, output: Output, part_id: int, outcome: Outcome) -> b
         _log.warning("part %d: %s", outcome.seq, error)
         journal.output_unknown(part_id)
         return False
-    journal.driven(part_id)
+    (note or journal.driven)(part_id)
     return True

@@ -30,7 +30,6 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.home import Home
 from edge_agent.inference.champion import Model, load_model
 from edge_agent.install.selftest import SelfTestResult, run_selftest
-from edge_agent.install.slots import read_slots
 from edge_agent.processes import lock_station
 from edge_agent.uplink.service import Surroundings, Uplink
 
@@ -77,7 +76,7 @@ class LightHot(Hot):
         now_ms = self.clock.wall_ms()
         self.journal.begin(now_ms)
         self.journal.recover(now_ms)
-        self._models.load_installed(read_slots(self.home.root))
+        self._models.load_installed(self._pointer.read())
         self._ring.start()
         self.camera.start()
         self.channel.send({"to": "uplink", "kind": "started"})
@@ -108,7 +107,7 @@ class Station:
 
     def step(self, now: float, period_s: float) -> None:
         """Judge a part when one is due, and obey messages now and then."""
-        part_due = self.due <= now and self.hot.ready
+        part_due = self.due <= now and self.hot.interlock.ready
         if part_due:
             self.due = now + period_s * random.uniform(1 - _SPREAD, 1 + _SPREAD)
             self.channel.deliver({"kind": "trigger", "at": time.monotonic()})

@@ -6,16 +6,16 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from edge_agent.capture.camera import BEING_SET, Camera
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.triggers import Trigger
 from edge_agent.challenge.watch import Challenges
+from edge_agent.challenger import Challenger
 from edge_agent.choosing import choose
 from edge_agent.clock import Clock
-from edge_agent.config import StationConfig
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
@@ -30,48 +30,18 @@ from edge_agent.journal.journal import Decision, Journal, PartKey
 from edge_agent.journal.ring import Ring
 from edge_agent.keeper import InFlight, Keeper, drive
 from edge_agent.outputs.output import Outcome, Output
+from edge_agent.unwritten import Unwritten
 from edge_agent.vitals import FAILS, Vitals
 
 _CAMERA_SHARE = 0.8
 _log = logging.getLogger("lineside.line")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What may change while the station runs: degree of automation, shares of parts to answer and to keep.
-
-    `least` are the shares of the station's own file: the fleet may ask for more.
-    """
-
-    automation: Automation | None
-    shares: Shares
-    least: Shares
-
-    @classmethod
-    def of(cls, config: StationConfig) -> Settings:
-        """Return what holds before the fleet has said anything."""
-        shares = Shares(config.sampling.audit, config.storage.accept_share, config.sampling.weighted)
-        return cls(config.automation, shares, shares)
-
-    def changed(self, message: dict[str, Any]) -> Settings:
-        """Return the settings after a `settings` message; what it does not name stays, nonsense is ignored."""
-        known = {degree.value for degree in Automation}
-        wanted = message.get("automation", self.automation)
-        degree = Automation(wanted) if wanted in known else self.automation
-        said = {name: message[name] for name in ("audit", "weighted") if name in message}
-        valid = {n: max(float(s), getattr(self.least, n)) for n, s in said.items() if _is_share(s)}
-        return replace(self, automation=degree, shares=replace(self.shares, **valid))
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and 0.0 <= value <= 1.0
-
-
 class Line:
     """Judges parts one after the other. `trouble` says why parts cannot be written down; "" while they can.
 
-    `written` hears of each part that a PLC sent, once it is in the journal or at least counted; `judged` of each part
-    that was looked at, with what was found, once its verdict is given.
+    `written` hears of each part that a PLC sent, once it is in the journal or at least counted; `challenger` decides
+    its share of the parts that were looked at, and is offered the others once their verdict is given.
     """
 
     def __init__(
@@ -84,19 +54,19 @@ class Line:
         clock: Clock,
         draws: random.Random,
         written: Callable[[PlcPart], None] | None = None,
-        judged: Callable[[int, Finding], None] | None = None,
+        challenger: Challenger | None = None,
         challenges: Challenges | None = None,
     ) -> None:
         self.trouble = ""
-        self._written, self._judged = written, judged
+        self._written, self._challenger = written, challenger or Challenger(journal, clock)
         self._journal, self._output, self._keeper, self._ring = journal, output, keeper, ring
         self._vitals, self._clock, self._draws = vitals, clock, draws
+        self._boot = str(journal.boot)
         self._challenges = challenges or Challenges(journal, clock, None, lambda why: None)
         self._inspector = Inspector(clock)
         self._identification = Identification(journal, clock)
         self._faults: set[str] = set()
-        self._undecided: list[PartKey] = []
-        self._unrecorded = 0
+        self._unwritten = Unwritten(journal, clock)
 
     def refuse(self, trigger: Trigger, reason: Reason) -> dict[str, Any] | None:
         """Reject a part unseen."""
@@ -107,7 +77,13 @@ class Line:
         return self._settle(key, trigger, decision)
 
     def inspect(
-        self, trigger: Trigger, first: Frame | None, camera: Camera, model: Model, settings: Settings
+        self,
+        trigger: Trigger,
+        first: Frame | None,
+        camera: Camera,
+        model: Model,
+        degree: Automation,
+        shares: Shares,
     ) -> dict[str, Any] | None:
         """Judge a part and move the output; `first` is its first frame where that was the trigger.
 
@@ -123,26 +99,42 @@ class Line:
         deadline = trigger.at + allowed_s
         self._keeper.watch(InFlight(key, trigger.serial, deadline))
         frames = camera.part_frames(first, trigger.at, model.recipe.views.count, trigger.at + _CAMERA_SHARE * allowed_s)
-        degree = settings.automation or model.recipe.automation
         finding = self._inspector.inspect(frames, model, degree, deadline, camera.missing)
         told = trigger.serial or (frames[0].serial if frames else "")
         found = self._identification.of(key, told, finding.views, model.recipe.identity, deadline)
         name = name or self._challenges.recognised(key.id, found.serial)
         if name:
             return self._challenge(key, trigger, finding, model, name)
-        finding = self._identified(finding, found, model, degree, deadline)
-        chosen = choose(finding, model, settings.shares, degree, self._draws.random())
-        decision = self._decision(finding, trigger, model, found.serial)
+        told_by = self._challenger.decide(key.id, finding, model, degree, deadline)
+        finding = self._identified(told_by.finding, found, model, degree, deadline)
+        chosen = choose(finding, told_by.model, shares, degree, self._draws.random())
+        decision = told_by.signed(self._decision(finding, trigger, model, found.serial))
         if chosen.sample is not None or chosen.image is not None:
             decision = replace(decision, sample=chosen.sample, image=chosen.image)
         result = self._settle(key, trigger, decision, deadline)
         if chosen.kept is not None:
             kept = chosen.kept
-            self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data)
+            self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data, finding.pictures)
         self._after(decision)
-        if result is not None and self._judged is not None:
-            self._judged(key.id, finding)
+        if result is not None and told_by.drawn is None:
+            self._challenger.offer(key.id, finding, model)
         return result
+
+    def next_frame(self, camera: Camera, wait_s: float) -> Frame | None:
+        """Return the frame that is the next part, None where none comes within `wait_s`; nothing is left undone."""
+        now = self._clock.monotonic()
+        frame = camera.grab(now)
+        if frame is None:
+            self.rest()
+            frame = camera.grab(now + wait_s)
+        return frame
+
+    def rest(self) -> None:
+        """Note that the last part's output has moved, now that none follows at once."""
+        try:
+            self._journal.note_moved()
+        except Unavailable as error:
+            self.trouble = str(error)
 
     def _challenge(
         self, key: PartKey, trigger: Trigger, finding: Finding, model: Model, name: str
@@ -156,7 +148,8 @@ class Line:
         says = opinion(finding.score, model.thresholds) if finding.score is not None and in_time else None
         self._challenges.conclude(key.id, name, says, finding.ruling.reason if in_time else Reason.LATE)
         if finding.picture is not None:
-            self._ring.keep(key.id, finding.picture, Keep(PictureClass.REJECT, False, 1.0), self._clock.wall_ms())
+            why = Keep(PictureClass.REJECT, False, 1.0)
+            self._ring.keep(key.id, finding.picture, why, self._clock.wall_ms(), views=finding.pictures)
         return {**result, "challenge": name}
 
     def _identified(
@@ -177,27 +170,22 @@ class Line:
     def _record(self, trigger: Trigger, challenge: str) -> PartKey | None:
         also = self._challenges.presented(challenge)
         try:
-            self._catch_up()
+            self._unwritten.catch_up()
             key = self._journal.trigger(trigger.serial, self._clock.wall_ms(), trigger.plc, trigger.message, also)
         except Unavailable as error:
-            self._unrecorded += 1
+            self._unwritten.unrecorded(trigger)
             self._unwritable(
                 error,
-                Outcome(str(self._journal.boot), 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
+                Outcome(self._boot, 0, trigger.serial, Verdict.REJECT, Reason.DISK_FULL, trigger.plc),
             )
             return None
         self.trouble = ""
         return key
 
-    def _catch_up(self) -> None:
-        while self._undecided:
-            key = self._undecided[0]
-            if self._journal.decide(key, Decision(Verdict.REJECT, Reason.DISK_FULL), self._clock.wall_ms()):
-                self._journal.driven(key.id)
-            self._undecided.pop(0)
-        if self._unrecorded:
-            self._journal.raise_tally("part.unrecorded", self._unrecorded)
-            self._unrecorded = 0
+    def mend(self) -> None:
+        """While the journal cannot be written, see whether it can be again: a PLC sends no part that would show it."""
+        if self.trouble and self._unwritten.is_over():
+            self.trouble = ""
 
     def _since(self, trigger: Trigger) -> float:
         return (self._clock.monotonic() - trigger.at) * 1e3
@@ -231,11 +219,11 @@ class Line:
         from being written until the part's time was over: the machine behind the station has rejected it.
         """
         serial = trigger.serial or decision.serial
-        outcome = Outcome(str(key.boot), key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
+        outcome = Outcome(self._boot, key.seq, serial, decision.verdict, decision.reason, key.plc, decision.detail)
         try:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:
-            self._undecided.append(key)
+            self._unwritten.undecided(key)
             self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL, detail=None))
             return None
         self._keeper.watch(None)
@@ -251,14 +239,15 @@ class Line:
 
     def _drive(self, key: PartKey, outcome: Outcome) -> None:
         try:
-            drive(self._journal, self._output, key.id, outcome)
+            drive(self._journal, self._output, key.id, outcome, self._journal.moved)
         except Unavailable as error:
             self.trouble = str(error)
             _log.error("it is not noted whether the output moved for part %d: %s", key.seq, error)
 
     def _after(self, decision: Decision) -> None:
         """Count, and tell of faults that came or went."""
-        self._vitals.part(decision.reason, decision.latency_ms or 0.0)
+        others = decision.canary is not None and decision.bundle != decision.canary.champion
+        self._vitals.part(decision.reason, decision.latency_ms or 0.0, not others)
         self._fault("model-error", self._vitals.failing, FAILS)
         self._fault("frozen-image", decision.reason is Reason.FROZEN_IMAGE, "the camera repeats the same frame")
 
@@ -281,12 +270,14 @@ class Line:
         """Without a journal the station is not ready, and the part in hand must not be taken for a good one.
 
         This is the one pulse that is not in the journal before it happens; the part is written down, as a reject for
-        this reason, or at least counted, once there is room.
+        this reason, once there is room. It is logged once: a log may lie on the same disk.
         """
         self._keeper.watch(None)
-        self.trouble = str(error)
-        _log.error("%s", error)
+        known, self.trouble = self.trouble == str(error), str(error)
+        if not known:
+            _log.error("%s", error)
         try:
             self._output.drive(outcome)
         except Unavailable as silent:
-            _log.error("%s", silent)
+            if not known:
+                _log.error("%s", silent)

@@ -44,7 +44,7 @@ class Oversight:
             return
         self._word = told or model.recipe.automation
         self._degree.look(self._word, "recipe" if told is None else "fleet or station.yaml", at_once)
-        self.challenges.look(model.bundle, at_once)
+        self.challenges.look(model.bundle, at_once, model.manifest.name)
         if failing:
             self._failed(FAILS)
         self._cautious = mistrust(self._caution, model.bundle)

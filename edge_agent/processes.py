@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from uuid import UUID, uuid4
 
 from edge_agent.backoff import doubling
 from edge_agent.channel import Message
-from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.errors import ConfigError, Unavailable
 from edge_agent.contracts.program import python_program
 from edge_agent.home import Home, replace_json
 from edge_agent.journal.rescue import DAMAGED_EXIT, damage, rescue
@@ -64,6 +65,7 @@ class Supervisor:
         self._watchdog = watchdog
         self._events: queue.SimpleQueue[tuple[Child, Message | None] | None] = queue.SimpleQueue()
         self._stopping = False
+        self._unnoted = False
         self.damaged = False
         common = ["--home", str(home.root), "--boot", str(self.boot), *options]
         self.children = {name: Child(name, python_program("edge_agent.processes", name, *common)) for name in names}
@@ -78,11 +80,14 @@ class Supervisor:
                 self._serve(self._wait_s())
                 self._kill_silent()
                 self._tell_system()
+                if self._unnoted:
+                    self._note()
         finally:
             if self._watchdog is not None and not self.damaged:
                 self._watchdog.stopping()
             self._end()
-            self.home.station.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.home.station.unlink(missing_ok=True)
             os.close(lock)
 
     def stop(self) -> None:
@@ -149,11 +154,18 @@ class Supervisor:
                 self._say(sender.name, sender.status)
 
     def _note(self) -> None:
+        """Note who runs and how it is; a disk that takes no note stops nobody from inspecting, it is tried again."""
         pids = {child.name: child.pid for child in self.children.values()}
         status = {child.name: child.status for child in self.children.values()}
         url = self.children[UI].status.get("url") if UI in self.children else None
         note = {"boot": str(self.boot), "pid": os.getpid(), "children": pids, "status": status, "ui": url}
-        replace_json(self.home.station, note)
+        try:
+            replace_json(self.home.station, note)
+            self._unnoted = False
+        except OSError as error:
+            if not self._unnoted:
+                sys.stderr.write(f"{self.home.station}: cannot be written ({error.strerror}); make room on the disk\n")
+            self._unnoted = True
 
     def _kill_silent(self) -> None:
         hot = self.children[HOT]
@@ -191,9 +203,15 @@ def _rescue_journal(home: Home) -> None:
 
 
 def lock_station(home: Home) -> int:
-    """Take the station's lock, which the kernel frees however this process ends."""
-    home.run.mkdir(parents=True, exist_ok=True)
-    handle = os.open(home.run / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    """Take the station's lock, which the kernel frees however this process ends.
+
+    Raises Unavailable where the station runs already, ConfigError where its folder cannot be written.
+    """
+    try:
+        home.run.mkdir(parents=True, exist_ok=True)
+        handle = os.open(home.run / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ConfigError(f"{home.run}: cannot be written ({error.strerror}); run 'edge-agent doctor'") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -18,7 +18,7 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
 from edge_agent.home import Home
-from edge_agent.install.slots import read_slots, write_slots
+from edge_agent.install.slots import Pointer
 from edge_agent.install.tuning import selftest_of
 from edge_agent.outputs.secret import check_secrets
 from edge_agent.processes import lock_station
@@ -75,11 +75,13 @@ def install_by_hand(home: Home, bundle: Path, device_class: str) -> str:
     """
     bundle_id = _copy(home, bundle, device_class)
     config = load_config(home.config) if home.config.exists() else StationConfig()
+    pointer = Pointer(home.root, config.model_names)
+    manifest = BundleFolder(home.bundle(bundle_id)).open(bundle_id)
+    pointer.admit(manifest.name)
     tried = selftest_of(home.root, config.runtime)(BundleFolder(home.bundle(bundle_id)), device_class)
     if not tried.ok:
         raise Rejected(f"{bundle}: the bundle fails its self-test ({tried.reason[:300]})")
-    manifest = BundleFolder(home.bundle(bundle_id)).open(bundle_id)
-    write_slots(home.root, read_slots(home.root).activated(bundle_id, manifest.release).committed())
+    pointer.change(manifest.name, lambda slots: slots.activated(bundle_id, manifest.release).committed())
     return bundle_id
 
 

@@ -13,30 +13,44 @@ from edge_agent.home import Home, read_json
 def station_status(home: Home) -> dict[str, Any]:
     """Return `bundle`, `state` (running, starting, stopped), `mode`, `counts`, `ready`, and what helps a person.
 
-    `lowered` says why the station decides less than it was told to.
+    `lowered` says why the station decides less than it was told to; `challenger` judges beside `bundle` and decides the
+    `share` of the parts, `warm` could take over at once.
     Raises ConfigError where there is no station.
     """
     if not home.config.exists():
         raise ConfigError(f"{home.root}: no station here; run 'edge-agent enrol FILE --home {home.root}' first")
     note = read_json(home.station)
     running = is_alive(note.get("pid"))
-    hot = note.get("status", {}).get("hot", {}) if running else {}
+    hot = hot_status(home)
     slots = read_json(home.slots)
+    chosen = read_json(home.root / "recipe.json").get("recipe")
+    bundle = hot.get("bundle") or slots.get("resting", {}).get(chosen, slots).get("active")
     counts, update, waiting = _journal(home)
     return {
-        "bundle": hot.get("bundle") or slots.get("active"),
+        "bundle": bundle,
+        "recipe": hot.get("recipe", chosen),
         "state": ("running" if hot else "starting") if running else "stopped",
         "mode": hot.get("mode"),
         "lowered": hot.get("lowered", ""),
+        "challenger": hot.get("challenger"),
+        "share": hot.get("share", 0.0),
+        "warm": hot.get("warm"),
         "counts": counts,
         "ready": bool(hot.get("ready", False)),
         "why": hot.get("why", "" if running else "the station is not running"),
-        "runtime": _runtime(home, hot.get("bundle") or slots.get("active")),
+        "runtime": _runtime(home, bundle),
         "update": update,
         "waiting": waiting,
         "page": note.get("ui") if running else None,
         "pids": {"supervisor": note.get("pid"), **note.get("children", {})} if running else {},
     }
+
+
+def hot_status(home: Home) -> dict[str, Any]:
+    """Return what the hot process last said of itself; empty while the station does not run."""
+    note = read_json(home.station)
+    found = note.get("status", {}).get("hot", {}) if is_alive(note.get("pid")) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _runtime(home: Home, bundle: object) -> dict[str, Any]:

@@ -27,10 +27,10 @@ class Vitals:
         self.bundle_parts = self.bundle_errors = 0
         self.errors_in_a_row = 0
 
-    def part(self, reason: Reason, latency_ms: float) -> None:
-        """Count a part that was judged."""
+    def part(self, reason: Reason, latency_ms: float, own: bool = True) -> None:
+        """Count a part that was judged; `own` is False where another model than the present one decided it."""
         self.parts += 1
-        self.bundle_parts += 1
+        self.bundle_parts += own
         self._latencies.append(latency_ms)
         failed = reason is Reason.MODEL_ERROR
         self.model_errors += failed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import platform
 import re
 import subprocess
@@ -15,7 +17,7 @@ from tests.benchmarks.figure import Figure
 
 TOP = Path(__file__).resolve().parents[1]
 PAGE = TOP / "docs" / "benchmarks.md"
-NAMES = ("agent", "fleet", "trainer", "converter", "drift", "quality")
+NAMES = ("agent", "kills", "fleet", "trainer", "converter", "drift", "quality")
 
 
 def measure(name: str) -> list[Figure]:
@@ -64,7 +66,14 @@ def write(name: str, figures: list[Figure]) -> None:
 
 def main() -> int:
     """Run the named groups."""
-    wanted = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--kills", type=int)
+    given = parser.parse_args()
+    if given.kills is not None:
+        os.environ["LINESIDE_KILLS"] = str(given.kills)
+    wanted = list(given.names)
     wanted = list(NAMES) if wanted == ["all"] else wanted
     unknown = [name for name in wanted if name not in NAMES]
     if unknown or not wanted:
@@ -73,7 +82,7 @@ def main() -> int:
     for name in wanted:
         figures = measure(name)
         print("\n" + table(figures))
-        if "--write" in sys.argv:
+        if given.write:
             write(name, figures)
     return 0
 

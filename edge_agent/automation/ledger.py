@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 from uuid import UUID
 
 from edge_agent.contracts.messages import Caution, Desired, Fault, decode
@@ -11,16 +10,9 @@ from edge_agent.contracts.verdict import Automation
 from edge_agent.decision.automation import Cause, Change
 from edge_agent.decision.promotion import Evidence
 from edge_agent.journal import outbox
-from edge_agent.journal.database import Database
+from edge_agent.journal.database import Database, Rows
 
 FAULT = "automation-demoted"
-
-
-class Rows(Protocol):
-    """Anything that answers the journal's named queries."""
-
-    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        """Return all rows of a named query."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +25,11 @@ class Entry:
     cause: str
     who: str
     why: str
+    recipe: str
 
 
 def last_change(journal: Rows) -> Change | None:
-    """Return the change that holds, None where the station has never run with a model."""
+    """Return the change that holds for the recipe in force, None where the station has never run with its model."""
     found = journal.rows("last_automation")
     if not found:
         return None

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from edge_agent.automation.ledger import (
-    Rows,
     history,
     last_change,
     mistrust,
@@ -20,7 +19,7 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.verdict import Automation
 from edge_agent.decision.automation import Change, demotion, moved, rank
 from edge_agent.decision.promotion import Prospect, prospect, reason_to_demote
-from edge_agent.journal.database import Database
+from edge_agent.journal.database import Database, Rows
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from edge_agent.backoff import LONGEST_RECONNECT_S, reconnect_delay
 from edge_agent.capture.frame import Frame, Source
@@ -26,7 +25,8 @@ class Camera:
 
     `fault` says why there are no frames ("" while there are); `ended` is true while a stored source has no more.
     `unset` says why the camera is not set as the recipe wants; until it is, no frame is given ("" while it is).
-    `seen` is the last whole frame that came, judged or not.
+    `seen` is the last whole frame that came, judged or not; `overtaken` counts the frames of a live source that nobody
+    took before a newer one came.
     """
 
     def __init__(self, source: Source, clock: Clock, draw: Callable[[], float] = random.random) -> None:
@@ -34,6 +34,7 @@ class Camera:
         self.unset = ""
         self.ended = False
         self.seen: Frame | None = None
+        self.overtaken = 0
         self._wanted = self._held = NOTHING
         self._settling = 0
         self._set_again_at = float("inf")
@@ -130,7 +131,7 @@ class Camera:
                 if frame.view == 0:
                     in_time = now - due < self._source.period_s
                     self._due = (due if in_time else now) + self._source.period_s
-                return self._noted(replace(frame, at=now))
+                return self._noted(frame.at_time(now))
             if now >= until:
                 return None
             self._closing.wait(max(0.0, min(due, until, now + _STEP_S) - now))
@@ -198,6 +199,7 @@ class Camera:
             if self._settling:
                 self._settling -= 1
                 return
+            self.overtaken += self._latest is not None and self._latest.index > self._taken
             self._latest = frame
             self._fresh.notify_all()
 

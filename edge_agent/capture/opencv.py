@@ -17,8 +17,11 @@ from edge_agent.contracts.errors import ConfigError, Unavailable
 
 _TIMEOUT_MS = 1000
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")  # seconds; ten would hide a camera that hangs
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp")  # a packet lost by UDP tears a picture
+os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_flags;prefer_tcp|fpsprobesize;1")
+"""A packet lost by UDP tears a picture. Without `fpsprobesize` FFmpeg looks at twenty pictures, 0.8 s at 25 a second,
+to guess a rate that nobody asks for. OpenCV 4.11 alone takes no options (its issue 27091) and is as slow as before."""
 
 
 class VideoSource:
@@ -33,13 +36,17 @@ class VideoSource:
         self._light = Lighting(address, clock)
         self._capture: cv2.VideoCapture | None = None
         self._index = 0
+        self._grabbed = False
 
     def open(self) -> None:
         """Connect. Raises Unavailable while the camera is away, ConfigError for a file that is no video."""
-        cv2.setLogLevel(0)
+        getattr(cv2.utils, "logging", cv2).setLogLevel(0)  # the former in OpenCV 5, cv2.setLogLevel before
+        started = self._clock.monotonic()
         self._capture = self._connect()
         if self._capture.isOpened():
-            return
+            self._grabbed = self._address.scheme == "rtsp"
+            if not self._grabbed or self._drop_old(self._capture, self._clock.monotonic() - started):
+                return
         self.close()
         if not self.live:
             raise ConfigError(f"{self._address.target}: not a video file that OpenCV can read; give another --source")
@@ -70,9 +77,10 @@ class VideoSource:
         """Wait for the next frame. Raises Unavailable when a camera gives none; None at the end of a file."""
         assert self._capture is not None, "open() comes first"
         try:
-            good, picture = self._capture.read()
+            good, picture = self._capture.retrieve() if self._grabbed else self._capture.read()
         except cv2.error as error:
             raise Unavailable(f"camera {self._address.shown} broke off ({error})") from error
+        self._grabbed = False
         if not good and not self.live:
             return self._rewind()
         if not good:
@@ -80,6 +88,18 @@ class VideoSource:
         content = self._light.apply(np.asarray(picture, np.uint8)) if picture is not None and picture.size else None
         self._index += 1
         return Frame(content, self._clock.monotonic(), index=self._index, views=0 if self.live else 1, live=self.live)
+
+    def _drop_old(self, capture: cv2.VideoCapture, opening_s: float) -> bool:
+        """Grab the first picture that came after the stream was open; False where none comes.
+
+        FFmpeg hands out those that came meanwhile, too, all at once: they may show an earlier part. Streams without
+        times of their own lose as long again at most.
+        """
+        until = self._clock.monotonic() + opening_s
+        while capture.grab():
+            if not capture.get(cv2.CAP_PROP_POS_MSEC) < opening_s * 1e3 or self._clock.monotonic() > until:
+                return True
+        return False
 
     def _rewind(self) -> Frame | None:
         if not self._address.flag("loop") or self._capture is None or self._index == 0:

@@ -17,6 +17,7 @@ class Trigger:
     """A part has come. `at` on the monotonic clock in seconds; `request` goes back to whoever asked.
 
     `plc` is set where a PLC sent the part: it is told the verdict. `message` is the id of the message that asked.
+    `recipe` is the product that the part is of, by name or by the PLC's number, "" where nobody said.
     """
 
     at: float
@@ -24,6 +25,7 @@ class Trigger:
     request: str | None = None
     plc: PlcPart | None = None
     message: str = ""
+    recipe: str = ""
 
 
 class Taken(str, Enum):

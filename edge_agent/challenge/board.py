@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple, fields, replace
 from typing import Any
 
-from edge_agent.automation.ledger import Rows
 from edge_agent.challenge import record
 from edge_agent.challenge.settings import ChallengeConfig
 from edge_agent.contracts.errors import ConfigError
+from edge_agent.journal.database import Rows
 from edge_agent.report.lines import safe
 
 

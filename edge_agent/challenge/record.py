@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from edge_agent.automation.ledger import Rows
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.messages import Fault
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.decision.challenge import Moment
 from edge_agent.journal import outbox
-from edge_agent.journal.database import Database
+from edge_agent.journal.database import Database, Rows
 
 FAULT = "challenge-failed"
 _ARMED = "challenge/armed"
@@ -97,10 +96,10 @@ def last_presented(journal: Rows) -> dict[str, Last]:
     return found
 
 
-def passes(journal: Rows) -> dict[str, Moment]:
-    """Return the passes that may still count: none of before the last lock, none that a later try has spoilt."""
+def passes(journal: Rows, since: int = 0) -> dict[str, Moment]:
+    """Return the passes that may still count: after part `since` and the last lock, and not spoilt by a later try."""
     lock = last_lock(journal)
-    since = lock.part if lock is not None else 0
+    since = max(since, lock.part if lock is not None else 0)
     return {name: last.at for name, last in last_presented(journal).items() if last.passed and last.at.part > since}
 
 

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from edge_agent.contracts.encoding import Identifier
 from edge_agent.contracts.strict import Strict
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.decision.challenge import Schedule
 
+_RECIPE = "Of which product it is a part, where the station makes several; without it, of every one"
 _TEXT = "Name of the challenge part: a trigger with this serial presents it"
 
 
@@ -18,12 +20,13 @@ class ChallengePart(Strict):
 
     name: Annotated[str, StringConstraints(pattern=r"^\S(.{0,58}\S)?$"), Field(description=_TEXT)]
     known: Literal[Verdict.ACCEPT, Verdict.REJECT]
+    recipe: Annotated[Identifier | None, Field(description=_RECIPE)] = None
 
 
 class ChallengeConfig(Strict):
     """Parts with a known answer (docs/automation.md), and when all of them must have been passed.
 
-    `at_start` of the station, `at_model_change` (a changeover brings another model), `every_hours`, `every_parts`.
+    `at_start` of the station, `at_model_change` (so is every changeover), `every_hours`, `every_parts`.
     """
 
     parts: Annotated[tuple[ChallengePart, ...], Field(min_length=1, max_length=32)]
@@ -42,6 +45,10 @@ class ChallengeConfig(Strict):
     def names(self) -> tuple[str, ...]:
         """Names of the parts in the order of the file."""
         return tuple(part.name for part in self.parts)
+
+    def names_for(self, recipe: str) -> tuple[str, ...]:
+        """Names of the parts that are presented while a recipe is in force."""
+        return tuple(part.name for part in self.parts if part.recipe in (None, recipe))
 
     @property
     def schedule(self) -> Schedule:

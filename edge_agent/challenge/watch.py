@@ -29,7 +29,7 @@ class Challenges:
     ) -> None:
         self._journal, self._clock, self._config, self._failed = journal, clock, config, failed
         self._looked = float("-inf")
-        self._bundle = ""
+        self._bundle, self._recipe = "", ""
         self.why, self.code, self.armed = "", "", ""
 
     @property
@@ -42,13 +42,17 @@ class Challenges:
         """Whether the next triggered part is taken for a challenge part."""
         return bool(self.armed)
 
-    def look(self, bundle: str, at_once: bool = False) -> None:
-        """Read lock, passes and what was started; twice a second, `at_once`, and when the model has changed."""
+    def look(self, bundle: str, at_once: bool = False, recipe: str | None = None) -> None:
+        """Read lock, passes and what was started; twice a second, `at_once`, and when the model has changed.
+
+        `recipe` is the model's name, None where it is the one of before.
+        """
         now = self._clock.monotonic()
         idle = self._config is None and not self.closed
         if bundle == self._bundle and not at_once and (idle or now - self._looked < _LOOK_EVERY_S):
             return
         self._looked, self._bundle = now, bundle
+        self._recipe = self._recipe if recipe is None else recipe
         try:
             self._read()
         except (Unavailable, sqlite3.Error) as error:
@@ -63,7 +67,10 @@ class Challenges:
             self.why, self.code = f"locked since challenge part {lock.name} failed: {lock.why}", "locked"
         elif self._config is not None and self._bundle:
             last = int(database.rows("last_part")[0][0])
-            waiting = due(self._config.names, record.passes(database), self._moment(last), self._config.schedule)
+            changed = database.row("last_changeover") if self._config.at_model_change else None
+            passes = record.passes(database, int(changed[-1]) if changed else 0)
+            names = self._config.names_for(self._recipe)
+            waiting = due(names, passes, self._moment(last), self._config.schedule)
             if waiting:
                 self.why = "; ".join(f"challenge part {name} {why}" for name, why in waiting)
                 self.code = "challenge"

@@ -18,7 +18,7 @@ from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.strict import Strict
 
-SERIAL_MAX, ID_MAX = 200, 100
+SERIAL_MAX, ID_MAX, RECIPE_MAX = 200, 100, 63
 _TRIGGER_BYTES_MAX = 4096
 _SECRET_PREFIX = "whsec_"
 _SECRET_BYTES = range(24, 65)
@@ -54,12 +54,16 @@ class Notice(Strict):
 
 
 class TriggerMessage(BaseModel):
-    """A request for a part. With an `id`, repeats of the message make no second part."""
+    """A request for a part. With an `id`, repeats of the message make no second part.
+
+    `recipe` is the product it is of, by name or number; a station that makes another one rejects it.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     serial: Annotated[str, Field(max_length=SERIAL_MAX)] = ""
     id: Annotated[str, Field(max_length=ID_MAX)] = ""
+    recipe: Annotated[str, Field(max_length=RECIPE_MAX)] = ""
 
 
 def decode_trigger(payload: bytes) -> TriggerMessage:

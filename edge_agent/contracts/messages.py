@@ -51,7 +51,10 @@ class ModelRef(Lenient):
 
 
 class Strategy(str, Enum):
-    """How a device takes a new model into use."""
+    """How a device takes a new model into use.
+
+    `BLUE_GREEN`: as `DIRECT`, and the one before is held in memory until the next update, over restarts too.
+    """
 
     DIRECT = "direct"
     SHADOW = "shadow"
@@ -90,12 +93,17 @@ class Caution(Lenient):
 
 
 class Desired(Message):
-    """The whole state a device shall reach; a lower generation than the last seen is ignored, even if retained."""
+    """The whole state a device shall reach; a lower generation than the last seen is ignored, even if retained.
+
+    `parts_share` is the share of the parts that a model beside the champion (strategy `shadow`) decides, drawn at
+    random. A device that does not know it lets the model judge and move nothing.
+    """
 
     generation: Annotated[int, Field(ge=1)]
     at_ms: Millis
     model: ModelRef | None = None
     strategy: Strategy = Strategy.DIRECT
+    parts_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     rollout: Identifier | None = None
     deadline_ms: Millis | None = None
     probation: Probation = Probation()
@@ -104,8 +112,19 @@ class Desired(Message):
     caution: Caution | None = None
 
 
+class Installed(Lenient):
+    """The release that a station judges a recipe's parts with."""
+
+    bundle: Digest
+    release: Count = 0
+
+
 class Reported(Message):
-    """The whole state a device is in."""
+    """The whole state a device is in.
+
+    `running` is what judges now. A station that makes several products names the recipe in force and, in `recipes`,
+    each one's release by the model's name: there `running` says nothing of the recipes that rest.
+    """
 
     generation: Count
     at_ms: Millis
@@ -122,6 +141,14 @@ class Reported(Message):
     device_class: Identifier = "generic"
     versions: dict[str, str] = {}
     clock_suspect: bool = False
+    recipe: Identifier | None = None
+    recipes: dict[Identifier, Installed] = {}
+
+    def installed(self, model: str) -> Installed | None:
+        """Return the release in use for a model's recipe, None where there is none."""
+        if self.recipe is not None:
+            return self.recipes.get(model)
+        return Installed(bundle=self.running, release=self.running_release) if self.running else None
 
 
 class Presence(Message):

@@ -6,6 +6,8 @@ in any thread; `Champion` is changed by the hot thread alone, between two parts.
 
 from __future__ import annotations
 
+import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +16,9 @@ import numpy.typing as npt
 from edge_agent.contracts.bundle import BundleFolder, Manifest, ThresholdPair, Variant
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.measures import picture_values
-from edge_agent.contracts.preprocess import Picture, from_camera, model_input
+from edge_agent.contracts.preprocess import Picture, camera_input
 from edge_agent.contracts.recipe import Recipe
-from edge_agent.contracts.scores import heatmap_peak, probabilities
+from edge_agent.contracts.scores import heatmap_peak, shares_of
 from edge_agent.inference.delegate import Delegate
 from edge_agent.inference.interpreter import Floats, Interpreter
 
@@ -44,24 +46,20 @@ class Inference:
 
 
 class Model:
-    """One loaded variant. One thread runs it at a time."""
+    """One loaded variant. Threads that run it take turns.
+
+    `recipe` is the product's, as the model was made for it; `thresholds` say where the machine accepts and rejects.
+    """
 
     def __init__(self, bundle: str, manifest: Manifest, variant: Variant, interpreter: Interpreter) -> None:
         self.bundle = bundle
         self.manifest = manifest
         self.variant = variant
+        self.recipe: Recipe = manifest.recipe
+        self.thresholds: ThresholdPair = variant.thresholds
         self._interpreter = interpreter
         self._labels = manifest.output.labels
-
-    @property
-    def recipe(self) -> Recipe:
-        """The product's recipe, as the model was made for it."""
-        return self.manifest.recipe
-
-    @property
-    def thresholds(self) -> ThresholdPair:
-        """Where the machine accepts and rejects."""
-        return self.variant.thresholds
+        self._turn = threading.Lock()
 
     @property
     def runtime(self) -> str:
@@ -75,16 +73,17 @@ class Model:
 
     def prepare(self, frame: npt.NDArray[np.uint8]) -> Picture:
         """Turn a camera's frame (BGR or grey) into what the model sees."""
-        return model_input(from_camera(frame, self.recipe.camera.colour), self.recipe)
+        return camera_input(frame, self.recipe)
 
     def infer(self, picture: Picture) -> Inference:
         """Score a prepared picture. Raises ModelError for whatever the model gets wrong."""
         try:
-            scores = self._interpreter.run(picture)
+            with self._turn:
+                scores = self._interpreter.run(picture)
         except (ValueError, RuntimeError) as error:
             raise ModelError(str(error) or type(error).__name__) from error
-        shares = tuple(probabilities(scores.logits, self.variant.temperature).tolist())
-        if any(share - share != 0.0 for share in shares):
+        shares = shares_of(scores.logits.tolist(), self.variant.temperature)
+        if not all(map(math.isfinite, shares)):
             raise ModelError(f"scores are no numbers: {shares}")
         best = max(range(len(shares)), key=shares.__getitem__)
         worst = max(range(1, len(shares)), key=shares.__getitem__)
@@ -133,11 +132,12 @@ def load_model(
 
 
 class Champion:
-    """The model that judges (`active`) and the one that would take over at once (`warm`)."""
+    """The model that judges (`active`), the one that judged before it (`warm`), and one that is `held` on request."""
 
     def __init__(self) -> None:
         self.active: Model | None = None
         self.warm: Model | None = None
+        self.held: Model | None = None
 
     def take(self, model: Model) -> None:
         """Let `model` judge from now on; the one before stays warm."""
@@ -145,6 +145,17 @@ class Champion:
             self.warm = self.active
         self.active = model
 
+    @property
+    def bundle(self) -> str | None:
+        """The bundle that judges."""
+        return self.active.bundle if self.active is not None else None
+
     def loaded(self, bundle: str) -> Model | None:
         """Return a bundle's model if it is in memory."""
-        return next((m for m in (self.active, self.warm) if m is not None and m.bundle == bundle), None)
+        return next((m for m in (self.active, self.warm, self.held) if m is not None and m.bundle == bundle), None)
+
+    @property
+    def kept_warm(self) -> str | None:
+        """The bundle that would take over at once."""
+        ready = self.held if self.held is not self.active and self.held is not None else self.warm
+        return ready.bundle if ready is not None else None

@@ -56,13 +56,16 @@ class Runtime:
 
 
 def load_runtime() -> Runtime:
-    """Return the first runtime that is installed. Raises ConfigError where there is none."""
+    """Return the first runtime that is installed and can be loaded. Raises ConfigError where there is none."""
+    unfit = []
     for name, module in RUNTIMES.items():
         try:
             return Runtime(name, version(name), import_module(module))
-        except (PackageNotFoundError, ModuleNotFoundError):
+        except PackageNotFoundError:
             continue
-    raise ConfigError(f"no TFLite runtime found; install one of {', '.join(RUNTIMES)}")
+        except ImportError as error:  # not only missing: built for another system library or another NumPy
+            unfit.append(f"; {name} is installed and cannot be loaded ({' '.join(str(error).split())[:200]})")
+    raise ConfigError(f"no TFLite runtime found{''.join(unfit)}; install one of {', '.join(RUNTIMES)}")
 
 
 class Interpreter:

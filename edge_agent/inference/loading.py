@@ -6,19 +6,28 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from edge_agent.contracts.errors import LinesideError
 from edge_agent.inference.champion import Model
 
 
+class Part(Enum):
+    """What a model is loaded for."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    WARM = "warm"
+
+
 @dataclass(frozen=True)
 class Loaded:
-    """A bundle that was asked for: its model, or why it cannot be loaded; `beside` where it shall be no champion."""
+    """A bundle that was asked for: its model, or why it cannot be loaded, and what it was asked for."""
 
     bundle: str
     model: Model | None
     reason: str = ""
-    beside: bool = False
+    part: Part = Part.CHAMPION
 
 
 class Loader:
@@ -29,16 +38,13 @@ class Loader:
         self._done: queue.SimpleQueue[Loaded] = queue.SimpleQueue()
         self._turn = threading.Lock()
 
-    def request(self, bundle: str, beside: bool = False) -> None:
+    def request(self, bundle: str, part: Part = Part.CHAMPION) -> None:
         """Begin to load a bundle; `finished` gives the result."""
-        threading.Thread(target=self._work, args=(bundle, beside), name="loader", daemon=True).start()
+        threading.Thread(target=self._work, args=(bundle, part), name="loader", daemon=True).start()
 
     def finished(self) -> Loaded | None:
         """Return a result that is ready, or None; never waits."""
-        try:
-            return self._done.get_nowait()
-        except queue.Empty:
-            return None
+        return None if self._done.empty() else self._done.get()
 
     def load_now(self, bundle: str) -> Loaded:
         """Load in the calling thread."""
@@ -48,5 +54,5 @@ class Loader:
         except (LinesideError, OSError, ValueError, RuntimeError, MemoryError) as error:
             return Loaded(bundle, None, str(error) or type(error).__name__)
 
-    def _work(self, bundle: str, beside: bool) -> None:
-        self._done.put(replace(self.load_now(bundle), beside=beside))
+    def _work(self, bundle: str, part: Part) -> None:
+        self._done.put(replace(self.load_now(bundle), part=part))

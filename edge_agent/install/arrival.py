@@ -9,14 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 from edge_agent.contracts.bundle import BundleFolder, Manifest
 from edge_agent.contracts.errors import Rejected, Unavailable
-from edge_agent.contracts.messages import Desired, ModelRef
+from edge_agent.contracts.messages import Desired, ModelRef, Strategy
 from edge_agent.contracts.states import UpdateState
+from edge_agent.decision.canary import unlike
 from edge_agent.install.clock_guard import ClockGuard
 from edge_agent.install.download import Download, verify_on_disk
 from edge_agent.install.proofs import Proofs
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.selftest import SelfTestResult
-from edge_agent.install.slots import bundle_folder, prune, read_slots
+from edge_agent.install.slots import Pointer, bundle_folder, prune
 from edge_agent.install.transitions import Step, after_selftest, on_offer, release_allowed
 from edge_agent.install.trust import Expired, Trust, Trusted
 
@@ -43,7 +44,9 @@ class Arrival:
         device_class: str,
         selftest: SelfTest,
         proofs: Proofs,
+        recipes: frozenset[str] = frozenset(),
     ) -> None:
+        self._pointer = Pointer(download.home.root, recipes)
         self._journal, self._trust, self._download, self._guard = journal, trust, download, guard
         self._device_class, self._selftest, self._proofs = device_class, selftest, proofs
         self._alarms: set[str] = set()
@@ -71,8 +74,10 @@ class Arrival:
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     def _offered(self, desired: Desired, model: ModelRef) -> Step:
-        slots = read_slots(self._download.home.root)
-        at_once = on_offer(desired, model, slots.active, self._journal.banned())
+        self._pointer.admit(model.name)
+        slots = self._pointer.of(model.name)
+        beside = slots.active if not self._pointer.rests(model.name) else None
+        at_once = on_offer(desired, model, slots.active, beside, self._journal.banned())
         if at_once is not None:
             return at_once
         trusted = self._verify(model)
@@ -82,6 +87,10 @@ class Arrival:
         problem = unsuitable(trusted.manifest, self._device_class, installed_runtimes())
         if problem is not None:
             raise Rejected(f"hardware: {problem}")
+        if desired.strategy is Strategy.SHADOW and desired.parts_share > 0 and beside is not None:
+            in_use = bundle_folder(self._download.home.root, beside).open()
+            if why := unlike(in_use.recipe, trusted.manifest.recipe):
+                raise Rejected(f"canary by parts: {why}; use another strategy")
         prune(self._download.home.root, slots.kept | {model.bundle})
         self._download.stage(model.bundle, trusted.data)
         return Step(S.VERIFIED, f"release {trusted.release}")

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from edge_agent.clock import SYSTEM, Clock
-from edge_agent.config import RuntimeConfig, load_config
+from edge_agent.config import StationConfig, load_config
 from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import MANIFEST, MAX_MANIFEST_BYTES
 from edge_agent.contracts.credentials import Credentials, load_credentials
@@ -25,7 +25,7 @@ from edge_agent.home import Home
 from edge_agent.install.arrival import SelfTest, installed_runtimes, unsuitable
 from edge_agent.install.clock_guard import ClockGuard
 from edge_agent.install.record import InstallJournal
-from edge_agent.install.slots import prune, read_slots, write_slots
+from edge_agent.install.slots import Pointer, prune, read_slots
 from edge_agent.install.transitions import release_allowed
 from edge_agent.install.trust import Trust, Trusted
 from edge_agent.install.tuf_client import DownloadHTTPError, FetcherInterface
@@ -78,8 +78,11 @@ def install_from_stick(
         journal = InstallJournal(database, uuid4(), clock)
         guard = ClockGuard(database, clock, credentials.issued_ms)
         ref, trusted = _verified(home, credentials, archive, metadata, guard, journal)
-        _unpacked(home, archive, trusted, credentials.device_class, selftest or selftest_of(home.root, _runtime(home)))
-        write_slots(home.root, read_slots(home.root).activated(ref.bundle, ref.release).committed())
+        config = _settings(home)
+        try_out = selftest or selftest_of(home.root, config.runtime)
+        _unpacked(home, archive, trusted, credentials.device_class, try_out)
+        pointer = Pointer(home.root, config.model_names)
+        pointer.change(ref.name, lambda slots: slots.activated(ref.bundle, ref.release).committed())
         with database.transaction():
             database.run("raise_release_floor", model=ref.name, release=ref.release)
         return ref
@@ -89,8 +92,8 @@ def install_from_stick(
         os.close(lock)
 
 
-def _runtime(home: Home) -> RuntimeConfig:
-    return load_config(home.config).runtime if home.config.exists() else RuntimeConfig()
+def _settings(home: Home) -> StationConfig:
+    return load_config(home.config) if home.config.exists() else StationConfig()
 
 
 def _verified(
@@ -107,6 +110,7 @@ def _verified(
     floor = journal.floor(ref.name)
     if not release_allowed(ref.release, floor):
         raise Rejected(f"rollback: release {ref.release} of '{ref.name}', but {floor} was already in use here")
+    Pointer(home.root, _settings(home).model_names).admit(ref.name)
     problem = unsuitable(trusted.manifest, credentials.device_class, installed_runtimes())
     if problem is not None:
         raise Rejected(f"hardware: {problem}")

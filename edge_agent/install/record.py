@@ -5,7 +5,9 @@ A move is one transaction: the row, the log and the event for the fleet. It is c
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from uuid import UUID
 
 from edge_agent.clock import Clock
@@ -20,6 +22,15 @@ REASON_MAX = 480
 _SEEN = "desired/seen"
 _PROBATION_PART = "probation/part"
 _BOOT = "installation/boot"
+SWITCH_BACK = "installation/switch-back"
+
+
+class SwitchBack(NamedTuple):
+    """The wish to go back from `bundle`, which is in use, to the model before it."""
+
+    bundle: str
+    who: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,11 @@ class Record:
     def rollout(self) -> str | None:
         """The rollout that the work belongs to."""
         return self.desired.rollout if self.desired else None
+
+    @property
+    def model(self) -> str:
+        """Name of the model that the work is about, "" for none."""
+        return self.desired.model.name if self.desired and self.desired.model else ""
 
 
 class InstallJournal:
@@ -133,6 +149,19 @@ class InstallJournal:
         row = self.database.row("parts_beside", after=self._counter(_PROBATION_PART), bundle=bundle)
         assert row is not None
         return int(row[0]), int(row[1])
+
+    def switch_back(self) -> SwitchBack | None:
+        """Return what somebody at the station asks for."""
+        row = self.database.row("read_meta", key=SWITCH_BACK)
+        if row is None:
+            return None
+        asked = json.loads(row[0])
+        return SwitchBack(str(asked.get("bundle")), str(asked.get("who")), str(asked.get("why")))
+
+    def forget_switch_back(self) -> None:
+        """Take the wish as heard."""
+        with self.database.transaction():
+            self.database.run("drop_meta", key=SWITCH_BACK)
 
     def is_new_boot(self) -> bool:
         """Return whether the station was started anew since the last call; True the first time."""

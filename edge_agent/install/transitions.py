@@ -114,13 +114,18 @@ class Step:
     ban: bool = False
 
 
-def on_offer(desired: Desired, model: ModelRef, active: str | None, banned: Set[str]) -> Step | None:
-    """Return the state that an offer leads to without looking at the registry, or None where it must be verified."""
+def on_offer(
+    desired: Desired, model: ModelRef, active: str | None, champion: str | None, banned: Set[str]
+) -> Step | None:
+    """Return the state that an offer leads to without looking at the registry, or None where it must be verified.
+
+    `active` is in use for the model's recipe; `champion` too, and judges now.
+    """
     if model.bundle == active:
         return Step(S.COMMITTED, "already running")
     if model.bundle in banned:
         return Step(S.REJECTED, f"bundle {model.bundle[:12]} failed on this device before; offer another one")
-    if desired.strategy is Strategy.SHADOW and active is None:
+    if desired.strategy is Strategy.SHADOW and champion is None:
         return Step(S.REJECTED, "no model is in use here to judge beside; roll one out with another strategy first")
     return None
 
@@ -177,6 +182,11 @@ def judge_shadow(watch: Watch, desired: Desired, crashes_max: int = CRASHES_MAX)
     if desired.strategy is Strategy.SHADOW:
         return None
     return Step(S.READY, f"judged {watch.parts} parts beside the champion")
+
+
+def keeps_warm(desired: Desired | None) -> bool:
+    """Return whether the model before stays in memory until the next update, over restarts too."""
+    return desired is not None and desired.strategy is Strategy.BLUE_GREEN
 
 
 def past_deadline(state: UpdateState, desired: Desired, now_ms: int, clock_suspect: bool) -> Step | None:

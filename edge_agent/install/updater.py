@@ -29,6 +29,7 @@ from edge_agent.install.transitions import (
     Step,
     after_interruption,
     consider,
+    keeps_warm,
     may,
     past_deadline,
     retry_delay,
@@ -38,6 +39,8 @@ S = UpdateState
 Observer = Callable[[Record], None]
 
 SETTLED_WAIT_S = 5.0
+WATCHED_WAIT_S = 0.5
+"""The same where the model before is held ready: it is asked for by people at the station, who wait."""
 LOOK_EVERY_S = 3600.0
 """How often a settled device looks whether the registry is still well."""
 
@@ -225,7 +228,7 @@ class Updater:
         if self._clock.monotonic() >= self._look_due:
             self._look_due = self._clock.monotonic() + LOOK_EVERY_S * (0.75 + random.random() / 2)
             self._arrival.look()
-        return Wait(SETTLED_WAIT_S)
+        return Wait(WATCHED_WAIT_S if keeps_warm(record.desired) else SETTLED_WAIT_S)
 
     def _retry(self, reason: str) -> Wait:
         progress = self._arrival.progress(self.record.bundle)

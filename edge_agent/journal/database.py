@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _PAGE_BYTES = 1024
 """A part changes a dozen pages by a few bytes each: small pages write a third of what the default would."""
 
@@ -32,18 +32,23 @@ def _named(file: str) -> dict[str, str]:
     return {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
+class Rows(Protocol):
+    """Anything that answers the journal's named queries."""
+
+    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a named query."""
+
+
 class Database:
     """One process's connection to the station's journal file; may be used from several threads, one at a time.
 
     `strict` syncs every commit to disk before it returns; otherwise a power cut may cost the last moments, a
-    killed process never does. Without `checkpoints` commits never tidy the write-ahead log, which takes
-    milliseconds: another connection then has to call `checkpoint` now and then. Threads of one process that share
-    `turn` wait for each other by it; SQLite alone would have them sleep whole milliseconds.
+    killed process never does. Threads of one process that share `turn` wait for each other by it; SQLite alone would
+    have them sleep whole milliseconds. Their commits never tidy the write-ahead log, which takes as long: one of them
+    has to, see `edge_agent.journal.tidying`.
     """
 
-    def __init__(
-        self, path: Path, strict: bool = False, checkpoints: bool = True, turn: threading.Lock | None = None
-    ) -> None:
+    def __init__(self, path: Path, strict: bool = False, turn: threading.Lock | None = None) -> None:
         self.path = path
         self._turn: AbstractContextManager[object] = turn or nullcontext()
         self._sql = queries()
@@ -54,7 +59,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute(f"PRAGMA synchronous={'FULL' if strict else 'NORMAL'}")
             self._connection.execute("PRAGMA foreign_keys=ON")
-            if not checkpoints:
+            if turn is not None:
                 self._connection.execute("PRAGMA wal_autocheckpoint=0")
             self._create()
         except sqlite3.DatabaseError as error:
@@ -100,14 +105,38 @@ class Database:
         return found
 
     def next_number(self, name: str) -> int:
-        """Raise a counter and return its new value, starting at 1; call it within a transaction."""
-        row = self.row("raise_counter", name=name)
+        """Raise a counter and return its new value, starting at 1; call it within a transaction.
+
+        Two plain statements: for `RETURNING` SQLite builds a table of its own, which takes longer than both.
+        """
+        if not self.run("raise_counter", name=name):
+            self.run("set_counter", name=name, value=1)
+        row = self.row("read_counter", name=name)
         assert row is not None
         return int(row[0])
 
-    def checkpoint(self) -> None:
-        """Move what is in the write-ahead log into the file, as far as nobody is disturbed by it."""
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    def checkpoint(self) -> tuple[int, int]:
+        """Move what is in the write-ahead log into the file, as far as nobody is disturbed by it.
+
+        Returns how many pages the log has, and how many of them are left: those written meanwhile.
+        """
+        _, pages, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return int(pages), int(pages - moved)
+
+    def start_log_anew(self) -> None:
+        """Move what is left in the log, and write into it from its beginning; who shares the turn waits meanwhile.
+
+        Whoever writes first after all was moved waits for the disk: better this connection than the one of the parts.
+        Raises Unavailable where the journal cannot be written.
+        """
+        with self._turn:
+            pages, _ = self.checkpoint()
+            with Transaction(self._connection, nullcontext(), self.path):
+                self.run("set_meta", key="pages_tidied", value=str(pages))
+
+    def version(self) -> tuple[int, int]:
+        """Return what differs as soon as anybody, here or elsewhere, has written."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0]), self._connection.total_changes
 
     def close(self) -> None:
         """Close the connection."""

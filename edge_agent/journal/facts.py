@@ -9,6 +9,7 @@ from uuid import UUID
 from edge_agent.contracts.messages import Decided
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Detail, Reason, Verdict
+from edge_agent.decision.canary import Outcome
 from edge_agent.decision.sampling import Sampled
 
 
@@ -23,12 +24,47 @@ class PartKey:
 
 
 @dataclass(frozen=True)
+class SecondOpinion:
+    """What a challenger thinks of a part: `verdict` is review where it is unsure, `reason` says what failed it."""
+
+    bundle: str
+    verdict: Verdict
+    reason: Reason
+    score: float | None
+    label: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A part that was drawn, with the probability `share`, for the challenger `bundle` to decide.
+
+    `champion`, `verdict` (review: unsure), `score` and `label` are what the champion thought of it; `second` is what
+    the challenger thought, None where it was late.
+    """
+
+    bundle: str
+    share: float
+    outcome: Outcome
+    champion: str
+    verdict: Verdict
+    score: float
+    label: str
+    second: SecondOpinion | None = None
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the two thought differently of a part that the challenger decided."""
+        both = self.outcome is Outcome.DECIDED and self.second is not None
+        return both and self.second is not None and self.second.verdict is not self.verdict
+
+
+@dataclass(frozen=True)
 class Decision:
     """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review.
 
     `features` are float32, one row of the baseline's features per picture of the part, the rows one after the other.
     `serial` only where it became known after the trigger; `detail` says more of the reason; `sample` where the part's
-    answers measure the machine.
+    answers measure the machine, `canary` where it was drawn for the challenger.
     """
 
     verdict: Verdict
@@ -45,17 +81,7 @@ class Decision:
     serial: str = ""
     detail: Detail | None = None
     sample: Sampled | None = None
-
-
-@dataclass(frozen=True)
-class SecondOpinion:
-    """What a challenger thinks of a part: `verdict` is review where it is unsure, `reason` says what failed it."""
-
-    bundle: str
-    verdict: Verdict
-    reason: Reason
-    score: float | None
-    label: str
+    canary: Drawn | None = None
 
 
 @dataclass(frozen=True)
@@ -105,16 +131,17 @@ def decided_event(row: PartRow) -> Decided:
 def machine_event(row: tuple[Any, ...], decision: Decision) -> dict[str, Any]:
     """Return the same event for a verdict the machine just gave, without the detour through the models.
 
-    `row` is (boot, seq, serial). A test holds it against `Decided`.
+    `row` is (boot, seq, serial) as the trigger wrote them. A test holds it against `Decided`.
     """
     boot, seq, serial = row
+    verdict = decision.verdict.value
     return {
         "kind": "decided",
         "part": seq,
         "part_boot": boot,
-        "serial": serial,
-        "verdict": decision.verdict.value,
-        "final": decision.verdict.value,
+        "serial": decision.serial or serial,
+        "verdict": verdict,
+        "final": verdict,
         "reason": decision.reason.value,
         "label": decision.label,
         "score": decision.score,

@@ -7,6 +7,7 @@ monotonic clock in seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from edge_agent.contracts.encoding import canonical_json
@@ -15,6 +16,7 @@ from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.decision.sampling import Sampled
 from edge_agent.journal import outbox
+from edge_agent.journal.canary import note_drawn, note_opinion
 from edge_agent.journal.database import Database
 from edge_agent.journal.facts import Decision, PartKey, PartRow, SecondOpinion, decided_event, machine_event
 
@@ -27,6 +29,8 @@ class Journal:
         self.boot = boot
         self._boot = str(boot)
         self._seq: int | None = None
+        self._moved: list[int] = []
+        self._in_hand: tuple[int, tuple[str, int, str]] | None = None
 
     def begin(self, now_ms: int) -> None:
         """Note this boot; to be called once by the supervisor (repeating it does no harm)."""
@@ -61,21 +65,23 @@ class Journal:
     ) -> PartKey:
         """Write down that a part has come, and as which one a PLC sent it; from here on it has exactly one verdict.
 
-        `message` is the id of the message that asked for it, "" where there was none; `also` writes more about the
-        part in the same transaction. Only one process counts parts, so the next number is kept in memory.
+        It is counted (tally `parts`) with its verdict. `message` is the id of the message that asked for it, "" where
+        there was none; `also` writes more about the part in the same transaction. Only one process counts parts, so
+        the next number is kept in memory.
         """
         database = self.database
         with database.transaction():
             seq = self._last_seq() + 1
+            self._note_moved()
             part = database.insert("add_part", boot=self._boot, seq=seq, serial=serial, triggered_ms=now_ms)
-            database.run("raise_tally", name="parts", by=1)
             if plc is not None:
                 database.run("add_plc_part", part=part, run=plc.run, sequence=plc.sequence)
             if message:
                 database.run("add_part_message", part=part, message=message)
             if also is not None:
                 also(part)
-        self._seq = seq
+        self._seq, self._in_hand = seq, (part, (self._boot, seq, serial))
+        self._moved.clear()
         return PartKey(part, self.boot, seq, plc)
 
     def last_messages(self, limit: int) -> list[str]:
@@ -120,23 +126,45 @@ class Journal:
         with self.database.transaction():
             self.database.run("drive_part", id=part_id)
 
+    def moved(self, part_id: int) -> None:
+        """Remember that the output has moved for this part: the next trigger notes it, or `note_moved` before that.
+
+        A transaction of its own would cost a part that follows at once a fifth of the journal's time. Killed in
+        between, the part is `unknown`, as one that is killed between output and note always was.
+        """
+        self._moved.append(part_id)
+
+    def note_moved(self) -> None:
+        """Note what `moved` remembers, now that no part follows at once."""
+        if self._moved:
+            with self.database.transaction():
+                self._note_moved()
+            self._moved.clear()
+
+    def _note_moved(self) -> None:
+        for part in self._moved:
+            self.database.run("drive_part", id=part)
+
     def output_unknown(self, part_id: int) -> None:
         """Note that nobody can say whether the output moved for this part."""
         with self.database.transaction():
             self.database.run("lose_output", id=part_id)
 
     def _decide(self, part: int, decision: Decision, now_ms: int) -> bool:
-        final = None if decision.verdict is Verdict.REVIEW else decision.verdict
+        row = self._triggered(part)
+        if row is None:
+            return False
+        verdict, reason = decision.verdict.value, decision.reason.value
+        final = None if decision.verdict is Verdict.REVIEW else verdict
         x, y = decision.peak or (None, None)
-        row = self.database.row(
+        decided = self.database.run(
             "decide_part",
             id=part,
-            verdict=decision.verdict.value,
-            final=final.value if final else None,
-            reason=decision.reason.value,
+            verdict=verdict,
+            final=final,
+            reason=reason,
             label=decision.label,
             score=decision.score,
-            serial=decision.serial,
             peak_x=x,
             peak_y=y,
             bundle=decision.bundle,
@@ -145,20 +173,31 @@ class Journal:
             image=decision.image,
             features=decision.features,
         )
-        if row is None:
+        if not decided:
             return False
+        if decision.serial:
+            self.database.run("name_part", id=part, serial=decision.serial)
         if decision.detail is not None:
             self.database.run("add_part_detail", part=part, detail=decision.detail.value)
             self.database.run("raise_tally", name=f"detail.{decision.detail.value}", by=1)
         if decision.sample is not None:
             self._draw(part, decision.sample)
+        if decision.canary is not None:
+            note_drawn(self.database, part, decision.canary)
         if final is None:
             self._open_review(part, decision, now_ms)
         else:
-            self._count(final.value, decision.reason.value)
+            names = {"second": f"final.{final}", "third": f"reason.{reason}"}
+            self.database.run("raise_three_tallies", first="parts", **names)
             payload = canonical_json(machine_event(row, decision))
-            outbox.append(self.database, self.boot, Stream.EVENT, payload, now_ms)
+            outbox.append(self.database, self._boot, Stream.EVENT, payload, now_ms)
         return True
+
+    def _triggered(self, part: int) -> tuple[Any, ...] | None:
+        """Return boot, seq and serial as the trigger wrote them: the last one's from memory, a look-up less."""
+        if self._in_hand is not None and self._in_hand[0] == part:
+            return self._in_hand[1]
+        return self.database.row("undecided_part", id=part)
 
     def _draw(self, part: int, drawn: Sampled) -> None:
         self.database.run(
@@ -170,15 +209,12 @@ class Journal:
             training=int(drawn.training),
         )
 
-    def _count(self, final: str, reason: str) -> None:
-        self.database.run("raise_two_tallies", first=f"final.{final}", second=f"reason.{reason}")
-
     def _open_review(self, part: int, decision: Decision, now_ms: int) -> None:
         assert decision.review_until is not None, "a review needs a deadline"
         self.database.run(
             "open_review", part=part, opened_ms=now_ms, deadline_mono=decision.review_until, heatmap=decision.heatmap
         )
-        self.database.run("raise_tally", name="verdict.review", by=1)
+        self.database.run("raise_two_tallies", first="parts", second="verdict.review")
 
     def finish(self, part: int, final: Verdict, reason: Reason, operator: str, label: str, now_ms: int) -> bool:
         """Give a held part its final verdict, within the caller's transaction; False if it already had one."""
@@ -196,7 +232,7 @@ class Journal:
 
     def _announce(self, part: int, now_ms: int) -> None:
         row = self.part(part)
-        self._count(str(row.final), str(row.reason))
+        self.database.run("raise_two_tallies", first=f"final.{row.final}", second=f"reason.{row.reason}")
         outbox.append_event(self.database, self.boot, decided_event(row), now_ms)
 
     def knows(self, serial: str, part: PartKey, within: int, any_verdict: bool) -> bool:
@@ -211,15 +247,7 @@ class Journal:
     def second_opinion(self, part_id: int, opinion: SecondOpinion) -> None:
         """Write down what the challenger thinks of a part that the champion has judged."""
         with self.database.transaction():
-            self.database.run(
-                "second_opinion",
-                part=part_id,
-                bundle=opinion.bundle,
-                verdict=opinion.verdict.value,
-                reason=opinion.reason.value,
-                score=opinion.score,
-                label=opinion.label,
-            )
+            note_opinion(self.database, part_id, opinion)
 
     def raise_tally(self, name: str, by: int = 1) -> None:
         """Count something that is no part, such as `trigger.bounced`."""

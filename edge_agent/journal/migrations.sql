@@ -119,3 +119,39 @@ CREATE TABLE challenge_lock (
     unlocked_by TEXT NOT NULL DEFAULT '',
     unlocked_why TEXT NOT NULL DEFAULT ''
 );
+
+-- name: from_5
+ALTER TABLE automation ADD COLUMN recipe TEXT NOT NULL DEFAULT '';
+CREATE TABLE changeover (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    recipe TEXT NOT NULL,
+    who TEXT NOT NULL,
+    ready_ms INTEGER
+);
+CREATE TABLE canary (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    bundle TEXT NOT NULL,
+    share REAL NOT NULL,
+    outcome TEXT NOT NULL,
+    champion TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    score REAL NOT NULL,
+    label TEXT NOT NULL DEFAULT ''
+);
+ALTER TABLE boot ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+UPDATE boot SET number = (SELECT count(*) FROM boot b WHERE (b.started_ms, b.boot) <= (boot.started_ms, boot.boot));
+ALTER TABLE outbox ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE image ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+DROP INDEX IF EXISTS image_upload;
+DROP INDEX IF EXISTS image_ring;
+CREATE INDEX image_upload ON image (part, stored_ms) WHERE upload = 'wanted';
+CREATE INDEX image_ring ON image (class DESC, part, stored_ms);
+CREATE TABLE part_view (
+    part INTEGER NOT NULL REFERENCES part (id),
+    view INTEGER NOT NULL,
+    image TEXT,
+    PRIMARY KEY (part, view)
+) WITHOUT ROWID;

@@ -9,28 +9,32 @@ from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.messages import Decided, Fault, Position, Reviewed, Stream, Transition
 from edge_agent.journal.database import Database
 
+SUSPECT = "time/suspect"
+"""The counter that is 1 while records are written by a clock that is probably wrong."""
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One fact in its stream."""
+    """One fact in its stream; `suspect` where the clock was probably wrong when it was written."""
 
     boot: UUID
     seq: int
     at_ms: int
     payload: bytes
+    suspect: bool = False
 
 
 def append_event(database: Database, boot: UUID, data: Decided | Reviewed | Transition | Fault, now_ms: int) -> int:
     """Append an event within the caller's transaction; return its seq."""
-    return append(database, boot, Stream.EVENT, canonical_json(data), now_ms)
+    return append(database, str(boot), Stream.EVENT, canonical_json(data), now_ms)
 
 
-def append(database: Database, boot: UUID, stream: Stream, payload: bytes, now_ms: int) -> int:
+def append(database: Database, boot: str, stream: Stream, payload: bytes, now_ms: int) -> int:
     """Append to a stream within the caller's transaction; return the seq."""
     seq = database.next_number(f"{stream.value}/{boot}")
     if seq == 1:
-        database.run("add_boot", boot=str(boot), started_ms=now_ms)
-    database.run("add_outbox", boot=str(boot), stream=stream.value, seq=seq, at_ms=now_ms, payload=payload)
+        database.run("add_boot", boot=boot, started_ms=now_ms)
+    database.run("add_outbox", boot=boot, stream=stream.value, seq=seq, at_ms=now_ms, payload=payload)
     return seq
 
 
@@ -42,7 +46,7 @@ def boots(database: Database, stream: Stream) -> list[UUID]:
 def page(database: Database, boot: UUID, stream: Stream, after: int, limit: int) -> list[Entry]:
     """Return the next facts of one boot beyond `after`."""
     rows = database.rows("outbox_page", boot=str(boot), stream=stream.value, after=after, limit=limit)
-    return [Entry(boot, seq, at_ms, payload) for seq, at_ms, payload in rows]
+    return [Entry(boot, seq, at_ms, payload, bool(suspect)) for seq, at_ms, payload, suspect in rows]
 
 
 def acknowledge(database: Database, position: Position) -> int:

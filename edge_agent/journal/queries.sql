@@ -1,6 +1,5 @@
 -- name: raise_counter
-INSERT INTO counter (name, value) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
-RETURNING value
+UPDATE counter SET value = value + 1 WHERE name = :name
 -- name: read_counter
 SELECT value FROM counter WHERE name = :name
 -- name: set_counter
@@ -9,12 +8,16 @@ INSERT INTO counter (name, value) VALUES (:name, :value) ON CONFLICT (name) DO U
 INSERT INTO tally (name, value) VALUES (:name, :by) ON CONFLICT (name) DO UPDATE SET value = value + :by
 -- name: raise_two_tallies
 INSERT INTO tally (name, value) VALUES (:first, 1), (:second, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+-- name: raise_three_tallies
+INSERT INTO tally (name, value) VALUES (:first, 1), (:second, 1), (:third, 1)
+ON CONFLICT (name) DO UPDATE SET value = value + 1
 -- name: read_tallies
 SELECT name, value FROM tally
 -- name: add_boot
-INSERT OR IGNORE INTO boot (boot, started_ms) VALUES (:boot, :started_ms)
+INSERT OR IGNORE INTO boot (boot, started_ms, number)
+VALUES (:boot, :started_ms, (SELECT coalesce(max(number), 0) + 1 FROM boot))
 -- name: last_boot
-SELECT boot FROM boot ORDER BY started_ms DESC LIMIT 1
+SELECT boot FROM boot ORDER BY number DESC LIMIT 1
 -- name: add_part
 INSERT INTO part (boot, seq, serial, triggered_ms) VALUES (:boot, :seq, :serial, :triggered_ms)
 -- name: add_plc_part
@@ -50,14 +53,16 @@ UPDATE counter SET value = min(value, (SELECT coalesce(max(final_seq), 0) FROM p
 WHERE name = 'window/cursor' OR name LIKE 'output/%'
 -- name: last_seq
 SELECT coalesce(max(seq), 0) FROM part WHERE boot = :boot
+-- name: undecided_part
+SELECT boot, seq, serial FROM part WHERE id = :id AND verdict IS NULL
 -- name: decide_part
 UPDATE part SET verdict = :verdict, final = :final, reason = :reason, label = :label, score = :score,
     final_seq = CASE WHEN :final IS NULL THEN NULL ELSE (SELECT coalesce(max(final_seq), 0) + 1 FROM part) END,
-    serial = CASE WHEN :serial = '' THEN serial ELSE :serial END,
     peak_x = :peak_x, peak_y = :peak_y, bundle = :bundle, latency_ms = :latency_ms, decided_ms = :decided_ms,
     image = :image, features = :features
 WHERE id = :id AND verdict IS NULL
-RETURNING boot, seq, serial
+-- name: name_part
+UPDATE part SET serial = :serial WHERE id = :id
 -- name: finish_part
 UPDATE part SET final = :final, reason = :reason, operator = :operator,
     final_seq = (SELECT coalesce(max(final_seq), 0) + 1 FROM part),
@@ -83,8 +88,11 @@ SELECT id, boot, seq, serial, triggered_ms, verdict, final, reason, label, score
     decided_ms, operator, image, output, coalesce((SELECT d.detail FROM part_detail d WHERE d.part = part.id), '')
 FROM part ORDER BY id DESC LIMIT :limit
 -- name: parts_for_window
-SELECT id, final_seq, final, verdict, reason, label, score, bundle, latency_ms, decided_ms, operator, features
-FROM part WHERE final_seq > :after AND reason != 'challenge' ORDER BY final_seq LIMIT :limit
+SELECT p.id, p.final_seq, p.final, p.verdict, p.reason,
+    CASE WHEN p.operator = '' THEN coalesce(c.label, p.label) ELSE p.label END, coalesce(c.score, p.score),
+    coalesce(c.champion, p.bundle), p.latency_ms, p.decided_ms, p.operator, p.features
+FROM part p LEFT JOIN canary c ON c.part = p.id
+WHERE p.final_seq > :after AND p.reason != 'challenge' ORDER BY p.final_seq LIMIT :limit
 -- name: open_review
 INSERT INTO review (part, opened_ms, deadline_mono, heatmap) VALUES (:part, :opened_ms, :deadline_mono, :heatmap)
 -- name: close_review
@@ -130,12 +138,18 @@ ORDER BY p.id
 INSERT INTO answer (part, operator, verdict, label, at_ms, late, conflict)
 VALUES (:part, :operator, :verdict, :label, :at_ms, :late, :conflict)
 -- name: add_outbox
-INSERT INTO outbox (boot, stream, seq, at_ms, payload) VALUES (:boot, :stream, :seq, :at_ms, :payload)
+INSERT INTO outbox (boot, stream, seq, at_ms, payload, suspect) VALUES (:boot, :stream, :seq, :at_ms, :payload,
+    coalesce((SELECT value FROM counter WHERE name = 'time/suspect'), 0))
 -- name: outbox_boots
 SELECT b.boot FROM boot b
-WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.started_ms, b.boot
+WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.number
 -- name: outbox_page
-SELECT seq, at_ms, payload FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
+SELECT seq, at_ms, payload, suspect FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
+-- name: doubt_outbox
+UPDATE outbox SET suspect = 1
+WHERE boot = :boot AND stream = :stream AND seq > :since AND suspect = 0
+    AND (at_ms < :earliest OR at_ms > :latest OR seq > (SELECT max(b.seq) FROM outbox b
+        WHERE b.boot = :boot AND b.stream = :stream AND b.seq > :since AND b.at_ms > :beyond AND b.at_ms <= :latest))
 -- name: outbox_acknowledge
 DELETE FROM outbox WHERE boot = :boot AND stream = :stream AND seq <= :seq
 -- name: outbox_depth
@@ -167,21 +181,38 @@ SELECT coalesce(max(id), 0) FROM part
 -- name: parts_on_probation
 SELECT count(*), coalesce(sum(reason = 'model-error'), 0) FROM part
 WHERE id > :after AND bundle = :bundle AND verdict IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM canary c WHERE c.part = part.id)
 -- name: parts_beside
 SELECT count(*), coalesce(sum(reason = 'model-error'), 0) FROM second_opinion
 WHERE part > :after AND bundle = :bundle
 -- name: second_opinion
 INSERT INTO second_opinion (part, bundle, verdict, reason, score, label)
 VALUES (:part, :bundle, :verdict, :reason, :score, :label)
+-- name: add_canary
+INSERT INTO canary (part, bundle, share, outcome, champion, verdict, score, label)
+VALUES (:part, :bundle, :share, :outcome, :champion, :verdict, :score, :label)
+-- name: part_canary
+SELECT c.bundle, c.share, c.outcome, c.champion, c.verdict, c.score, o.verdict, o.score
+FROM canary c LEFT JOIN second_opinion o ON o.part = c.part WHERE c.part = :part
+-- name: last_canary
+SELECT share FROM canary WHERE bundle = :bundle ORDER BY part DESC LIMIT 1
+-- name: report_canary
+SELECT c.bundle, count(*), sum(c.outcome = 'decided'),
+    sum(c.outcome = 'decided' AND coalesce(o.verdict, c.verdict) != c.verdict),
+    sum(c.outcome = 'late'), sum(c.outcome = 'failed')
+FROM canary c JOIN part p ON p.id = c.part LEFT JOIN second_opinion o ON o.part = c.part
+WHERE c.part >= :first AND c.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
+GROUP BY c.bundle ORDER BY min(c.part)
 -- name: last_challenger
 SELECT bundle FROM second_opinion ORDER BY part DESC LIMIT 1
 -- name: challenger_parts
-SELECT p.id, p.seq, p.serial, p.bundle, p.score, o.verdict, o.reason, o.score,
+SELECT p.id, p.seq, p.serial, coalesce(c.champion, p.bundle), coalesce(c.score, p.score), o.verdict, o.reason, o.score,
+    c.outcome,
     (SELECT a.verdict FROM answer a WHERE a.part = p.id AND a.conflict = 0 ORDER BY a.id LIMIT 1)
-FROM second_opinion o JOIN part p ON p.id = o.part
+FROM second_opinion o JOIN part p ON p.id = o.part LEFT JOIN canary c ON c.part = o.part
 WHERE o.bundle = :bundle AND p.id > :after ORDER BY p.id LIMIT :limit
 -- name: images_wanted
-SELECT digest FROM image WHERE upload = 'wanted' ORDER BY stored_ms LIMIT :limit
+SELECT digest FROM image WHERE upload = 'wanted' ORDER BY part, stored_ms LIMIT :limit
 -- name: set_image_upload
 UPDATE image SET upload = :upload WHERE digest = :digest AND upload = 'wanted'
 -- name: read_meta
@@ -189,16 +220,22 @@ SELECT value FROM meta WHERE key = :key
 -- name: set_meta
 INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = :value
 -- name: add_image
-INSERT INTO image (digest, class, bytes, stored_ms, upload, probability)
-VALUES (:digest, :class, :bytes, :stored_ms, :upload, :probability)
+INSERT INTO image (digest, class, bytes, stored_ms, upload, probability, part)
+VALUES (:digest, :class, :bytes, :stored_ms, :upload, :probability, :part)
 ON CONFLICT (digest) DO UPDATE SET class = min(class, excluded.class),
     upload = CASE WHEN upload = 'no' THEN excluded.upload ELSE upload END
 -- name: picture_part
 UPDATE part SET image = :digest WHERE id = :id AND image IS NULL
+-- name: add_part_view
+INSERT OR REPLACE INTO part_view (part, view, image) VALUES (:part, :view, :digest)
+-- name: picture_view
+UPDATE part_view SET image = :digest WHERE part = :part AND view = :view
+-- name: part_views
+SELECT image FROM part_view WHERE part = :part ORDER BY view
 -- name: images_bytes
 SELECT coalesce(sum(bytes), 0) FROM image
 -- name: images_to_drop
-SELECT digest, bytes FROM image ORDER BY class DESC, stored_ms LIMIT :limit
+SELECT digest, bytes FROM image ORDER BY class DESC, part, stored_ms LIMIT :limit
 -- name: drop_image
 DELETE FROM image WHERE digest = :digest
 -- name: has_image
@@ -220,7 +257,7 @@ UPDATE readiness SET until_ms = max(until_ms, min(:at_ms, coalesce(
     (SELECT p.triggered_ms FROM part p WHERE p.boot = readiness.boot ORDER BY p.seq DESC LIMIT 1), 0)))
 WHERE id = (SELECT max(id) FROM readiness)
 -- name: forget_readiness
-DELETE FROM readiness WHERE until_ms < :before_ms
+DELETE FROM readiness WHERE id <= (SELECT max(id) FROM readiness) - :kept
 -- name: readiness
 SELECT from_ms, until_ms, ready, why FROM readiness WHERE until_ms >= :from_ms AND from_ms < :to_ms ORDER BY id
 -- name: first_readiness
@@ -293,14 +330,28 @@ WHERE s.scheme != 'all' AND s.part > :since AND p.final IS NOT NULL AND p.verdic
     AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.part = p.id)
 ORDER BY p.id DESC LIMIT :limit
 -- name: last_automation
-SELECT before, after, cause, who, why, word, demoted FROM automation ORDER BY id DESC LIMIT 1
+SELECT before, after, cause, who, why, word, demoted FROM automation
+WHERE recipe = coalesce((SELECT recipe FROM changeover ORDER BY id DESC LIMIT 1), '') ORDER BY id DESC LIMIT 1
 -- name: automation_history
-SELECT at_ms, before, after, cause, who, why FROM automation ORDER BY id DESC LIMIT :limit
+SELECT at_ms, before, after, cause, who, why, recipe FROM automation ORDER BY id DESC LIMIT :limit
 -- name: add_automation
-INSERT INTO automation (at_ms, part, before, after, cause, who, why, word, demoted)
-VALUES (:at_ms, (SELECT coalesce(max(id), 0) FROM part), :before, :after, :cause, :who, :why, :word, :demoted)
+INSERT INTO automation (at_ms, part, before, after, cause, who, why, word, demoted, recipe)
+VALUES (:at_ms, (SELECT coalesce(max(id), 0) FROM part), :before, :after, :cause, :who, :why, :word, :demoted,
+    coalesce((SELECT recipe FROM changeover ORDER BY id DESC LIMIT 1), ''))
 -- name: last_demotion
 SELECT coalesce(max(part), 0) FROM automation WHERE cause = 'demoted'
+AND recipe = coalesce((SELECT recipe FROM changeover ORDER BY id DESC LIMIT 1), '')
+-- name: automation_of_first_recipe
+UPDATE automation SET recipe = :recipe WHERE recipe = ''
+-- name: order_changeover
+INSERT INTO changeover (at_ms, boot, part, recipe, who)
+VALUES (:at_ms, :boot, (SELECT coalesce(max(id), 0) FROM part), :recipe, :who)
+-- name: last_changeover
+SELECT id, recipe, who, at_ms, ready_ms, part FROM changeover ORDER BY id DESC LIMIT 1
+-- name: changed_over
+UPDATE changeover SET ready_ms = :at_ms WHERE id = :id AND ready_ms IS NULL
+-- name: changeovers
+SELECT at_ms, recipe, who, ready_ms FROM changeover ORDER BY id DESC LIMIT :limit
 -- name: add_challenge
 INSERT INTO challenge (part, name, known, boot, bundle, mono, at_ms)
 VALUES (:part, :name, :known, :boot, :bundle, :mono, :at_ms)

@@ -17,10 +17,10 @@ DAMAGED_EXIT = 65
 """Exit code of a child that found the journal damaged while it ran."""
 
 _CARRIED = (
-    *("boot", "part", "plc_part", "part_message", "part_detail", "readiness"),
-    *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "second_opinion"),
+    *("boot", "part", "plc_part", "part_message", "part_detail", "part_view", "readiness"),
+    *("review", "answer", "held_answer", "withdrawn_answer", "blind_check", "second_opinion", "canary"),
     *("outbox", "counter", "tally", "image"),
-    *("sample", "automation", "challenge", "challenge_lock"),
+    *("sample", "automation", "challenge", "challenge_lock", "changeover"),
 )
 _MODEL_UPDATE = ("installation", "installation_log", "release_floor", "banned")
 _CHECKED_BYTES = 256_000_000
@@ -73,20 +73,23 @@ def _carry(database: Database, aside: Path, table: str) -> int:
     """Copy what can be read of a table, from both ends towards the damage; return the number of rows."""
     count = 0
     with database.transaction():
-        for row in _readable(aside, table):
-            marks = ", ".join("?" * len(row))
+        for columns, row in _readable(aside, table):
+            names, marks = ", ".join(columns), ", ".join("?" * len(row))
             try:
-                count += database.copy_row(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+                count += database.copy_row(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)
             except sqlite3.IntegrityError:
                 continue  # it speaks of a part that is lost
     return count
 
 
-def _readable(aside: Path, table: str) -> Iterator[tuple[object, ...]]:
+def _readable(aside: Path, table: str) -> Iterator[tuple[list[str], tuple[object, ...]]]:
     for order in ("ASC", "DESC"):
         connection = sqlite3.connect(aside, timeout=5.0)
         try:
-            yield from connection.execute(f"SELECT * FROM {table} ORDER BY 1 {order}")
+            found = connection.execute(f"SELECT * FROM {table} ORDER BY 1 {order}")
+            columns = [column[0] for column in found.description]
+            for row in found:
+                yield columns, row
             return
         except sqlite3.DatabaseError:
             continue

@@ -13,8 +13,9 @@ import shutil
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from edge_agent.contracts.errors import Unavailable
 from edge_agent.decision.sampling import Keep
 from edge_agent.journal.database import Database
 
-Encode = Callable[[npt.NDArray[np.uint8]], bytes]
+Picture = npt.NDArray[np.uint8]
+Encode = Callable[[Picture], bytes]
 _WAITING = 32
 _DROP_AT_ONCE = 16
 _LOOK_EVERY_S = 0.02
@@ -44,18 +46,22 @@ class Quota:
 
 @dataclass(frozen=True)
 class _Order:
+    """A picture to store; `view` where it is one of the others of a part with several, which are in `views`."""
+
     part: int
-    picture: npt.NDArray[np.uint8]
+    picture: Picture
     keep: Keep
     at_ms: int
     data: bytes | None = None
+    views: tuple[Picture | None, ...] = ()
+    view: int | None = None
 
 
 class Ring:
     """Stores pictures below `folder` as `<sha[:2]>/<sha>.png`. One thread works, with a connection of its own.
 
     Pictures that a person waits for come first and at once; the others get a fifth of one core, and what comes faster
-    is lost and counted (`lost`).
+    is lost and counted (`lost`). Of a part with several views the other pictures follow the one that people see.
     """
 
     def __init__(self, database: Database, folder: Path, quota: Quota, encode: Encode) -> None:
@@ -66,6 +72,7 @@ class Ring:
         self._encode = encode
         self._orders: queue.Queue[_Order] = queue.Queue(_WAITING)
         self._urgent: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self._others: deque[_Order] = deque()
         self._hurry = threading.Event()
         self._closing = False
         self._held = int((database.row("images_bytes") or (0,))[0])
@@ -76,10 +83,19 @@ class Ring:
         self._thread.start()
 
     def keep(
-        self, part: int, picture: npt.NDArray[np.uint8], keep: Keep, at_ms: int, data: bytes | None = None
+        self,
+        part: int,
+        picture: Picture,
+        keep: Keep,
+        at_ms: int,
+        data: bytes | None = None,
+        views: tuple[Picture | None, ...] = (),
     ) -> bool:
-        """Ask for a picture (encoded already: `data`) to be stored for a part; False when too many wait: it is lost."""
-        order = _Order(part, picture, keep, at_ms, data)
+        """Ask for a picture (encoded already: `data`) to be stored for a part; False when too many wait: it is lost.
+
+        `views` are all pictures of a part that has several, in their order, `picture` among them; None for a torn one.
+        """
+        order = _Order(part, picture, keep, at_ms, data, views)
         if keep.upload:
             self._urgent.put(order)
             self._hurry.set()
@@ -100,6 +116,7 @@ class Ring:
         self._database.close()
 
     def _work(self) -> None:
+        said = ""
         while True:
             order = self._next()
             if order is None:
@@ -107,9 +124,13 @@ class Ring:
             started = time.monotonic()
             try:
                 self._store(order)
+                self._follow(order)
+                said = ""
             except (OSError, sqlite3.Error, Unavailable) as error:
                 self.lost += 1
-                _log.warning("picture of part %d was not kept: %s", order.part, error)
+                if str(error) != said:
+                    _log.warning("the picture of part %d was not kept, nor may others be: %s", order.part, error)
+                said = str(error)
             self._rest(0.0 if order.keep.upload else _REST * (time.monotonic() - started))
 
     def _rest(self, seconds: float) -> None:
@@ -118,13 +139,24 @@ class Ring:
         if seconds > 0 and self._urgent.empty() and not self._closing:
             self._hurry.wait(seconds)
 
+    def _follow(self, order: _Order) -> None:
+        """Put the other views of a part before what still waits; nobody waits for them, and they are not sent."""
+        keep = replace(order.keep, upload=False)
+        for view, picture in enumerate(order.views):
+            if picture is None or picture is order.picture:
+                continue
+            if len(self._others) >= _WAITING:
+                self.lost += 1
+                continue
+            self._others.append(_Order(order.part, picture, keep, order.at_ms, view=view))
+
     def _next(self) -> _Order | None:
         """Wait for the next order, the urgent ones first; None when all is done and the ring is closing."""
         while True:
-            for orders in (self._urgent, self._orders):
+            for take in (self._urgent.get_nowait, self._others.popleft, self._orders.get_nowait):
                 try:
-                    return orders.get_nowait()
-                except queue.Empty:
+                    return take()
+                except (queue.Empty, IndexError):
                     continue
             if self._closing:
                 return None
@@ -146,9 +178,20 @@ class Ring:
                 stored_ms=order.at_ms,
                 upload="wanted" if order.keep.upload else "no",
                 probability=order.keep.probability,
+                part=order.part,
             )
-            self._database.run("picture_part", id=order.part, digest=digest)
+            self._name(order, digest)
         self._held += len(data) if new else 0
+
+    def _name(self, order: _Order, digest: str) -> None:
+        """Write down whose picture it is, within the caller's transaction."""
+        if order.view is not None:
+            self._database.run("picture_view", part=order.part, view=order.view, digest=digest)
+            return
+        self._database.run("picture_part", id=order.part, digest=digest)
+        for view, picture in enumerate(order.views):
+            name = None if picture is None else digest if picture is order.picture else ""
+            self._database.run("add_part_view", part=order.part, view=view, digest=name)
 
     def _write(self, digest: str, data: bytes) -> None:
         path = picture_path(self._folder, digest)

@@ -3,8 +3,13 @@
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
--- One run of the supervisor. Its id is part of every key that leaves the device.
-CREATE TABLE boot (boot TEXT PRIMARY KEY, started_ms INTEGER NOT NULL) WITHOUT ROWID;
+-- One run of the supervisor. Its id is part of every key that leaves the device; `number` says which was first,
+-- whatever the clock said.
+CREATE TABLE boot (
+    boot TEXT PRIMARY KEY,
+    started_ms INTEGER NOT NULL,
+    number INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 
 -- Every trigger makes one row; `final` is written exactly once and then `final_seq` orders the facts.
 CREATE TABLE part (
@@ -26,7 +31,7 @@ CREATE TABLE part (
     decided_ms INTEGER,
     operator TEXT NOT NULL DEFAULT '',
     image TEXT,                   -- SHA-256 of the picture in the quota ring
-    features BLOB,                -- float32, in the order of the bundle's baseline
+    features BLOB,                -- float32, in the order of the baseline of the bundle (of a canary part: its champion's)
     output TEXT NOT NULL DEFAULT 'none' CHECK (output IN ('none', 'driven', 'unknown')),
     UNIQUE (boot, seq)
 );
@@ -104,7 +109,19 @@ CREATE TABLE automation (
     who TEXT NOT NULL,
     why TEXT NOT NULL,
     word TEXT NOT NULL,           -- what fleet, station.yaml or recipe said then
-    demoted INTEGER NOT NULL
+    demoted INTEGER NOT NULL,
+    recipe TEXT NOT NULL DEFAULT ''  -- of which product; '' where the station makes one
+);
+
+-- Which product the station was told to make, by its model's name, and when it was ready for it; the last row holds.
+CREATE TABLE changeover (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    boot TEXT NOT NULL,
+    part INTEGER NOT NULL,        -- the last part before it
+    recipe TEXT NOT NULL,
+    who TEXT NOT NULL,
+    ready_ms INTEGER
 );
 
 -- Parts that were presented as challenge parts; `passed` is NULL until the machine has judged.
@@ -191,6 +208,7 @@ CREATE TABLE outbox (
     seq INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
     payload BLOB NOT NULL,
+    suspect INTEGER NOT NULL DEFAULT 0,  -- 1: at_ms is by a clock that was probably wrong
     PRIMARY KEY (boot, stream, seq)
 ) WITHOUT ROWID;
 
@@ -207,18 +225,40 @@ CREATE TABLE image (
     bytes INTEGER NOT NULL,
     stored_ms INTEGER NOT NULL,
     upload TEXT NOT NULL DEFAULT 'no' CHECK (upload IN ('no', 'wanted', 'done')),
-    probability REAL NOT NULL DEFAULT 1.0   -- with which it was drawn, for unbiased estimates
+    probability REAL NOT NULL DEFAULT 1.0,  -- with which it was drawn, for unbiased estimates
+    part INTEGER NOT NULL DEFAULT 0  -- it was kept for: says which picture is older, whatever the clock said
 ) WITHOUT ROWID;
-CREATE INDEX image_upload ON image (stored_ms) WHERE upload = 'wanted';
-CREATE INDEX image_ring ON image (class DESC, stored_ms);
+CREATE INDEX image_upload ON image (part, stored_ms) WHERE upload = 'wanted';
+CREATE INDEX image_ring ON image (class DESC, part, stored_ms);
 
--- What a challenger thought of a part that the champion judged; it moved nothing.
+-- All pictures of a part with several views that is kept, in their order; the one that people see is in `part.image`,
+-- too. NULL: the picture was torn, '': it is not stored (yet).
+CREATE TABLE part_view (
+    part INTEGER NOT NULL REFERENCES part (id),
+    view INTEGER NOT NULL,
+    image TEXT,
+    PRIMARY KEY (part, view)
+) WITHOUT ROWID;
+
+-- What a challenger thought of a part that the champion judged; it moved nothing but where `canary` says that it decided.
 CREATE TABLE second_opinion (
     part INTEGER PRIMARY KEY REFERENCES part (id),
     bundle TEXT NOT NULL,
     verdict TEXT NOT NULL,        -- accept, reject, or review where it is unsure
     reason TEXT NOT NULL,
     score REAL,
+    label TEXT NOT NULL DEFAULT ''
+);
+
+-- Parts that were drawn for a challenger to decide, with which probability, what came of it, and what the champion thought.
+CREATE TABLE canary (
+    part INTEGER PRIMARY KEY REFERENCES part (id),
+    bundle TEXT NOT NULL,         -- the challenger
+    share REAL NOT NULL,
+    outcome TEXT NOT NULL,        -- decided; late or failed: the champion decided alone
+    champion TEXT NOT NULL,       -- its bundle, as are:
+    verdict TEXT NOT NULL,        -- accept, reject, or review where it is unsure
+    score REAL NOT NULL,
     label TEXT NOT NULL DEFAULT ''
 );
 

@@ -17,7 +17,7 @@ BEAT_S = 30.0
 """How often a stretch that goes on is moved along; so much at most is taken for downtime after a power cut."""
 
 _JUMP_MS = 2000
-_KEPT_MS = 400 * 86_400_000
+_KEPT_ROWS = 100_000
 _WHY_CHARACTERS = 200
 _log = logging.getLogger("lineside.uptime")
 
@@ -71,7 +71,7 @@ class Uptime:
         with self._database.transaction():
             if self._written is None:
                 self._database.run("prove_readiness", at_ms=now_ms)
-                self._database.run("forget_readiness", before_ms=now_ms - _KEPT_MS)
+                self._database.run("forget_readiness", kept=_KEPT_ROWS)
             elif move:
                 self._database.run("move_readiness", id=self._row, at_ms=now_ms)
             values = {"boot": self._boot, "at_ms": now_ms, "ready": int(ready), "why": why[:_WHY_CHARACTERS]}

@@ -21,7 +21,7 @@ _WORD = 0xFFFF
 class PlcDesk:
     """Speaks with the PLC for the hot loop; it is an output, too. `deliver` puts a message into the loop's inbox.
 
-    Messages: `trigger` with `serial`, `at`, `plc` (run, sequence) and `missed`; `plc_acted` with `plc` and
+    Messages: `trigger` with `serial`, `at`, `plc` (run, sequence), `missed` and `recipe`; `plc_acted` with `plc` and
     `disposition`; `recipe_wanted` with `number`.
     """
 
@@ -68,8 +68,9 @@ class PlcDesk:
 
 def _message(event: Event, now: float) -> Message:
     match event:
-        case Triggered(part, serial, missed):
-            return {"kind": "trigger", "serial": serial, "at": now, "plc": list(part), "missed": missed}
+        case Triggered(part, serial, missed, recipe):
+            told = {"plc": list(part), "missed": missed, "recipe": str(recipe or "")}
+            return {"kind": "trigger", "serial": serial, "at": now, **told}
         case Acted(part, disposition):
             return {"kind": "plc_acted", "plc": list(part), "disposition": int(disposition)}
         case RecipeWanted(number):

@@ -18,11 +18,12 @@ MISSED_MAX = 1000
 
 @dataclass(frozen=True)
 class Triggered:
-    """A part has come. `missed` parts right before it came and went while nobody looked."""
+    """A part of recipe `recipe` has come, and before it `missed` parts came and went while nobody looked."""
 
     part: PlcPart
     serial: str
     missed: int
+    recipe: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Acted:
 
 @dataclass(frozen=True)
 class RecipeWanted:
-    """The PLC asks for another recipe."""
+    """The PLC asks for another recipe; 0: for none any more."""
 
     number: int
 
@@ -87,15 +88,14 @@ class Handshake:
             events.append(Acted(echo, order.disposition))
         if order.recipe != self._recipe:
             self._recipe = order.recipe
-            if order.recipe:
-                events.append(RecipeWanted(order.recipe))
+            events.append(RecipeWanted(order.recipe))
         part = PlcPart(order.run, order.sequence)
         if Command.TRIGGER in order.command and order.sequence and part != self._last:
-            events.append(self._take(part, order.serial))
+            events.append(self._take(part, order))
         self._turn(order)
         return events
 
-    def _take(self, part: PlcPart, serial: str) -> Triggered:
+    def _take(self, part: PlcPart, order: Order) -> Triggered:
         """Take a part; what was open in an earlier run of the PLC nobody waits for any more."""
         missed = 0
         if self._last is not None and self._last.run == part.run:
@@ -107,7 +107,7 @@ class Handshake:
             self._shown = None
         self._last = part
         self._open.add(part)
-        return Triggered(part, serial, missed)
+        return Triggered(part, order.serial, missed, order.recipe)
 
     def _turn(self, order: Order) -> None:
         """Take an acknowledged result away; show the next one once the PLC has dropped its acknowledgement."""

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from edge_agent.capture.folder import LABELS
 from edge_agent.capture.frame import Frame, Source
 from edge_agent.clock import Clock
@@ -81,8 +84,8 @@ def labelled(folder: Path, good: str) -> dict[str, bool]:
 class Ring:
     """The parts of a journal that a model judged and whose pictures are still there; reads, never writes.
 
-    The ring keeps one picture of a part, that of the view with the highest score; `lost` counts the parts judged
-    without one.
+    A part is judged by all its views; `lost` counts the parts that lack a picture. What was recorded before all views
+    were kept (journal schema 5) has one picture: that of the view with the highest score.
     """
 
     home: Home
@@ -104,16 +107,31 @@ class Ring:
 
     def _recorded(self, row: tuple[object, ...]) -> Recorded | None:
         number, serial, verdict, reason, label, score, bundle, image, answer = row
-        path = picture_path(self.home.images, str(image)) if image else None
-        if path is None or not path.is_file():
-            return None
         assert isinstance(number, int)
-        try:
-            picture = decode_frame(path.read_bytes())
-        except (Rejected, OSError):
-            picture = None
-        frame = Frame(picture, self.clock.monotonic(), str(serial), number, views=1, name=str(image), live=False)
+        frames = self._frames(number, str(serial), image)
+        if frames is None:
+            return None
         said = Word(str(verdict), str(reason), str(label), score if isinstance(score, float) else None)
         defective = None if answer is None else answer == Verdict.REJECT.value
-        name = str(serial) or f"part {number}"
-        return Recorded(number, name, str(serial), (frame,), 1, said, str(bundle) if bundle else None, defective)
+        name, model = str(serial) or f"part {number}", str(bundle) if bundle else None
+        return Recorded(number, name, str(serial), frames, len(frames), said, model, defective)
+
+    def _frames(self, part: int, serial: str, image: object) -> tuple[Frame, ...] | None:
+        """Return a part's pictures in their order, None where one that the station had is not there any more."""
+        views = [row[0] for row in self.reader.rows("part_views", part=part)] or [image or ""]
+        if not all(digest is None or self._path(digest).is_file() for digest in views):
+            return None
+        at, count = self.clock.monotonic(), len(views)
+        return tuple(
+            Frame(self._picture(digest), at, serial, part, view, count, digest or "", live=False)
+            for view, digest in enumerate(views)
+        )
+
+    def _path(self, digest: str) -> Path:
+        return picture_path(self.home.images, digest)
+
+    def _picture(self, digest: str | None) -> npt.NDArray[np.uint8] | None:
+        try:
+            return None if digest is None else decode_frame(self._path(digest).read_bytes())
+        except (Rejected, OSError):
+            return None

@@ -1,4 +1,4 @@
-"""`edge-agent challenger`: what a model that judges beside the champion makes of the same parts."""
+"""`edge-agent challenger`: what a model beside the champion makes of the same parts, and which of them it decided."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _SHOWN = 20
 
 
 class Judged(NamedTuple):
-    """A part that both judged; scores are probabilities of defective, `person` what a person decided."""
+    """A part that both judged; scores are probabilities of defective, `person` what a person decided.
+
+    `canary` is what became of it where it was drawn for the challenger: decided, late or failed; else "".
+    """
 
     part: int
     seq: int
@@ -34,6 +37,7 @@ class Judged(NamedTuple):
     challenger_score: float | None
     reason: str
     person: Verdict | None
+    canary: str = ""
 
 
 def judged_by_both(reader: Reader, home: Home, bundle: str) -> Iterator[Judged]:
@@ -45,13 +49,13 @@ def judged_by_both(reader: Reader, home: Home, bundle: str) -> Iterator[Judged]:
     bundles, kind, after = Bundles(home), device_class(home.credentials), 0
     while rows := reader.rows("challenger_parts", bundle=bundle, after=after, limit=_PAGE):
         after = rows[-1][0]
-        for part, seq, serial, champion, score, verdict, reason, also, person in rows:
+        for part, seq, serial, champion, score, verdict, reason, also, canary, person in rows:
             manifest = bundles.manifest(champion)
             if manifest is None or score is None:
                 continue
             thought = opinion(score, manifest.variant_for(kind).thresholds)
             said = Verdict(person) if person else None
-            yield Judged(part, seq, serial, thought, score, Verdict(verdict), also, reason, said)
+            yield Judged(part, seq, serial, thought, score, Verdict(verdict), also, reason, said, canary or "")
 
 
 @click.command(epilog="Example: edge-agent challenger --home /var/lib/station")
@@ -59,7 +63,10 @@ def judged_by_both(reader: Reader, home: Home, bundle: str) -> Iterator[Judged]:
 @click.option("--bundle", default="", metavar="ID", help="This challenger's bundle; else the last one that judged.")
 @json_option
 def challenger(home: Path, bundle: str, as_json: bool) -> None:
-    """Compare a challenger (fleet rollout --strategy shadow) with the champion, part by part.
+    """Compare a challenger (fleet rollout --strategy shadow or canary-parts) with the champion, part by part.
+
+    "decided" counts the parts of its share that it decided, "disputed" those of them of which the champion thought
+    otherwise.
 
     "wrong" counts the parts that a person decided, where one of the two alone would have accepted a bad or rejected a
     good part. People see the parts the champion was unsure of, and audits: judge the two by these parts only.
@@ -67,6 +74,7 @@ def challenger(home: Path, bundle: str, as_json: bool) -> None:
     from edge_agent.contracts.errors import Rejected
     from edge_agent.decision.comparison import Pair, compare
     from edge_agent.home import Home
+    from edge_agent.journal.canary import canary_counts
     from edge_agent.journal.reader import read_journal
 
     place = Home(home.absolute())
@@ -85,7 +93,10 @@ def challenger(home: Path, bundle: str, as_json: bool) -> None:
                 yield Pair(judged.champion, judged.challenger, judged.person)
 
         found = compare(pairs())
-    tell(as_json, _as_json(chosen, found, differing), lambda: _show(chosen, found, differing))
+        share = reader.row("last_canary", bundle=chosen)
+        canary = {"share": share[0] if share else 0.0, **canary_counts(reader, chosen)._asdict()}
+    shown = {**_as_json(chosen, found, differing), "canary": canary}
+    tell(as_json, shown, lambda: _show(chosen, found, differing, canary))
 
 
 def _as_json(bundle: str, found: Comparison, differing: list[Judged]) -> dict[str, Any]:
@@ -102,9 +113,15 @@ def _as_json(bundle: str, found: Comparison, differing: list[Judged]) -> dict[st
     }
 
 
-def _show(bundle: str, found: Comparison, differing: list[Judged]) -> None:
+def _show(bundle: str, found: Comparison, differing: list[Judged], canary: dict[str, Any]) -> None:
     share = "-" if found.agreement is None else f"{found.agreement:.1%}"
-    click.echo(f"challenger {bundle[:12]}: {found.parts} parts judged by both, {share} alike\n")
+    click.echo(f"challenger {bundle[:12]}: {found.parts} parts judged by both, {share} alike")
+    if canary["drawn"]:
+        click.echo(
+            "{share:.3g} of the parts: {drawn} drawn, {decided} decided ({disputed} disputed), {late} late, "
+            "{failed} failed".format(**canary)
+        )
+    click.echo()
     names = [verdict.value for verdict in Verdict]
     click.echo("champion \\ challenger " + "".join(f"{name:>9}" for name in names))
     for one in Verdict:
@@ -116,9 +133,10 @@ def _show(bundle: str, found: Comparison, differing: list[Judged]) -> None:
     for judged in differing:
         score = "-" if judged.challenger_score is None else f"{judged.challenger_score:.3f}"
         person = f", person: {judged.person.value}" if judged.person else ""
+        drawn = f", {judged.canary} by the challenger" if judged.canary == "decided" else ""
         click.echo(
             f"  part {judged.seq} {judged.serial}: {judged.champion.value} ({judged.champion_score:.3f}) / "
-            f"{judged.challenger.value} ({score}){person}"
+            f"{judged.challenger.value} ({score}){drawn}{person}"
         )
 
 

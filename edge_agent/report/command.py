@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from edge_agent.journal.reader import Reader
     from edge_agent.report.numbers import Numbers
     from edge_agent.report.page import Place
-    from edge_agent.report.people import Operator
     from edge_agent.report.period import Period
-    from edge_agent.report.show import Show
-    from edge_agent.report.trace import Trace
 
 _file = click.Path(path_type=Path, dir_okay=False)
 
@@ -47,6 +44,7 @@ def report(home: Path, start: str, end: str, shift: str, html: Path | None, line
     from edge_agent.journal.reader import read_journal
     from edge_agent.report.period import Wish, chosen
     from edge_agent.report.reading import read_numbers, station_shifts
+    from edge_agent.report.words import report_lines
 
     place = Home(home.absolute())
     period = chosen(Wish(start, end, shift), station_shifts(place), SYSTEM.wall_ms())
@@ -57,7 +55,7 @@ def report(home: Path, start: str, end: str, shift: str, html: Path | None, line
     names = _names(place, numbers)
     if html is not None:
         _write_page(html, place, numbers, names)
-    tell(as_json, as_values(numbers, names), lambda: click.echo("\n".join(_words(numbers, names))))
+    tell(as_json, as_values(numbers, names), lambda: click.echo("\n".join(report_lines(numbers, names))))
 
 
 @click.command(epilog="Example: edge-agent trace SN-00042 --home /var/lib/station --json")
@@ -72,6 +70,7 @@ def trace(serial: str, home: Path, as_json: bool) -> None:
     from edge_agent.home import Home
     from edge_agent.journal.reader import read_journal
     from edge_agent.report.trace import find_parts, trace_part
+    from edge_agent.report.words import trace_lines
     from edge_agent.station.models import Bundles
 
     place = Home(home.absolute())
@@ -84,7 +83,7 @@ def trace(serial: str, home: Path, as_json: bool) -> None:
     tell(
         as_json,
         {"serial": serial, "parts": [asdict(part) for part in found]},
-        lambda: click.echo("\n\n".join("\n".join(_trace_words(part)) for part in found)),
+        lambda: click.echo("\n\n".join("\n".join(trace_lines(part)) for part in found)),
     )
 
 
@@ -141,6 +140,7 @@ def as_values(numbers: Numbers, names: dict[str, str]) -> dict[str, Any]:
             }
             for model in numbers.models
         ],
+        "canary": [shared._asdict() | {"model": names[shared.bundle]} for shared in numbers.shared],
         "bar_s": numbers.step_ms // 1000,
         "bars": [
             {"start": rfc3339(b.start_ms), "accepted": b.accepted, "rejected": b.rejected, "waiting": b.waiting}
@@ -184,7 +184,7 @@ def _place(home: Home) -> Place:
     spoken = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     language = "de" if spoken.startswith("de") else "en"
     names = load_config(home.config).ui.labels if home.config.exists() else {}
-    return Place(known["device"], where, language, names_in(language, names))
+    return Place(known["device"], where, language, labels=names_in(language, names))
 
 
 def _names(home: Home, numbers: Numbers) -> dict[str, str]:
@@ -192,65 +192,4 @@ def _names(home: Home, numbers: Numbers) -> dict[str, str]:
     from edge_agent.station.models import Bundles
 
     bundles = Bundles(home)
-    return {model.bundle: model_name(bundles, model.bundle) for model in numbers.models}
-
-
-def _words(numbers: Numbers, names: dict[str, str]) -> list[str]:
-    show = _show()
-    down = numbers.downtime
-    reasons = ", ".join(f"{name} {number}" for name, number in numbers.reasons.most_common()) or "none"
-    details = ", ".join(f"{name} {number}" for name, number in numbers.details.most_common())
-    lines = [
-        f"{show.period(numbers.period)} {numbers.period.shift}".rstrip(),
-        f"parts: {numbers.parts} ({numbers.accepted} accepted, {numbers.rejected} rejected, {numbers.waiting} open)",
-        f"yield: {show.percent(numbers.yielded)}",
-        f"to people: {show.percent(numbers.review_share)} ({numbers.reviewed} parts, {numbers.timeouts} timed out)",
-        f"decided by people: {numbers.decided}, {numbers.overrides} against the machine",
-        f"latency: p50 {show.milliseconds(numbers.latency_p50_ms)}, p99 {show.milliseconds(numbers.latency_p99_ms)}",
-        f"rejects: {reasons}{f' ({details})' if details else ''}",
-        "downtime: not known for this time"
-        if down is None
-        else f"downtime: {show.span(down.down_ms)} (not ready {show.span(down.not_ready_ms)}, "
-        f"not running {show.span(down.stopped_ms)}); ready {show.percent(down.availability)}",
-    ]
-    if numbers.hit_rate is not None or numbers.agreement is not None:
-        known, agreed = show.percent(numbers.hit_rate), show.percent(numbers.agreement)
-        lines.append(f"blind checks: {known} of the known parts right, {agreed} of the second looks as the first")
-    lines += [_person(person) for person in numbers.operators]
-    return lines + [f"model {names[model.bundle]}: {model.parts} parts" for model in numbers.models]
-
-
-def _person(person: Operator) -> str:
-    words = [f"{person.name}: {person.decided} decided, {person.overrides} against the machine"]
-    words += [f"{person.known_right} of {person.known} known parts right"] if person.known else []
-    words += [f"{person.audited} in the audit"] if person.audited else []
-    words += [f"{person.seconds_agreed} of {person.seconds} second looks as the first"] if person.seconds else []
-    return ", ".join(words)
-
-
-def _trace_words(part: Trace) -> list[str]:
-    show = _show()
-    said = [
-        f"  {show.exact(answer.at_ms)} {answer.operator}: {answer.verdict} {answer.label}".rstrip()
-        + (" (late)" if answer.late else " (audit)" if answer.audit else " (second)" if answer.conflict else "")
-        for answer in part.answers
-    ]
-    plc = [f"  PLC: {part.plc.disposition} (run {part.plc.run}, part {part.plc.sequence})"] if part.plc else []
-    return [
-        f"{part.serial}: {part.final or part.verdict or 'being inspected'} ({_why(part)})",
-        f"  came {show.exact(part.triggered_ms)}, judged {show.exact(part.decided_ms)}",
-        f"  score {show.percent(part.score)}, label {part.label or '–'}, model {part.model or '–'}",
-        f"  output {part.output}, picture {part.picture or 'not kept'}",
-        *plc,
-        *said,
-    ]
-
-
-def _why(part: Trace) -> str:
-    return f"{part.reason or 'no reason yet'}{', ' if part.detail else ''}{part.detail}"
-
-
-def _show() -> Show:
-    from edge_agent.report.show import Show
-
-    return Show("en")
+    return {bundle: model_name(bundles, bundle) for bundle in numbers.bundles}

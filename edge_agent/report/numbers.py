@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.report.canary import Shared
 from edge_agent.report.downtime import Downtime
 from edge_agent.report.people import Answer, Operator, count_answers
 from edge_agent.report.period import Period
@@ -83,6 +84,12 @@ class Numbers:
     models: list[Model] = field(default_factory=list)
     operators: list[Operator] = field(default_factory=list)
     downtime: Downtime | None = None
+    shared: list[Shared] = field(default_factory=list)
+
+    @property
+    def bundles(self) -> tuple[str, ...]:
+        """All models that the report names."""
+        return tuple(dict.fromkeys([*(m.bundle for m in self.models), *(s.bundle for s in self.shared)]))
 
     @property
     def finished(self) -> int:

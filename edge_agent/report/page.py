@@ -33,11 +33,15 @@ _TOP = 8
 
 @dataclass(frozen=True)
 class Place:
-    """Where the report comes from; `language` is en or de, `labels` what people read for the model's labels in it."""
+    """Where the report comes from; `language` is en or de. `recipes`: it makes several products.
+
+    `labels` is what people read for the model's labels in that language.
+    """
 
     device: str
     where: str
     language: str = "en"
+    recipes: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, name: str) -> str:

@@ -15,6 +15,7 @@ from edge_agent.config import StationConfig, load_config
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.home import Home
 from edge_agent.journal.reader import Reader
+from edge_agent.report.canary import shared_parts
 from edge_agent.report.downtime import Stretch, downtime
 from edge_agent.report.numbers import Numbers, Part, count
 from edge_agent.report.people import Answer, Check, add_checks
@@ -45,6 +46,7 @@ def read_numbers(reader: Reader, period: Period, clock: Clock = SYSTEM) -> Numbe
     numbers = count(period, _parts(reader, period, found), _answers(reader, period, found), offset_ms, now_ms)
     asked = reader.rows("report_checks", from_ms=period.from_ms, to_ms=period.to_ms)
     numbers.operators = add_checks(numbers.operators, map(Check._make, asked))
+    numbers.shared = shared_parts(reader, period, found)
     rows = reader.rows("readiness", from_ms=period.from_ms, to_ms=period.to_ms)
     first = reader.row("first_readiness")
     numbers.downtime = downtime([Stretch(*row) for row in rows], first[0] if first else None, period, now_ms)

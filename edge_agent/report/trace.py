@@ -49,12 +49,28 @@ class Sent:
     disposition: str
 
 
+class Both(NamedTuple):
+    """What two models thought of a part that was drawn for the challenger: names, verdicts (review: unsure), scores.
+
+    `second` is the challenger's, None where it had none in time; `outcome` is decided, late or failed.
+    """
+
+    outcome: str
+    champion: str
+    first: str
+    first_score: float
+    challenger: str
+    second: str | None
+    second_score: float | None
+
+
 @dataclass(frozen=True)
 class Trace:
     """All that the station knows of a part. Times in milliseconds since 1970; `score`: probability of defective.
 
     `picture` is its SHA-256 while the picture is in the ring; `decided_ms` is when the machine gave its verdict, and
     `review` how the question to people ended: "", open, decided, timeout, lost. `detail` says more of `reason`.
+    `views` are all pictures of a part that has several, in their order, "" for one that is not there; else empty.
     """
 
     part: int
@@ -80,6 +96,8 @@ class Trace:
     answers: tuple[Answered, ...]
     plc: Sent | None
     detail: str = ""
+    canary: Both | None = None
+    views: tuple[str, ...] = ()
 
 
 def find_parts(reader: Reader, serial: str) -> list[Hit]:
@@ -123,6 +141,8 @@ def trace_part(reader: Reader, home: Home, bundles: Bundles, part: int) -> Trace
         tuple(Answered(*row[:4], *map(bool, row[4:])) for row in reader.rows("part_answers", part=part)),
         _sent(reader, part),
         detail,
+        _both(reader, bundles, part),
+        tuple(name if name and _kept(home, name) else "" for (name,) in reader.rows("part_views", part=part)),
     )
 
 
@@ -135,6 +155,15 @@ def model_name(bundles: Bundles, bundle: str | None) -> str:
 def _sent(reader: Reader, part: int) -> Sent | None:
     row = reader.row("part_plc", part=part)
     return Sent(row[0], row[1], disposition_name(row[2])) if row else None
+
+
+def _both(reader: Reader, bundles: Bundles, part: int) -> Both | None:
+    row = reader.row("part_canary", part=part)
+    if row is None:
+        return None
+    bundle, _, outcome, champion, first, first_score, second, second_score = row
+    names = model_name(bundles, champion), model_name(bundles, bundle)
+    return Both(outcome, names[0], first, first_score, names[1], second, second_score)
 
 
 def _kept(home: Home, digest: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import stat
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -86,11 +87,33 @@ def disk(root: Path, reserve_mb: float) -> Finding:
     if about.f_flag & os.ST_RDONLY:
         return Finding("disk", False, f"{root} is mounted read-only", f"mount -o remount,rw {_mount(root)}")
     free, needed = shutil.disk_usage(root).free // 1_000_000, int(reserve_mb + 50)
+    if (fault := _unwritable(root)) is not None:
+        return Finding(
+            "disk", False, f"{root} takes no file ({fault})", "free space, and see 'dmesg' for a failing disk"
+        )
     if free < needed:
-        return Finding("disk", False, f"{free} MB free, {needed} MB needed", "free space, or lower storage.quota_mb")
+        remedy = "free space, or lower storage.quota_mb, or storage.reserve_mb, which must stay free"
+        return Finding("disk", False, f"{free} MB free, {needed} MB needed", remedy)
     if about.f_files > 0 and about.f_favail < _FEWEST_FILES:
         return Finding("disk", False, f"room for {about.f_favail} more files", "remove small files from this disk")
     return Finding("disk", True, f"{free} MB free, {needed} MB needed")
+
+
+def _unwritable(root: Path) -> str | None:
+    """Return why a file cannot be written to the disk, None where it can: a disk that fails may not say so itself.
+
+    Who may not write here at all hears that from `files`.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=root) as file:
+            file.write(b"lineside")
+            file.flush()
+            os.fsync(file.fileno())
+    except PermissionError:
+        return None
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _mount(path: Path) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import Field, StringConstraints
 
 from edge_agent.channel import Channel
+from edge_agent.contracts.line_messages import RECIPE_MAX, SERIAL_MAX
 from edge_agent.contracts.strict import Strict
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.home import Home
@@ -25,6 +26,9 @@ from edge_agent.station.triggers import Triggers
 from edge_agent.station.view import View
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60)]
+PartNumber = Annotated[int, Path(gt=-(1 << 63), lt=1 << 63)]
+"""A part's row in the journal, which counts in 64 bits; questions that decide nothing have negative ones."""
+
 _FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
@@ -47,9 +51,13 @@ class AnswerBody(Strict):
 
 
 class TriggerBody(Strict):
-    """The part's serial number, if it has one."""
+    """The part's serial number, if it has one, and the product that it is of, if the station makes several."""
 
-    serial: Annotated[str, Field(max_length=200)] = ""
+    serial: Annotated[str, Field(max_length=SERIAL_MAX)] = ""
+    recipe: Annotated[str, Field(max_length=RECIPE_MAX)] = ""
+
+
+_NO_SERIAL = TriggerBody()
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ class Api:
         events = self.live.events(request, visitor.name, lambda: self.door.knows(request))
         return StreamingResponse(events, media_type="text/event-stream")
 
-    def answer(self, part: int, body: AnswerBody, request: Request, later: BackgroundTasks) -> dict[str, Any]:
+    def answer(self, part: PartNumber, body: AnswerBody, request: Request, later: BackgroundTasks) -> dict[str, Any]:
         """Take a person's verdict. The first in time decides; a late or second one is kept as a label."""
         person = self.door.person(request)
         verdict, undo_s = Verdict(body.verdict), self.undo_s if body.hold else 0.0
@@ -154,7 +162,7 @@ class Api:
             later.add_task(self.checks.after, person.name, taken.before, self.view.automation())
         return _said(taken.outcome, taken.undo_s, self.desk.decided_by(part))
 
-    def undo(self, part: int, request: Request) -> dict[str, Any]:
+    def undo(self, part: PartNumber, request: Request) -> dict[str, Any]:
         """Take the person's own answer back while it is held; says why not where that is over."""
         person = self.door.person(request)
         if part < 0:
@@ -166,7 +174,7 @@ class Api:
             raise Refused(409, f"undo-{outcome.value}", WHY_NO_UNDO[outcome])
         return {"outcome": outcome.value}
 
-    def heatmap(self, part: int, request: Request) -> Response:
+    def heatmap(self, part: PartNumber, request: Request) -> Response:
         """Return the defect heatmap of a part that was held as a grey PNG of the size of the model's map."""
         visitor = self.door.visitor(request)
         if part < 0:
@@ -183,10 +191,10 @@ class Api:
         path, media = find_picture((self.home.images, self.home.known), digest)
         return FileResponse(path, media_type=media, headers=_FOREVER)
 
-    def trigger(self, body: TriggerBody, request: Request) -> dict[str, Any]:
+    def trigger(self, request: Request, body: TriggerBody = _NO_SERIAL) -> dict[str, Any]:
         """Inspect a part now and return its verdict; no opinion of the machine where a person is to decide blindly."""
         self.door.visitor(request)
-        answer = self.triggers.pull(body.serial)
+        answer = self.triggers.pull(body.serial, body.recipe)
         return answer | UNSAID if self.view.blind() and answer.get("verdict") == Verdict.REVIEW.value else answer
 
 

@@ -34,6 +34,8 @@ class Ready:
 WORDS = {
     "starting": "the station is starting",
     "silent": "the inspection process does not answer; it is being restarted",
+    "changeover": "the station is changing over to another product",
+    "no-recipe": "the product that was asked for cannot be made here",
     "no-model": "no model is installed yet; it comes with the first rollout",
     "camera-starting": "the camera is being opened",
     "no-camera": "the camera gives no picture",
@@ -57,6 +59,8 @@ def readiness(hot: Report | None, now: float) -> Ready:
     if report.get("ready"):
         return Ready(True, "", "ready")
     detail = str(report.get("why") or "")
+    if report.get("changeover"):
+        return _not("changeover" if detail.startswith("changing over") else "no-recipe", detail)
     if report.get("bundle") is None:
         return _not("no-model", detail)
     if report.get("camera"):

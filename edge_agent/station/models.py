@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from edge_agent.contracts.bundle import BundleFolder, Manifest
-from edge_agent.contracts.errors import Rejected
-from edge_agent.home import Home, read_json
+from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.home import Home
+from edge_agent.install.slots import read_slots
 
 _KEPT = 8
-_DIGEST = re.compile(r"^[0-9a-f]{64}$")
 
 
 class Bundles:
@@ -21,8 +19,10 @@ class Bundles:
 
     def active(self) -> str | None:
         """Return the ID of the bundle in the active slot; None as well where the pointer cannot be read."""
-        active = read_json(self.home.slots).get("active")
-        return active if isinstance(active, str) and _DIGEST.match(active) else None
+        try:
+            return read_slots(self.home.root).active
+        except ConfigError:
+            return None
 
     def folder(self, bundle: str) -> BundleFolder:
         """Return where a bundle lies."""

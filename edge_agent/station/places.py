@@ -23,13 +23,14 @@ class Places:
     door: Door
     view: View
     ui: UiConfig
+    recipes: bool = False
 
     def of(self, request: Request) -> Place:
         """Return the top of the page that a person asks for."""
         place = self.view.place
         where = " · ".join(part for part in (place["site"], place["line"]) if part)
         language = self._language(request)
-        return Place(place["device"], where, language, names_in(language, self.ui.labels))
+        return Place(place["device"], where, language, self.recipes, names_in(language, self.ui.labels))
 
     def login_first(self, request: Request, back_to: str) -> Response | None:
         """Return the way to the log-in, from where it goes on to `back_to`; None for who is in. Raises Refused."""

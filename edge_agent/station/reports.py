@@ -122,12 +122,12 @@ class Reports:
         return chosen(wish, self.shifts, self.clock.wall_ms())
 
     def _names(self, numbers: Numbers) -> dict[str, str]:
-        return {model.bundle: model_name(self.bundles, model.bundle) for model in numbers.models}
+        return {bundle: model_name(self.bundles, bundle) for bundle in numbers.bundles}
 
 
 def blinded(trace: Trace) -> Trace:
     """Return the trace without the machine's opinion."""
-    return replace(trace, score=None, label="", peak=None, heatmap=False, reason=None, detail="")
+    return replace(trace, score=None, label="", peak=None, heatmap=False, reason=None, detail="", canary=None)
 
 
 def _number(text: str) -> int | None:

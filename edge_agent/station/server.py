@@ -22,6 +22,7 @@ from edge_agent.clock import SYSTEM, Clock
 from edge_agent.config import StationConfig, UiConfig, load_config
 from edge_agent.contracts.errors import ConfigError, LinesideError
 from edge_agent.home import Home
+from edge_agent.install.slots import Pointer
 from edge_agent.journal.database import Database
 from edge_agent.report.reading import shifts_of
 from edge_agent.station.api import Api
@@ -38,6 +39,7 @@ from edge_agent.station.pages import Pages
 from edge_agent.station.pinbook import PinBook
 from edge_agent.station.places import Places
 from edge_agent.station.prediction import Predictor
+from edge_agent.station.recipe_page import RecipePage
 from edge_agent.station.reports import Reports
 from edge_agent.station.serving import Serving
 from edge_agent.station.shield import Shield
@@ -95,13 +97,16 @@ def build(
     app.include_router(Serving(door, bundles, predictor, view.automation).router())
     app.include_router(Probes(door, view, predictor).router())
     app.include_router(Pages(place["device"], config.ui.language).router())
-    places = Places(door, view, config.ui)
+    places = Places(door, view, config.ui, bool(config.recipes))
     app.include_router(Reports(home, door, view, bundles, shifts_of(config), clock, places).router())
     app.include_router(Trying(bundles, places).router())
     app.include_router(Contract(door, app).router())
     app.include_router(CameraPage(home, door, channel, clock, places).router())
     trust = Trust(database, boot, bundles, config, channel, clock, desk.lock)
     app.include_router(TrustPages(home, door, trust, places).router())
+    pointer = Pointer(home.root, config.model_names)
+    recipes = RecipePage(config.recipes, pointer, database, boot, channel, clock, desk.lock, door, places)
+    app.include_router(recipes.router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_input)

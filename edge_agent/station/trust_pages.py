@@ -19,7 +19,7 @@ from edge_agent.decision.challenge import said
 from edge_agent.home import Home
 from edge_agent.journal.reader import read_journal
 from edge_agent.report import page
-from edge_agent.station.api import AnswerBody
+from edge_agent.station.api import AnswerBody, PartNumber
 from edge_agent.station.door import Door
 from edge_agent.station.pinbook import Role
 from edge_agent.station.places import Places
@@ -115,7 +115,7 @@ class TrustPages:
         self.door.visitor(request)
         return self.trust.audits()
 
-    def answer(self, part: int, body: AnswerBody, request: Request) -> dict[str, Any]:
+    def answer(self, part: PartNumber, body: AnswerBody, request: Request) -> dict[str, Any]:
         """Take a person's word on a drawn part."""
         return self.trust.answer(part, self.door.person(request).name, Verdict(body.verdict), body.label)
 

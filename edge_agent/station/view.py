@@ -75,6 +75,7 @@ class View:
             low,
             self._mode(),
             self._lowered(),
+            self.health().get("recipe", ""),
             self._caution(),
         )
 
@@ -115,6 +116,7 @@ class View:
             "detail": ready.detail,
             "mode": self._mode(),
             "lowered": self._lowered(),
+            "recipe": self.health().get("recipe", ""),
             "caution": self._caution(),
             "model": _model(active),
             "labels": _labels(active),
@@ -158,7 +160,12 @@ class View:
     def _disk(self) -> dict[str, Any]:
         usage = shutil.disk_usage(self._home.root)
         free = usage.free // _MB
-        return {"free_mb": free, "free_share": round(usage.free / usage.total, 3), "low": free < _LOW_DISK_MB}
+        return {
+            "free_mb": free,
+            "free_bytes": usage.free,
+            "free_share": round(usage.free / usage.total, 3),
+            "low": free < _LOW_DISK_MB,
+        }
 
 
 def blinded(item: Waiting) -> Waiting:

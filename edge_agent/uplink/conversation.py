@@ -21,6 +21,7 @@ from edge_agent.home import Home
 from edge_agent.install.record import InstallJournal
 from edge_agent.install.slots import read_slots
 from edge_agent.journal.database import Database
+from edge_agent.uplink.doubts import Doubts
 from edge_agent.uplink.link import Handle, Link
 from edge_agent.uplink.outbox import Delivery
 from edge_agent.uplink.reporting import HotView, Identity, health, reported_state
@@ -52,13 +53,14 @@ class Conversation:
         selftest: Callable[[], str],
         clock: Clock,
         clock_suspect: Callable[[], bool],
+        doubts: Doubts,
         bytes_per_second: int | None,
         health_every_s: float,
         poll_s: float,
     ) -> None:
         self._home, self._credentials, self._identity = home, credentials, identity
         self._database, self._windows, self._desire = database, windows, desire
-        self._selftest = selftest
+        self._selftest, self._doubts = selftest, doubts
         self._clock, self._clock_suspect = clock, clock_suspect
         self._health_every_s, self._poll_s = health_every_s, poll_s
         self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
@@ -73,7 +75,7 @@ class Conversation:
         with database.transaction():
             self._session = database.next_number(f"session/{identity.boot}") * _SESSIONS
         self._link = self._make_link()
-        self._delivery = Delivery(database, identity.boot, self._publish_bytes, clock, clock_suspect, bytes_per_second)
+        self._delivery = Delivery(database, identity.boot, self._publish_bytes, clock, bytes_per_second)
 
     def connect(self) -> None:
         """Begin to connect in the background."""
@@ -111,6 +113,7 @@ class Conversation:
     def turn(self) -> None:
         """Do once all that is due."""
         self._listen()
+        self._doubts.look()
         self._windows.advance()
         if not self._link.connected:
             return

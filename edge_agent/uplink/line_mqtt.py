@@ -125,7 +125,8 @@ class MqttTrigger:
             _log.warning("message on '%s' makes no part: %s", topic, error)
             self._count()
             return
-        self._send({"to": "hot", "kind": "trigger", "serial": asked.serial, "id": asked.id, "at": at})
+        told = {"serial": asked.serial, "id": asked.id, "recipe": asked.recipe}
+        self._send({"to": "hot", "kind": "trigger", "at": at, **told})
 
     def _count(self) -> None:
         try:

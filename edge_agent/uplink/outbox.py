@@ -81,11 +81,10 @@ class Delivery:
         boot: UUID,
         publish: Publish,
         clock: Clock,
-        clock_suspect: Callable[[], bool] = lambda: False,
         bytes_per_second: int | None = None,
     ) -> None:
         self._database, self._boot, self._publish = database, boot, publish
-        self._clock, self._clock_suspect = clock, clock_suspect
+        self._clock = clock
         self._budget = Budget(bytes_per_second, clock.monotonic())
         self._lanes: dict[tuple[UUID, Stream], Lane] = {}
         self._listed = float("-inf")
@@ -156,7 +155,7 @@ class Delivery:
             return False
         taken = _fitting(entries)
         if lane.stream is Stream.EVENT:
-            payload = event_batch(lane.boot, taken, self._clock_suspect())
+            payload = event_batch(lane.boot, taken)
         else:
             payload = taken[0].payload
         self._publish(_CHANNELS[lane.stream], payload)
@@ -170,19 +169,19 @@ class Delivery:
 
 
 def _fitting(entries: list[Entry]) -> list[Entry]:
-    """Return the first entries that make a message of bearable size; at least one."""
+    """Return the first entries that make a message of bearable size, all as suspect as the first; at least one."""
     size, taken = 0, 0
     for entry in entries:
         size += len(entry.payload)
-        if taken and size > BATCH_BYTES:
+        if taken and (size > BATCH_BYTES or entry.suspect != entries[0].suspect):
             break
         taken += 1
     return entries[:taken]
 
 
-def event_batch(boot: UUID, entries: list[Entry], clock_suspect: bool) -> bytes:
+def event_batch(boot: UUID, entries: list[Entry]) -> bytes:
     """Return an `EventBatch` as it travels; the events' data is copied as the journal has it."""
     events = b",".join(b'{"at_ms":%d,"data":%b,"seq":%d}' % (e.at_ms, e.payload, e.seq) for e in entries)
-    suspect = b"true" if clock_suspect else b"false"
+    suspect = b"true" if entries[0].suspect else b"false"
     head = b'{"boot":"%b","clock_suspect":%b,"events":[' % (str(boot).encode(), suspect)
     return head + events + b'],"schema_version":1}'

@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
 
-from edge_agent.contracts.messages import Health, Reported
+from edge_agent.contracts.messages import Health, Installed, Reported
 from edge_agent.contracts.states import UpdateState
 from edge_agent.contracts.verdict import Automation
 from edge_agent.install.record import Record
-from edge_agent.install.slots import Slots
+from edge_agent.install.slots import Slot, Slots
 
 _GAUGES = ("latency_p50_ms", "latency_p95_ms", "parts", "model_errors", "pictures_lost")
 
@@ -95,7 +95,18 @@ def reported_state(
         device_class=identity.device_class,
         versions=versions,
         clock_suspect=clock_suspect,
+        recipe=slots.recipe,
+        recipes=_installed(slots) if slots.recipe is not None else {},
     )
+
+
+def _installed(slots: Slots) -> dict[str, Installed]:
+    by_recipe: dict[str, Slot] = {**slots.resting, str(slots.recipe): slots}
+    return {
+        name: Installed(bundle=slot.active, release=slots.releases.get(slot.active, 0))
+        for name, slot in by_recipe.items()
+        if slot.active is not None
+    }
 
 
 def health(

@@ -30,6 +30,7 @@ from edge_agent.install.tuning import delegate_of, selftest_of
 from edge_agent.install.updater import Updater
 from edge_agent.journal.database import Database
 from edge_agent.uplink.conversation import Conversation
+from edge_agent.uplink.doubts import Doubts
 from edge_agent.uplink.pictures import Pictures, Sender
 from edge_agent.uplink.reporting import Identity, own_versions
 from edge_agent.uplink.windows import Windows, baselines_below
@@ -90,6 +91,7 @@ class Uplink:
             selftest=lambda: _try_model(home, credentials, _selftest(home, config, around)),
             clock=around.clock,
             clock_suspect=lambda: guard.suspect,
+            doubts=Doubts(delivery, boot, guard, around.clock),
             bytes_per_second=config.uplink.bytes_per_second,
             health_every_s=around.health_every_s,
             poll_s=around.poll_s,
@@ -178,8 +180,8 @@ def _updater(
     trust = Trust(home.trust, registry, credentials.registry.root)
     around_model = software(credentials.device_class, config.runtime.threads, delegate_of(config.runtime))
     proofs = Proofs(database, around_model, lambda bundle: home.bundle(bundle).is_dir())
-    arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest, proofs)
-    activation = Activation(home, journal, around.clock, send, config.probation.crashes_max)
+    arrival = Arrival(journal, trust, download, guard, credentials.device_class, selftest, proofs, config.model_names)
+    activation = Activation(home, journal, around.clock, send, config.probation.crashes_max, config.model_names)
     updater = Updater(journal, arrival, activation, around.clock, lambda: guard.suspect, observer)
     cancelled.ask = updater.interrupted
     return updater

@@ -57,6 +57,7 @@ class OpenWindow:
     ended_ms: int
     parts: int = 0
     cursor: int = 0
+    clock_suspect: bool = False
     waiting: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
     def add(self, part: FinishedPart) -> None:
@@ -123,6 +124,7 @@ class Windows:
     def advance(self) -> int:
         """Count the parts finished since the last call; return how many windows were closed."""
         closed = 0
+        self._doubt()
         while True:
             rows = self._database.rows("parts_for_window", after=self._read, limit=_PAGE)
             for row in rows:
@@ -135,6 +137,11 @@ class Windows:
         if self._open is None and self._read > self._cursor:
             self._skip()
         return closed
+
+    def _doubt(self) -> None:
+        """Remember of the open window that the clock was wrong in its time, though it may be right at its end."""
+        if self._open is not None and self._clock_suspect():
+            self._open.clock_suspect = True
 
     def _take(self, part: FinishedPart) -> int:
         """Count one part; return 1 for each window that it closed."""
@@ -165,7 +172,7 @@ class Windows:
         with database.transaction():
             head = self._head(window, self._next_seq())
             payload = encode_window(head, window.settle())
-            seq = outbox.append(database, self._boot, Stream.WINDOW, payload, self._clock.wall_ms())
+            seq = outbox.append(database, str(self._boot), Stream.WINDOW, payload, self._clock.wall_ms())
             assert seq == head.seq
             database.run("set_counter", name=_CURSOR, value=window.cursor)
         self._cursor, self._open = window.cursor, None
@@ -184,7 +191,7 @@ class Windows:
             started_ms=window.started_ms,
             ended_ms=window.ended_ms,
             parts=window.parts,
-            clock_suspect=self._clock_suspect(),
+            clock_suspect=window.clock_suspect or self._clock_suspect(),
         )
 
     def _skip(self) -> None:

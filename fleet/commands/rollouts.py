@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.5
 _ENDED = ("done", "aborted")
+STRATEGIES = ("canary", "blue-green", "shadow", "canary-parts")
 
 
 @click.command(epilog="Example: fleet rollout tiles@v3 --canary 5% --soak 10m --where site=munich --wait")
 @click.argument("model", required=False, metavar="[MODEL[@VERSION]]")
 @click.option("--canary", metavar="SHARE", help="Devices that go first: 5% or 3. [default: 5%]")
 @click.option("--stages", metavar="LIST", help="All stages, as 5%,25%,100%; instead of --canary.")
-@click.option("--strategy", type=click.Choice(["canary", "blue-green", "shadow"]), default="canary", show_default=True)
+@click.option("--strategy", type=click.Choice(STRATEGIES), default="canary", show_default=True)
+@click.option("--parts", metavar="SHARE", help="With canary-parts: parts of each station it decides. [default: 5%]")
 @click.option("--soak", default="60s", show_default=True, help="How long a stage is watched before the next.")
 @click.option("--deadline", default="10m", show_default=True, help="Silence for so long after the offer is failure.")
 @click.option("--probation", default="30s", show_default=True, help="How long each device watches the new model.")
@@ -39,6 +41,7 @@ def rollout(
     canary: str | None,
     stages: str | None,
     strategy: str,
+    parts: str | None,
     soak: str,
     deadline: str,
     probation: str,
@@ -50,8 +53,12 @@ def rollout(
     as_json: bool,
 ) -> None:
     """Bring MODEL[@VERSION] to all devices in scope, canary first; by default the latest blessed version."""
-    from fleet.rollout.orders import duration_ms, scope
+    from fleet.rollout.orders import duration_ms, parts_share, scope
 
+    if parts is not None and strategy != "canary-parts":
+        raise Rejected(
+            "--parts is a share of each station's parts, for --strategy canary-parts; --canary is of devices"
+        )
     if canary is not None and stages is not None:
         raise Rejected("--canary and --stages contradict each other; --stages names the canary as its first")
     order = {
@@ -59,6 +66,7 @@ def rollout(
         "canary": canary,
         "stages": stages,
         "strategy": strategy,
+        **({"parts_share": parts_share(parts)} if parts is not None else {}),
         "where": scope(where),
         "soak_ms": duration_ms(soak),
         "deadline_ms": duration_ms(deadline),
@@ -81,7 +89,19 @@ def _stage_text(shown: dict[str, Any]) -> str:
 
 
 def _summary(shown: dict[str, Any]) -> dict[str, Any]:
-    kept = ("model", "version", "release", "state", "stage", "stages", "counts", "gates", "reason", "can_prove")
+    kept = (
+        "model",
+        "version",
+        "release",
+        "state",
+        "stage",
+        "stages",
+        "counts",
+        "gates",
+        "reason",
+        "can_prove",
+        "parts",
+    )
     return {"rollout": shown["id"], **{key: shown[key] for key in kept}}
 
 
@@ -145,9 +165,16 @@ def _print_list(listed: list[dict[str, Any]], as_json: bool) -> None:
     report(as_json, {"rollouts": listed}, human)
 
 
+def _parts_text(parts: dict[str, Any]) -> str:
+    counts = "{drawn} drawn, {decided} decided ({disputed} disputed), {late} late, {failed} failed".format(**parts)
+    return f"{parts['share']:.3g} of the parts: {counts}"
+
+
 def _print_one(shown: dict[str, Any]) -> None:
     _print_end(shown)
     for gate in shown["gates"].values():
         click.echo(f"gate {gate['name']}: {gate['verdict']}, {gate['reason']}")
+    if shown["parts"]:
+        click.echo(_parts_text(shown["parts"]))
     rows = [(d["device"], d["stage"], d["status"], d["reason"]) for d in shown["devices"]]
     table(("device", "stage", "status", "why"), rows, "No devices.")

@@ -20,7 +20,6 @@ from fleet.ingest import counting
 from fleet.ingest.facts import Fact, Incoming, Streamed, transition_of, understand
 from fleet.ingest.ledger import Ledger, Taken
 from fleet.rollout.progress import Progress
-from fleet.rollout.transitions import Sighting
 from fleet.store.alerts import raise_alert
 from fleet.store.database import insert
 from fleet.store.tables import Counter, Device, Quarantine
@@ -117,15 +116,13 @@ class Batch:
         for seq in sorted(taken.new):
             transition = transition_of(taken.new[seq])
             if transition is not None:
-                seen = Sighting(transition.generation, transition.after)
-                self.outcome.moved |= self._progress.note(device, seen, transition.reason, self._now_ms)
+                self.outcome.moved |= self._progress.transit(device, transition, self._now_ms)
 
     def _state(self, fact: Fact) -> None:
         device, content = self._devices[fact.address.device], fact.content
         if isinstance(content, Reported):
             _apply_reported(device, content)
-            seen = Sighting(content.generation, content.state, content.running, whole=True)
-            self.outcome.moved |= self._progress.note(device.id, seen, content.reason, self._now_ms)
+            self.outcome.moved |= self._progress.report(device.id, content, self._now_ms)
         elif isinstance(content, Presence):
             known = after(Seen(device.online, device.presence_boot, device.presence_session), content)
             device.online, device.presence_boot, device.presence_session = known.online, known.boot, known.session

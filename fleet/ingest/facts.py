@@ -92,17 +92,18 @@ def _events(message: Incoming) -> Streamed:
             batch = decode(EventBatch, message.payload)
         except Rejected as error:
             return _salvage(message, str(error))
-        items = {event.seq: event_item(event) for event in reversed(batch.events)}
+        items = {event.seq: event_item(event, batch.clock_suspect) for event in reversed(batch.events)}
         problem = "" if len(items) == len(batch.events) else "a number is given twice within the batch"
         return Streamed(Stream.EVENT, str(batch.boot), items, problem)
     return _salvage(message, REFUSED)
 
 
-def event_item(event: Event) -> Item:
-    """Return an event as it is stored."""
+def event_item(event: Event, clock_suspect: bool) -> Item:
+    """Return an event as it is stored; a doubt about its time that came up later makes it no other event."""
     data = event.data.model_dump(mode="json")
     identity = (event.at_ms, canonical_json(data))
-    return Item(identity, {"seq": event.seq, "kind": event.data.kind, "at_ms": event.at_ms, "data": data}, event)
+    row = {"seq": event.seq, "kind": event.data.kind, "at_ms": event.at_ms, "clock_suspect": clock_suspect}
+    return Item(identity, {**row, "data": data}, event)
 
 
 def _salvage(message: Incoming, problem: str) -> Streamed:
@@ -114,25 +115,28 @@ def _salvage(message: Incoming, problem: str) -> Streamed:
         boot, rows = str(UUID(body["boot"])), list(body["events"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Rejected(problem) from error
-    items = dict(item for row in rows if (item := _whole_or_torn(row, message.distrust)) is not None)
+    trusted = not message.distrust
+    suspect = body.get("clock_suspect") is True
+    items = dict(item for row in rows if (item := _whole_or_torn(row, trusted, suspect)) is not None)
     if not items:
         raise Rejected(problem)
     return Streamed(Stream.EVENT, boot, items, problem)
 
 
-def _whole_or_torn(row: Any, distrust: bool) -> tuple[int, Item] | None:
-    if not distrust:
+def _whole_or_torn(row: Any, trusted: bool, suspect: bool) -> tuple[int, Item] | None:
+    if trusted:
         try:
             event = Event.model_validate_json(json.dumps(row))
         except (ValidationError, ValueError):
             pass
         else:
-            return event.seq, event_item(event)
+            return event.seq, event_item(event, suspect)
     seq = row.get("seq") if isinstance(row, Mapping) else None
     if type(seq) is not int or not 1 <= seq < 2**62:
         return None
     digest = digest_bytes(json.dumps(row, sort_keys=True).encode())
-    return seq, Item((TORN, digest), {"seq": seq, "kind": TORN, "at_ms": 0, "data": {"digest": digest}})
+    torn = {"seq": seq, "kind": TORN, "at_ms": 0, "clock_suspect": True, "data": {"digest": digest}}
+    return seq, Item((TORN, digest), torn)
 
 
 def _window(message: Incoming) -> Streamed:

@@ -53,13 +53,13 @@ class Ledger:
         self._positions.update({(p.device, p.boot, p.stream): p for p in found})
 
     def take(self, device: str, boot: str, stream: Stream, items: dict[int, Item], received_ms: int) -> Taken:
-        """Keep what is new, once; tell what came again with other content."""
+        """Keep what is new, once and in the order of its numbers; tell what came again with other content."""
         key = (device, boot, stream.value)
         fresh = self._fresh.setdefault(key, {})
         stored = min(items) <= self._positions[key].highest
         known = {**(self._known(device, boot, stream, items) if stored else {}), **fresh}
         taken = Taken()
-        for seq, item in items.items():
+        for seq, item in sorted(items.items()):
             if seq not in known:
                 taken.new[seq] = item
             elif known[seq] != item.identity:

@@ -8,23 +8,35 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from edge_agent.contracts.messages import Desired, ModelRef, Probation, Sampling, Strategy, encode
+from edge_agent.contracts.messages import Desired, Installed, ModelRef, Probation, Reported, Sampling, Strategy, encode
 from edge_agent.contracts.topics import Address, Channel
 from fleet.registry.catalogue import ref_of, way_back
+from fleet.rollout.parts import share_of
 from fleet.rollout.roster import parts_so_far
 from fleet.rollout.transitions import DeviceStatus
 from fleet.store.alerts import raise_alert
 from fleet.store.tables import Device, Model, Rollout, RolloutDevice
 
-STRATEGIES = {"canary": Strategy.DIRECT, "blue-green": Strategy.BLUE_GREEN, "shadow": Strategy.SHADOW}
+STRATEGIES = {
+    "canary": Strategy.DIRECT,
+    "blue-green": Strategy.BLUE_GREEN,
+    "shadow": Strategy.SHADOW,
+    "canary-parts": Strategy.SHADOW,
+}
 
 _KNOWN = Probation(seconds=0, parts=0)
 """What ran before needs no probation: it was committed once."""
+
+
+class _Way(NamedTuple):
+    strategy: Strategy
+    probation: Probation
+    parts_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,20 +53,21 @@ class Offers:
     def __init__(self, session: Session, rollout: Rollout, devices: Sequence[Device], now_ms: int) -> None:
         self._rollout, self._now_ms = rollout, now_ms
         self._parts = parts_so_far(session, [device.id for device in devices], rollout.bundle)
-        running = {device.running for device in devices if device.running is not None}
+        running = {found.bundle for found in (in_use(device, rollout.name) for device in devices) if found}
         self._models = models_of(session, rollout.name, running)
         self._ref = ModelRef(name=rollout.name, version=rollout.version, release=rollout.release, bundle=rollout.bundle)
-        self._probation = Probation.model_validate(rollout.settings["probation"])
+        strategy = STRATEGIES[rollout.settings["strategy"]]
+        probation = Probation.model_validate(rollout.settings["probation"])
+        self._way = _Way(strategy, probation, share_of(rollout.settings))
 
     def offer(self, row: RolloutDevice, device: Device) -> Outgoing:
         """Ask a device for the rollout's release and note what it runs now."""
         rollout = self._rollout
-        row.previous = running_ref(self._models, device)
+        row.previous = running_ref(self._models, in_use(device, rollout.name))
         row.failures_before, row.parts_before = self._parts.get(device.id, (0, 0))
         row.reached = device.online
         row.status, row.offered_ms, row.settled_ms = DeviceStatus.OFFERED.value, self._now_ms, None
-        strategy = STRATEGIES[rollout.settings["strategy"]]
-        outgoing = _ask(device, self._ref, rollout, self._now_ms, strategy, self._probation)
+        outgoing = _ask(device, self._ref, rollout, self._now_ms, self._way)
         row.generation = device.desired_generation
         return outgoing
 
@@ -64,7 +77,8 @@ def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: De
     ref = None
     if row.previous is not None:
         before = ModelRef.model_validate(row.previous)
-        above = max(rollout.release, device.running_release)
+        found = in_use(device, rollout.name)
+        above = max(rollout.release, found.release if found else 0)
         model = way_back(session, before.name, before.bundle, above)
         if model is None:
             text = f"no signed way back to {before.name} {before.version}: publish its bundle again and roll it out"
@@ -72,7 +86,7 @@ def take_back(session: Session, rollout: Rollout, row: RolloutDevice, device: De
         else:
             model.used = True
         ref = before if model is None else ref_of(model)
-    outgoing = _ask(device, ref, rollout, now_ms, Strategy.DIRECT, _KNOWN)
+    outgoing = _ask(device, ref, rollout, now_ms, _Way(Strategy.DIRECT, _KNOWN))
     row.revert_generation = device.desired_generation
     return outgoing
 
@@ -87,10 +101,15 @@ def models_of(session: Session, name: str, bundles: set[str]) -> dict[str, list[
     return found
 
 
-def running_ref(models: Mapping[str, list[Model]], device: Device) -> dict[str, object] | None:
-    """Return the release of what a device runs, or None where it runs nothing that the registry knows."""
-    rows = models.get(device.running, []) if device.running is not None else []
-    exact = [row for row in rows if row.release == device.running_release]
+def in_use(device: Device, model: str) -> Installed | None:
+    """Return what a device judges a model's parts with, whichever product it makes at the moment."""
+    return Reported.model_validate(device.reported).installed(model) if device.reported else None
+
+
+def running_ref(models: Mapping[str, list[Model]], found: Installed | None) -> dict[str, object] | None:
+    """Return the release of what is in use on a device, or None for nothing that the registry knows."""
+    rows = models.get(found.bundle, []) if found is not None else []
+    exact = [row for row in rows if found is not None and row.release == found.release]
     return ref_of((exact or rows)[0]).model_dump(mode="json") if rows else None
 
 
@@ -127,17 +146,16 @@ def _next_generation(device: Device) -> int:
     return device.desired_generation
 
 
-def _ask(
-    device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int, strategy: Strategy, probation: Probation
-) -> Outgoing:
+def _ask(device: Device, ref: ModelRef | None, rollout: Rollout, now_ms: int, way: _Way) -> Outgoing:
     before = Desired.model_validate(device.desired) if device.desired else None
     desired = Desired(
         generation=_next_generation(device),
         at_ms=now_ms,
         model=ref,
-        strategy=strategy,
+        strategy=way.strategy,
+        parts_share=way.parts_share,
         rollout=rollout.id,
-        probation=probation,
+        probation=way.probation,
         sampling=before.sampling if before else Sampling(),
         caution=before.caution if before else None,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.messages import Probation
 from edge_agent.contracts.strict import Strict
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$")
+_PERCENT = re.compile(r"^(\d+(?:\.\d+)?) ?%$")
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SCOPES = ("site", "line", "device_class", "device")
 
@@ -24,19 +25,46 @@ class Limits(Strict):
     parts: Annotated[int, Field(ge=0)] = 20
 
 
+RolloutStrategy = Literal["canary", "blue-green", "shadow", "canary-parts"]
+PARTS_SHARE = 0.05
+"""Of the parts, what a model decides that is tried by them, unless somebody says otherwise."""
+
+
 class Order(Strict):
-    """What shall go where and how. `model` is MODEL[@VERSION]; times are milliseconds."""
+    """What shall go where and how. `model` is MODEL[@VERSION]; times are milliseconds.
+
+    `parts_share` is the share of each device's parts that the model decides with the strategy `canary-parts`.
+    """
 
     model: str | None = None
     canary: str | None = None
     stages: str | None = None
-    strategy: Literal["canary", "blue-green", "shadow"] = "canary"
+    strategy: RolloutStrategy = "canary"
+    parts_share: Annotated[float, Field(gt=0, le=1)] | None = None
     where: dict[str, str] = {}
     soak_ms: Annotated[int, Field(ge=0)] = 60_000
     deadline_ms: Annotated[int, Field(gt=0)] = 600_000
     probation: Probation = Probation()
     limits: Limits = Limits()
     seed: int | None = None
+
+    @model_validator(mode="after")
+    def _a_share_of_what(self) -> Order:
+        if self.parts_share is not None and self.strategy != "canary-parts":
+            raise ValueError("parts_share is for the strategy canary-parts alone; leave it out or name that one")
+        return self
+
+
+def parts_share(text: str) -> float:
+    """Return the share of the parts that '5%' means. Raises Rejected.
+
+    >>> parts_share("5%"), parts_share("0.5 %")
+    (0.05, 0.005)
+    """
+    match = _PERCENT.match(text.strip())
+    if match is None or not 0 < float(match[1]) <= 100:
+        raise Rejected(f"'{text}' is no share of the parts; say for example 5%")
+    return float(match[1]) / 100
 
 
 def duration_ms(text: str) -> int:

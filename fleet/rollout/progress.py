@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from edge_agent.contracts.messages import Reported, Transition
+from fleet.rollout.parts import BESIDE
 from fleet.rollout.transitions import (
     WAITING,
     DeviceStatus,
@@ -45,15 +47,29 @@ class Progress:
             if row not in self._rows[row.device]:
                 self._rows[row.device].append(row)
 
-    def note(self, device: str, seen: Sighting, reason: str, now_ms: int) -> bool:
-        """Move the device within the rollouts that its sighting belongs to; return whether anything moved."""
+    def report(self, device: str, reported: Reported, now_ms: int) -> bool:
+        """Take a device's whole state; return whether it moved anywhere."""
+
+        def seen(model: str) -> Sighting:
+            found = reported.installed(model)
+            return Sighting(reported.generation, reported.state, found.bundle if found else None, whole=True)
+
+        return self._note(device, reported.generation, seen, reported.reason, now_ms)
+
+    def transit(self, device: str, transition: Transition, now_ms: int) -> bool:
+        """Take a move of the update on a device; return whether it moved anywhere."""
+        seen = Sighting(transition.generation, transition.after)
+        return self._note(device, transition.generation, lambda model: seen, transition.reason, now_ms)
+
+    def _note(self, device: str, generation: int, seen: Callable[[str], Sighting], reason: str, now_ms: int) -> bool:
+        """Move the device within the rollouts that its sighting, by the rollout's model, belongs to."""
         moved = False
         for row in self._rows.get(device, ()):
-            if seen.generation < 1 or seen.generation not in (row.generation, row.revert_generation):
+            if generation < 1 or generation not in (row.generation, row.revert_generation):
                 continue
             rollout = self._rollouts[row.rollout]
             before = DeviceStatus(row.status)
-            after = observe(_place(row, rollout), seen)
+            after = observe(_place(row, rollout), seen(rollout.name))
             if after is not before:
                 _move(row, before, after, reason, now_ms)
                 _reopen(rollout, row, after)
@@ -63,7 +79,7 @@ class Progress:
 
 def _place(row: RolloutDevice, rollout: Rollout) -> Place:
     previous = row.previous["bundle"] if row.previous else None
-    beside = rollout.settings["strategy"] == "shadow"
+    beside = rollout.settings["strategy"] in BESIDE
     return Place(DeviceStatus(row.status), row.generation, rollout.bundle, row.revert_generation, previous, beside)
 
 

@@ -89,7 +89,7 @@ _ENDED: dict[UpdateState, DeviceStatus] = {
 class Place:
     """Where a device stands and what was asked of it: `target` to install, `previous` to go back to.
 
-    `beside`: the target shall judge beside the champion and not instead of it (strategy shadow).
+    `beside`: the target shall judge beside the champion and not instead of it (strategies shadow and canary-parts).
     """
 
     status: DeviceStatus
@@ -102,7 +102,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a device said: a transition (then `running` is not known), or its whole reported state."""
+    """What a device said: a transition (then `running` is not known), or its whole reported state.
+
+    `running` is the bundle in use for the rollout's model, whichever product the station makes at the moment.
+    """
 
     generation: int
     state: UpdateState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fleet.store.base import Base, Boot, Count, Json, Millis, Name, RowId, Sha
@@ -110,6 +110,7 @@ class Event(Base):
     seq: Mapped[Count]
     kind: Mapped[str] = mapped_column(String(20))
     at_ms: Mapped[Millis]
+    clock_suspect: Mapped[bool] = mapped_column(default=False, server_default=false())
     received_ms: Mapped[Millis]
     data: Mapped[Json]
 

@@ -1,12 +1,14 @@
+import math
+
 import cv2
 import numpy as np
 import pytest
 
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.preprocess import crop, decode, from_camera, model_input, resize, to_original
+from edge_agent.contracts.preprocess import camera_input, crop, decode, from_camera, model_input, resize, to_original
 from edge_agent.contracts.quality import QUALITY_FEATURES, image_quality
 from edge_agent.contracts.recipe import Camera, Colour, Crop, Labels, Network, Recipe
-from edge_agent.contracts.scores import defect_probability, heatmap_peak, part_score, probabilities
+from edge_agent.contracts.scores import defect_probability, heatmap_peak, part_score, probabilities, shares_of
 
 
 def encoded(picture: np.ndarray, suffix: str = ".png") -> bytes:
@@ -108,3 +110,35 @@ def test_scores_are_calibrated_softmax_and_a_peak():
     assert heatmap_peak(heatmap) == (6.5 / 8, 1.5 / 4)
     assert part_score([0.1, 0.9], "max") == 0.9
     assert part_score([0.1, 0.9], "mean") == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("colour", list(Colour))
+@pytest.mark.parametrize("shape", [(37, 53, 3), (37, 53), (37, 53, 1), (90, 120, 3)])
+@pytest.mark.parametrize("region", [Crop(), Crop(left=0.1, top=0.2, right=0.7, bottom=0.95)])
+def test_the_short_way_of_a_frame_gives_the_same_bytes(colour: Colour, shape: tuple[int, ...], region: Crop) -> None:
+    frame = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
+    for height, width in ((32, 40), shape[:2], (64, 48)):
+        recipe = Recipe(
+            name="p",
+            labels=Labels(good="ok", defects=("pit",)),
+            camera=Camera(colour=colour, crop=region),
+            network=Network(height=height, width=width),
+        )
+        assert np.array_equal(camera_input(frame, recipe), model_input(from_camera(frame, colour), recipe))
+
+
+def test_the_shares_of_one_picture_are_those_of_many() -> None:
+    for logits in np.random.default_rng(6).normal(0, 20, (200, 4)).astype(np.float32):
+        assert shares_of(logits.tolist(), 1.7) == pytest.approx(probabilities(logits, 1.7), rel=1e-14, abs=1e-300)
+    for broken in ([math.nan, 1.0], [1.0, math.nan, 2.0], [math.inf, 1.0], [-math.inf, -math.inf]):
+        with np.errstate(invalid="ignore"):
+            assert all(np.isnan(probabilities(np.array(broken), 1.0)))
+        assert all(map(math.isnan, shares_of(broken, 1.0)))
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 1), (7, 5, 3), (4, 1, 1), (1, 1, 1)])
+@pytest.mark.parametrize(("low", "high"), [(0, 256), (15, 17), (239, 241)])
+def test_dark_and_bright_pixels_are_counted(shape: tuple[int, ...], low: int, high: int) -> None:
+    picture = np.random.default_rng(7).integers(low, high, shape, np.uint8)
+    grey = picture[:, :, 0] if shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    assert image_quality(picture)[3:] == ((grey < 16).mean(), (grey >= 240).mean())

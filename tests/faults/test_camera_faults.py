@@ -61,7 +61,7 @@ def test_an_unplugged_camera_rejects_within_the_deadline_and_comes_back(
     tmp_path: Path, camera: NetworkCamera, bundle: Path
 ) -> None:
     with LineRig(tmp_path / "home", bundle, requested(), make_source(camera.url)) as rig:
-        wait_for(lambda: rig.hot.ready, 20, "the first connection")
+        wait_for(lambda: rig.hot.interlock.ready, 20, "the first connection")
         assert judged(rig, "seen").reason == "model"
         camera.unplug()
         wait_for(lambda: bool(rig.hot.camera.fault), 20, "the fault")
@@ -69,9 +69,9 @@ def test_an_unplugged_camera_rejects_within_the_deadline_and_comes_back(
         assert why(lost) == ("reject", "no-image", "unplugged")
         assert lost.latency_ms is not None
         assert lost.latency_ms <= 4000
-        assert not rig.hot.ready
+        assert not rig.hot.interlock.ready
         camera.plug_in()
-        wait_for(lambda: rig.hot.ready, 20, "the reconnection")
+        wait_for(lambda: rig.hot.interlock.ready, 20, "the reconnection")
         assert judged(rig, "again").reason == "model"
         rig.step()
         assert rig.hot.journal.tallies()["fault.camera"] == 1
@@ -84,18 +84,18 @@ def test_an_unplugged_camera_rejects_within_the_deadline_and_comes_back(
 def test_a_camera_absent_at_boot_is_waited_for(tmp_path: Path, camera: NetworkCamera, bundle: Path) -> None:
     camera.unplug()
     with LineRig(tmp_path / "home", bundle, requested(), make_source(camera.url)) as rig:
-        wait_for(lambda: "is it plugged in" in rig.hot.not_ready, 5, "the first try")
+        wait_for(lambda: "is it plugged in" in rig.hot.interlock.why, 5, "the first try")
         assert why(judged(rig)) == ("reject", "no-image", "absent")
         assert rig.said("health"), "the rest of the station is told"
         camera.plug_in()
-        wait_for(lambda: rig.hot.ready, 10, "recovery without a person")
+        wait_for(lambda: rig.hot.interlock.ready, 10, "recovery without a person")
         assert judged(rig).reason == "model"
 
 
 @pytest.mark.fault("A12")
 def test_a_camera_that_repeats_itself_is_a_fault(tmp_path: Path, camera: NetworkCamera, bundle: Path) -> None:
     with LineRig(tmp_path / "home", bundle, requested(), make_source(camera.url)) as rig:
-        wait_for(lambda: rig.hot.ready, 20, "the first connection")
+        wait_for(lambda: rig.hot.interlock.ready, 20, "the first connection")
         assert judged(rig).reason == "model"
         camera.frozen = True
         whole(rig)
@@ -111,7 +111,7 @@ def test_a_covered_lens_and_a_broken_lamp_are_bad_images_and_no_scores(
     tmp_path: Path, camera: NetworkCamera, bundle: Path
 ) -> None:
     with LineRig(tmp_path / "home", bundle, requested(), make_source(camera.url)) as rig:
-        wait_for(lambda: rig.hot.ready, 20, "the first connection")
+        wait_for(lambda: rig.hot.interlock.ready, 20, "the first connection")
         for level, detail in ((0, "black"), (255, "saturated")):
             camera.show(np.full((80, 80), level, np.uint8))
             whole(rig)
@@ -142,13 +142,13 @@ def test_pictures_that_arrive_by_halves_are_torn_and_never_judged(
     tmp_path: Path, camera: NetworkCamera, bundle: Path
 ) -> None:
     with LineRig(tmp_path / "home", bundle, requested(), make_source(camera.url)) as rig:
-        wait_for(lambda: rig.hot.ready, 20, "the first connection")
+        wait_for(lambda: rig.hot.interlock.ready, 20, "the first connection")
         assert judged(rig).reason == "model"
         camera.torn = True
         whole(rig)
         part = judged(rig)
         assert (*why(part), part.score) == ("reject", "bad-image", "torn", None)
-        assert rig.hot.ready, "the camera is there"
+        assert rig.hot.interlock.ready, "the camera is there"
         camera.torn = False
         whole(rig)
         assert judged(rig).reason == "model"

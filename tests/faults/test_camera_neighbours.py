@@ -51,7 +51,7 @@ def test_a_light_station_whose_camera_breaks_stops_no_other(tmp_path: Path, regi
 
     for hot in (broken, whole):
         hot.start()
-    wait_for(lambda: broken.ready and whole.ready, 20, "both are ready")
+    wait_for(lambda: broken.interlock.ready and whole.interlock.ready, 20, "both are ready")
     serve_until(PARTS_EACH)
     judged = counted(broken, "reason.model")
     assert judged > 0
@@ -59,9 +59,9 @@ def test_a_light_station_whose_camera_breaks_stops_no_other(tmp_path: Path, regi
     wait_for(lambda: bool(broken.camera.fault), 5, "the loss")
     assert serve_until(2 * PARTS_EACH) < 5
     assert counted(whole, "reason.model") == counted(whole), "every part of the other was judged"
-    assert not broken.ready
+    assert not broken.interlock.ready
     camera.plug_in()
-    wait_for(lambda: broken.ready, 20, "the return")
+    wait_for(lambda: broken.interlock.ready, 20, "the return")
     serve_until(3 * PARTS_EACH)
     assert counted(broken, "reason.model") > judged
     for station in stations:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.config import StationConfig, TriggerConfig
 from edge_agent.contracts.messages import Stream
+from edge_agent.contracts.plc import Disposition
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox, reviews
 from edge_agent.journal.database import Database
@@ -142,11 +144,11 @@ def test_a_disk_without_room_for_the_journal_rejects_and_says_why(tmp_path: Path
         rig.step(until=1)
         limit(rig, 1)
         before = len(rig.gate.told)
-        while rig.hot.ready:
+        while rig.hot.interlock.ready:
             rig.camera.show(picture(GOOD), "x" * 200)
             rig.step()
         assert rig.gate.told[-1][1:] == ("reject", "disk-full")
-        assert "full" in rig.hot.not_ready
+        assert "full" in rig.hot.interlock.why
         rig.camera.show(picture(GOOD))
         rig.step()
         assert rig.gate.told[-1][1:] == ("reject", "disk-full"), "and so is every part after it"
@@ -155,13 +157,57 @@ def test_a_disk_without_room_for_the_journal_rejects_and_says_why(tmp_path: Path
         limit(rig, 1_000_000)
         rig.camera.show(picture(GOOD), "after")
         rig.step()
-        assert rig.hot.ready, "room again: ready again, without a person"
+        assert rig.hot.interlock.ready, "room again: ready again, without a person"
         parts = rig.parts()
         assert (parts[-1].serial, parts[-1].final) == ("after", "accept")
         assert all(part.final is not None for part in parts)
         written = sum(part.reason == "disk-full" for part in parts)
-        counted = rig.hot.journal.tallies().get("part.unrecorded", 0)
-        assert written + counted == sum(reason == "disk-full" for _, _, reason in rig.gate.told)
+        assert written == sum(reason == "disk-full" for _, _, reason in rig.gate.told)
+
+
+@pytest.mark.fault("A08")
+def test_a_station_whose_disk_has_room_again_is_ready_before_a_part_comes(tmp_path: Path) -> None:
+    with LineRig(tmp_path, config=StationConfig(trigger=TriggerConfig(kind="http"))) as rig:
+        limit(rig, 1)
+        for _ in range(200):
+            rig.channel.deliver({"kind": "trigger", "serial": "x" * 200})
+            rig.step()
+            if rig.hot.line.trouble:
+                break
+        assert not rig.hot.interlock.ready
+        limit(rig, 1_000_000)
+        wait_for(lambda: bool(rig.step() or rig.hot.interlock.ready), 10, "a station that is ready by itself")
+        assert rig.hot.interlock.ready, "whoever waits for READY would never send the part that tries the disk"
+        assert all(part.final for part in rig.parts())
+
+
+@pytest.mark.fault("A08")
+def test_a_station_that_gets_no_parts_is_ready_again_when_there_is_room(tmp_path: Path) -> None:
+    """A PLC sends none before the station is ready: a next part that shows it never comes."""
+    with LineRig(tmp_path, config=StationConfig(trigger=TriggerConfig(kind="http", debounce_ms=60_000))) as rig:
+        ask: dict[str, object] = {"kind": "trigger", "request": "r", "at": 100.0, "plc": [7, 1], "missed": 0}
+        rig.camera.show(picture(GOOD))
+        rig.channel.deliver(dict(ask))
+        rig.step(until=1)
+        limit(rig, 1)
+        while rig.hot.interlock.ready:
+            rig.camera.show(picture(GOOD))
+            at = float(str(ask["at"])) + 1.0
+            ask.update(at=at, plc=[7, int(at)], serial="x" * 200)
+            rig.channel.deliver(dict(ask))
+            rig.step()
+        rig.channel.deliver({"kind": "trigger", "request": "bounced", "at": at})
+        rig.channel.deliver({"kind": "plc_acted", "plc": [7, 1], "disposition": int(Disposition.ACCEPTED)})
+        rig.step()
+        assert not rig.hot.interlock.ready, "and what is no part ends nothing"
+        assert rig.said("triggered")[-1]["bounced"]
+        limit(rig, 1_000_000)
+        wait_for(
+            lambda: bool(rig.step() or rig.hot.interlock.ready), 10, "ready again, without a part and without a person"
+        )
+        tallies = rig.hot.journal.tallies()
+        assert (tallies["trigger.bounced"], tallies["journal.stopped"]) == (1, 1)
+        assert rig.hot.journal.dispositions()[Disposition.ACCEPTED] == 1
 
 
 @pytest.mark.fault("A05")

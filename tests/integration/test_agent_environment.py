@@ -1,4 +1,4 @@
-"""What a device gets: an environment of `lineside[agent]` alone, in which a bundle runs and nothing heavy lies."""
+"""What a device gets: an environment of one extra alone, in which a bundle runs and nothing heavy lies."""
 
 import csv
 import json
@@ -8,20 +8,27 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from edge_agent.cli import main
 
 TOP = Path(__file__).resolve().parents[2]
 FIXTURES = TOP / "tests" / "fixtures"
 HEAVY = {"tensorflow", "keras", "torch", "apache-beam", "pandas", "pyarrow", "sqlalchemy", "scipy", "matplotlib"}
 MEGABYTES = 400
+RUNTIME = {"agent": "ai-edge-litert", "agent-tflite": "tflite-runtime"}
+"""Which runtime each extra brings."""
+SAME = 1e-5
+"""Largest difference of a score between the two."""
 
 
-@pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh virtual environment with the locked packages of the agent and this checkout."""
-    folder = tmp_path_factory.mktemp("device") / "env"
+@pytest.fixture(scope="module", params=sorted(RUNTIME))
+def agent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh virtual environment with the locked packages of an extra and this checkout."""
+    folder = tmp_path_factory.mktemp("device") / request.param
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    lock = TOP / "scripts" / "requirements" / "agent.txt"
+    lock = TOP / "scripts" / "requirements" / f"{request.param}.txt"
     install = [uv, "pip", "install", "-q", "-p", str(folder)]
     subprocess.run([*install, "--require-hashes", "-r", str(lock)], check=True)
     subprocess.run([*install, "--no-deps", str(TOP)], check=True, cwd=folder)
@@ -33,6 +40,7 @@ def test_the_agent_alone_is_small_and_judges_parts(agent: Path, tmp_path: Path):
     listing = [str(agent / "bin" / "python"), "-c", _LISTING]
     packages = json.loads(subprocess.run(listing, check=True, capture_output=True, text=True).stdout)
     assert not HEAVY & set(packages)
+    assert set(RUNTIME.values()) & set(packages) == {RUNTIME[agent.name]}
     size = sum(file.lstat().st_size for file in agent.rglob("*") if file.is_file()) / 1e6
     assert size < MEGABYTES
     results = tmp_path / "results.csv"
@@ -44,6 +52,40 @@ def test_the_agent_alone_is_small_and_judges_parts(agent: Path, tmp_path: Path):
         rows = list(csv.DictReader(file))
     assert answer["images"] == len(rows) > 0
     assert list(rows[0]) == ["image", "verdict", "label", "score", "peak_x", "peak_y", "latency_ms"]
+    here = tmp_path / "here.csv"
+    given = ["--bundle", FIXTURES / "bundles" / "tiny-v1", "--source", FIXTURES / "parts", "--out", here]
+    assert CliRunner().invoke(main, ["replay", *map(str, given)]).exit_code == 0
+    with here.open(newline="") as file:
+        for mine, other in zip(csv.DictReader(file), rows, strict=True):
+            assert mine["verdict"] == other["verdict"]
+            assert float(mine["score"]) == pytest.approx(float(other["score"]), abs=SAME)
+
+
+@pytest.mark.slow
+def test_a_station_runs_on_it_and_the_doctor_names_the_runtime(agent: Path, tmp_path: Path):
+    program, home = str(agent / "bin" / "edge-agent"), str(tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "station.yaml").write_text(f"ui: {{port: 0}}\nsource: folder://{FIXTURES / 'parts'}\n")
+    run = [
+        program,
+        "run",
+        "--home",
+        home,
+        "--bundle",
+        str(FIXTURES / "bundles" / "tiny-v1"),
+        "--seconds",
+        "8",
+        "--json",
+    ]
+    done = subprocess.run(run, check=True, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["runtime"]["measured"]["runtime"].startswith(RUNTIME[agent.name])
+    assert last["counts"]["final.accept"] + last["counts"]["final.reject"] == last["counts"]["parts"] > 0
+    asked = [program, "doctor", "--home", home, "--json"]
+    seen = subprocess.run(asked, check=False, capture_output=True, text=True, cwd=tmp_path)
+    findings = {finding["check"]: finding for finding in json.loads(seen.stdout.splitlines()[-1])["findings"]}
+    assert findings["runtime"]["found"].startswith(RUNTIME[agent.name])
+    assert findings["self-test"]["ok"]
 
 
 _LISTING = """

@@ -107,6 +107,21 @@ def test_an_operator_sees_the_work_of_others_without_their_names(worked):
             assert ",Anna," in sven.get("/report.csv").text
 
 
+def test_all_views_of_a_part_are_shown_and_those_that_are_gone_are_said(worked):
+    part = worked.pass_by(Verdict.REJECT, index=2)
+    kept = worked.journal.part(part.id).image
+    for view, digest in enumerate(("", kept, None)):
+        worked.journal.database.run("add_part_view", part=part.id, view=view, digest=digest)
+    with serving(worked) as running, browser_of(running, "Anna") as anna:
+        page = anna.get("/search", params={"part": part.id, "serial": "P-", "lang": "en"}).text
+        views = page.split('<ol class="views"')[1].split("</ol>")[0]
+        assert views.count("<li>") == 3
+        assert views.count("not kept") == 2
+        assert f'<a href="/api/images/{kept}" aria-current="true">' in views
+        alone = anna.get("/search", params={"part": part.id - 1, "serial": "P-", "lang": "en"}).text
+        assert 'class="views"' not in alone
+
+
 def test_serials_from_outside_are_text_and_parts_are_numbers(worked):
     with serving(worked) as running, browser_of(running, "Anna") as anna:
         strange = '"><script>alert(1)</script>%_../../etc'

@@ -132,6 +132,24 @@ def test_a_hot_process_that_hangs_is_killed_and_started_again(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.fault("A07")
+def test_a_disk_that_takes_no_note_of_the_processes_stops_no_inspection(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    home.station.mkdir(parents=True)
+    gate = home.root / "gate.jsonl"
+    with running(home) as process:
+        wait_for(lambda: gate.exists() and gate.read_text().count("\n") > 3, SLOW_S, "parts")
+        home.station.rmdir()
+        wait_for(lambda: bool(hot_status(home).get("ready")), SLOW_S, "the note, as soon as it can be written")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=SLOW_S)
+        assert process.returncode == 0
+        assert err.count("station.json: cannot be written") == 1
+        assert "Traceback" not in err
+    assert not list(home.run.glob("*.part"))
+
+
+@pytest.mark.slow
 @pytest.mark.fault("A06")
 def test_a_station_with_a_damaged_journal_starts_anew_and_tells(tmp_path: Path) -> None:
     home = make_home(tmp_path)

@@ -40,7 +40,7 @@ def doubted(station):
     drawn = Decision(Verdict.ACCEPT, Reason.MODEL, score=0.1, bundle=station.bundle, image=image, sample=sample)
     station.drawn = station.decide(drawn)
     failed = station.pass_by(Verdict.REJECT, Reason.CHALLENGE)
-    row = {"digest": image, "class": 3, "bytes": 1, "stored_ms": 1, "upload": "no", "probability": 0.1}
+    row = {"digest": image, "class": 3, "bytes": 1, "stored_ms": 1, "upload": "no", "probability": 0.1, "part": 1}
     with database.transaction():
         database.run("add_image", **row)
         at = Moment(failed.id, str(station.boot), station.bundle, 1.0, station.clock.wall_ms())

@@ -202,6 +202,7 @@ def test_wanted_pictures_are_uploaded_and_kept_for_later_while_the_fleet_is_away
                 stored_ms=1,
                 upload="wanted",
                 probability=1.0,
+                part=1,
             )
         time.sleep(0.3)
         registry.down = False

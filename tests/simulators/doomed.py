@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -75,11 +76,20 @@ class DeadlyGate(GateFile):
             die()
 
 
-def live(home: Path, boot: str, point: str, parts: int, started: Any, plc_port: int = 0, challenge: str = "") -> None:
+def live(
+    home: Path,
+    boot: str,
+    point: str,
+    parts: int,
+    started: Any,
+    plc_port: int = 0,
+    challenge: str = "",
+    canary: str = "",
+) -> None:
     """Be the hot process. `point`: trigger, decided, driven, or "" to live until `parts` are judged or it is killed.
 
     With `plc_port` the parts come from the PLC there, which is told the verdicts beside the gate. With `challenge`
-    (name=known) this part must be presented first.
+    (name=known) this part must be presented first; with `canary` (bundle=share) a challenger decides its share.
     """
     place = Home(home)
     around = Surroundings(source=Parade(point == "trigger"))
@@ -95,8 +105,18 @@ def live(home: Path, boot: str, point: str, parts: int, started: Any, plc_port: 
         around.output = DeadlyGate(place.root / "gate.jsonl", point)
     hot = Hot(place, UUID(boot), LocalChannel(), config, around)
     hot.start()
+    if canary:
+        _challenge(hot, *canary.split("="))
     started.set()
     judged = 0
     while judged < parts:
         judged += hot.step(0.05)
     hot.close()
+
+
+def _challenge(hot: Hot, bundle: str, share: str) -> None:
+    """Let a challenger judge from the first part on."""
+    hot._models.obey({"kind": "challenger", "bundle": bundle, "share": float(share)})
+    while hot.health()["challenger"] is None:
+        hot._models.take_loaded()
+        time.sleep(0.005)

@@ -100,7 +100,7 @@ def fleet_server(folder: Path, **settings: Any) -> Iterator[Server]:
     home = Home(folder / "home")
     if not home.exists:
         found(home)
-    service = Service(Settings(home, port=0, mqtt_port=0, **settings))
+    service = Service(Settings(home, **{"port": 0, "mqtt_port": 0, **settings}))
     service.start()
     server = Server(folder, service)
     try:

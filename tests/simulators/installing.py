@@ -54,6 +54,8 @@ class PlayedHot:
     refuse: dict[str, str] = field(default_factory=dict)
     silent: bool = False
     beside: str | None = None
+    share: float = 0.0
+    warm: list[str] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     updater: Updater | None = None
 
@@ -61,6 +63,10 @@ class PlayedHot:
         kind, bundle = message["kind"], message["bundle"]
         if kind == "challenger":
             self._challenge(bundle)
+            self.share = message.get("share", 0.0)
+            return
+        if kind == "warm":
+            self.warm.append(bundle)
             return
         self.asked.append((kind, bundle))
         if self.silent or self.updater is None:
@@ -101,6 +107,7 @@ class Installer:
         issued_ms: int | None = None,
         device_class: str = "generic",
         software: str = "made-up 1",
+        recipes: frozenset[str] = frozenset(),
     ) -> None:
         self.home = Home(root)
         root.mkdir(parents=True, exist_ok=True)
@@ -114,9 +121,11 @@ class Installer:
         )
         self.trust = Trust(self.home.trust, registry, trusted_root)
         self.hot = PlayedHot(self.home, read_slots(self.home.root).active)
-        self.activation = Activation(self.home, self.journal, clock, self.hot)
+        self.activation = Activation(self.home, self.journal, clock, self.hot, recipes=recipes)
         proofs = Proofs(self.database, software, lambda bundle: self.home.bundle(bundle).is_dir())
-        self.arrival = Arrival(self.journal, self.trust, self.download, self.guard, device_class, selftest, proofs)
+        self.arrival = Arrival(
+            self.journal, self.trust, self.download, self.guard, device_class, selftest, proofs, recipes
+        )
         self.states: list[UpdateState] = []
         self.updater = Updater(
             self.journal, self.arrival, self.activation, clock, lambda: self.guard.suspect, self._moved

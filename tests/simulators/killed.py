@@ -33,6 +33,7 @@ class KilledStation:
 
     longest_life_s = 0.05
     challenge = ""
+    canary = ""
 
     def __init__(self, folder: Path, births: Any, plc_port: int = 0) -> None:
         self.home = Home(folder)
@@ -44,7 +45,7 @@ class KilledStation:
     def start(self, point: str = "", parts: int = 10**9) -> tuple[Any, Any]:
         """Start the process; return it and the event that it is up."""
         started = self._nursery.Event()
-        arguments = (self.home.root, self.boot, point, parts, started, self._plc_port, self.challenge)
+        arguments = (self.home.root, self.boot, point, parts, started, self._plc_port, self.challenge, self.canary)
         process = self._nursery.Process(target=doomed.live, args=arguments, daemon=True)
         process.start()
         return process, started

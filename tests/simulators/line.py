@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import random
 import shutil
 import threading
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from edge_agent.home import Home
 from edge_agent.inference.interpreter import Interpreter
 from edge_agent.install.slots import Slots, write_slots
 from edge_agent.journal.journal import PartRow
+from edge_agent.models import LoadFolder
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 TINY = FIXTURES / "bundles" / "tiny-v1"
@@ -164,6 +166,8 @@ class LineRig:
         config: StationConfig | None = None,
         camera: Any = None,
         clock: Clock = SYSTEM,
+        load: LoadFolder | None = None,
+        seed: int = 1,
     ) -> None:
         self.home = Home(folder)
         if bundle == TINY:
@@ -174,7 +178,7 @@ class LineRig:
         self.sent: list[Message] = []
         self.channel = LocalChannel(self.sent.append)
         self.boot: UUID = uuid4()
-        around = Surroundings(clock, self.camera, self.gate)
+        around = Surroundings(clock, self.camera, self.gate, random.Random(seed), load=load)
         self.hot = Hot(self.home, self.boot, self.channel, config or StationConfig(), around)
 
     def __enter__(self) -> LineRig:

@@ -40,6 +40,7 @@ def made_up_bundle(
     model: bytes = b"graph",
     baseline: Baseline | None = BASELINE,
     formats: tuple[str, ...] = ("tflite",),
+    recipe: Recipe = RECIPE,
 ) -> BundleFolder:
     """Write a bundle below `folder` and return it; its model is those bytes, whatever they are."""
     contents: dict[str, bytes] = {}
@@ -58,9 +59,9 @@ def made_up_bundle(
         version=version,
         release=1,
         sources=Sources(data="0" * 64, code="1" * 64, environment="2" * 64),
-        recipe=RECIPE,
+        recipe=recipe,
         input=InputContract(shape=(1, 128, 128, 1), colour=Colour.GREY, crop=Crop()),
-        output=OutputContract(labels=RECIPE.labels.names),
+        output=OutputContract(labels=recipe.labels.names),
         variants=variants,
         chosen="v0",
         golden=Golden(cases=()),

@@ -35,7 +35,10 @@ _SCAN_S = 0.002
 
 @dataclass(frozen=True)
 class Conveyor:
-    """How parts come: one each `period_s`, `parts` of them (None: without end), and how long each may wait."""
+    """How parts come: one each `period_s`, `parts` of them (None: without end), and how long each may wait.
+
+    With `recipes` they come in batches of `batch` parts, each of the next recipe in turn.
+    """
 
     period_s: float = 0.2
     parts: int | None = None
@@ -43,6 +46,8 @@ class Conveyor:
     serials: bool = True
     held_while_not_ready: bool = True
     silence_s: float = 1.0
+    recipes: tuple[int, ...] = ()
+    batch: int = 10
 
 
 @dataclass
@@ -59,6 +64,7 @@ class PlcProgram:
     """By how many triggers came before, from 1 on: sequence numbers wrap, this count does not."""
 
     codes: dict[int, int] = field(default_factory=dict)
+    recipes: dict[int, int] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
     _command: Command = field(default_factory=lambda: Command(0))
     _echo: tuple[int, Disposition] = (0, Disposition.NONE)
@@ -122,17 +128,27 @@ class PlcProgram:
         self._echo = (sequence, disposition)
 
     def _feed(self, now: float) -> None:
-        ready = Status.READY in self.report.status and self.alive(now)
-        if self._next_at is None or (not ready and self.conveyor.held_while_not_ready):
+        self._change_over()
+        right = self.recipe in (0, self.report.recipe)
+        ready = Status.READY in self.report.status and right and self.alive(now)
+        held = (not ready and self.conveyor.held_while_not_ready) or self.triggered == self.conveyor.parts
+        if self._next_at is None or held:
             self._next_at = now + self.conveyor.period_s
             return
-        if now < self._next_at or self.triggered == self.conveyor.parts:
+        if now < self._next_at:
             return
         self._next_at += self.conveyor.period_s
         self.trigger(now)
 
+    def _change_over(self) -> None:
+        """Ask for the next batch's recipe once nothing of the last one is in the station any more."""
+        recipes = self.conveyor.recipes
+        if recipes and not self._waiting:
+            self.recipe = recipes[self.triggered // self.conveyor.batch % len(recipes)]
+
     def trigger(self, now: float) -> None:
         """Send a part into the station."""
+        self.recipes[self.triggered + 1] = self.recipe
         self.sequence = following(self.sequence)
         self.triggered += 1
         self._command |= Command.TRIGGER

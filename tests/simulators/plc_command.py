@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 
@@ -20,8 +21,12 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two parts")
     parser.add_argument("--parts", type=int, default=None, help="how many parts; without end if not given")
     parser.add_argument("--deadline", type=float, default=2.0, help="seconds after which a part is rejected anyway")
+    parser.add_argument("--recipes", type=_numbers, default=(), help="numbers of recipes, asked for batch after batch")
+    parser.add_argument("--batch", type=int, default=10, help="parts of a recipe before the next")
     given = parser.parse_args()
-    program = PlcProgram(Conveyor(given.every, given.parts, given.deadline))
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)  # it prints its whole talk when a client goes away
+    conveyor = Conveyor(given.every, given.parts, given.deadline, recipes=given.recipes, batch=given.batch)
+    program = PlcProgram(conveyor)
     try:
         plc = Plc(program, port=given.port).start()
     except OSError as error:
@@ -39,8 +44,12 @@ def main() -> int:
     return 0
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
 def _watch(plc: Plc) -> None:
-    program, told, ready = plc.program, 0, False
+    program, told, ready, recipe = plc.program, 0, False, 0
     while not (program.finished and told == program.triggered):
         time.sleep(_LOOK_S)
         with plc.lock:
@@ -49,6 +58,9 @@ def _watch(plc: Plc) -> None:
             if now_ready != ready:
                 lines.append(f"station {'ready' if now_ready else 'not ready'}")
             ready = now_ready
+            if program.report.recipe != recipe:
+                recipe = program.report.recipe
+                lines.append(f"station makes recipe {recipe}")
             while told + 1 in program.dispositions:
                 told += 1
                 code = program.codes.get(told)

@@ -13,6 +13,7 @@ from edge_agent.contracts.strict import Strict
 from fleet.devices.enrolment import NewDevice
 from fleet.devices.presence import Seen, status
 from fleet.monitoring.demands import asked_now
+from fleet.rollout.parts import asked_share
 from fleet.store.tables import Counter, Device, Quarantine
 from fleet.web.auth import Admin, NotFound, Server, Viewer, audit
 
@@ -42,6 +43,8 @@ def as_json(device: Device, now_ms: int, refused: int) -> dict[str, Any]:
         "state": device.state or None,
         "running": device.running,
         "running_release": device.running_release,
+        "recipe": (device.reported or {}).get("recipe"),
+        "recipes": (device.reported or {}).get("recipes", {}),
         "desired": desired.get("model"),
         "generation": device.generation,
         "desired_generation": device.desired_generation,
@@ -94,7 +97,8 @@ def show_device(device_id: str, context: Server, person: Viewer) -> dict[str, An
         counters: dict[str, int] = {}
         for name, value in session.execute(select(Counter.name, Counter.value).where(Counter.device == device_id)):
             counters[name] = counters.get(name, 0) + int(value)
-        detail = {"reported": device.reported, "health": device.health, "counters": counters, "asked": _asked(device)}
+        detail = {"reported": device.reported, "health": device.health, "counters": counters}
+        detail |= {"parts": asked_share(device), "asked": _asked(device)}
         refusals = _refusals(session, device_id)
         known = as_json(device, context.now_ms(), _refused(session, device_id).get(device_id, 0))
         return {**known, **detail, "refusals": refusals}

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from fleet.rollout.orders import Order
+from fleet.rollout.parts import parts_shared
 from fleet.rollout.roster import counts
 from fleet.rollout.transitions import FAILURES, Action
 from fleet.store.tables import Rollout, RolloutDevice
@@ -33,6 +34,7 @@ def as_json(session: Session, rollout: Rollout) -> dict[str, Any]:
         "gates": rollout.gates or {},
         "reason": rollout.reason,
         "strategy": rollout.settings["strategy"],
+        "parts": parts_shared(session, rollout),
         "where": rollout.scope,
         "can_prove": rollout.can_prove,
         "created_by": rollout.created_by,

@@ -1,7 +1,7 @@
 // One device: what it runs, what it has inspected, what happened last.
 
 import { get, poll } from "./api.js";
-import { ago, h, number, percent, pill, put, shares, short, when } from "./dom.js";
+import { ago, canary, h, number, percent, pill, put, shares, short, when } from "./dom.js";
 import { eventList } from "./events.js";
 
 const id = encodeURIComponent(document.body.dataset.subject);
@@ -38,6 +38,6 @@ poll(async () => {
     Automation: device.reported?.automation, Asked: asked(device.asked), Ready: device.ready ? "yes" : "no", "Last seen": ago(device.last_seen_ms), Enrolled: when(device.enrolled_ms),
     Versions: Object.entries(device.reported?.versions || {}).map(([name, value]) => `${name} ${value}`).join(", "),
   }));
-  put("inspection", inspection(counters));
+  put("inspection", inspection(counters), canary(device.parts));
   put("events", eventList(told.events));
 });

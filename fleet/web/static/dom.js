@@ -44,9 +44,9 @@ export const clock = (ms) => (ms ? new Date(ms).toLocaleTimeString("en-GB") : "â
 export const when = (ms) => (ms ? new Date(ms).toLocaleString("en-GB") : "â€“");
 
 const TONES = {
-  good: ["COMMITTED", "READY", "DONE", "SERVED", "ONLINE", "ENDED", "SUCCEEDED", "COMPLETE", "COMPLETED", "PASS", "ACCEPTED"],
+  good: ["COMMITTED", "READY", "DONE", "SERVED", "ONLINE", "ENDED", "SUCCEEDED", "COMPLETE", "COMPLETED", "PASS", "ACCEPTED", "AGREED"],
   busy: ["OFFERED", "VERIFIED", "DOWNLOADING", "STAGED", "SELFTEST", "SHADOW", "ACTIVATING", "PROBATION", "RUNNING", "APPROVED", "CLAIMED", "INSTALLING", "RESTORING"],
-  warn: ["OPEN", "PAUSED", "HOLD", "ROLLING_BACK", "LATE", "SILENT", "UNREACHABLE", "RESTORED", "QUARANTINE"],
+  warn: ["OPEN", "PAUSED", "HOLD", "ROLLING_BACK", "LATE", "SILENT", "DISPUTED", "UNREACHABLE", "RESTORED", "QUARANTINE"],
   bad: ["REJECTED", "FAILED", "ROLLED_BACK", "LOST", "ABORTED", "ABORTING", "REVERTED", "FAIL", "OFFLINE", "TIMED_OUT", "REVOKED", "NO-WAY-BACK"],
 };
 
@@ -57,6 +57,12 @@ export function tone(state) {
 }
 
 export const pill = (state, text) => h("span", { class: `pill ${tone(state)}` }, text || String(state).toLowerCase().replaceAll("_", " "));
+
+/** What came of the parts that a model beside the champion was given: `parts` as the API has them. */
+export const canary = (parts) => parts && [
+  h("p", { class: "small soft" }, `Of each station's parts ${percent(parts.share, 1)} are decided by this model together with the one in use. Drawn so far: ${number(parts.drawn)} on ${number(parts.devices)} devices.`),
+  shares({ agreed: parts.decided - parts.disputed, disputed: parts.disputed, late: parts.late, failed: parts.failed }),
+];
 
 /** A bar of shares with its legend: `counts` maps state to number. */
 export function shares(counts) {

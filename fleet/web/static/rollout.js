@@ -1,7 +1,7 @@
 // One rollout: its stages, what its gates say, every device, and the buttons that steer it.
 
 import { action, get, poll } from "./api.js";
-import { ago, h, number, pill, put, shares, short, tone } from "./dom.js";
+import { ago, canary, h, number, pill, put, shares, short, tone } from "./dom.js";
 import { progress } from "./stages.js";
 
 const id = encodeURIComponent(document.body.dataset.subject);
@@ -43,6 +43,7 @@ async function load() {
   put("actions", buttons(rollout));
   put("stages", progress(rollout), rollout.reason && h("p", { class: "small soft" }, rollout.reason));
   put("proof", rollout.can_prove?.text || "");
+  put("parts", canary(rollout.parts));
   put("gates", gates(rollout.gates));
   put("shares", shares(rollout.counts));
   put("cells", h("div", { class: "stack" }, cells(rollout.devices, rollout.stages)));

@@ -73,7 +73,7 @@ def test_a_challenger_that_cannot_be_loaded_is_told_and_leaves_the_champion(tmp_
             if rig.said("challenger_failed"):
                 break
         assert "not installed" in rig.said("challenger_failed")[0]["reason"]
-        assert rig.hot.ready
+        assert rig.hot.interlock.ready
 
 
 def test_a_model_that_was_loaded_too_late_to_be_challenger_becomes_nothing(tmp_path: Path) -> None:

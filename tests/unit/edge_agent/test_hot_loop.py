@@ -15,6 +15,8 @@ from edge_agent.contracts.measures import feature_names
 from edge_agent.contracts.messages import Decided, Stream
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.journal import outbox, reviews
+from edge_agent.journal.database import Database
+from edge_agent.journal.journal import Journal
 from tests.conftest import wait_for
 from tests.simulators.line import GOOD, SCRATCHED, TINY_2, Bench, LineRig, altered_bundle, install, picture
 
@@ -32,7 +34,23 @@ def test_a_good_part_is_accepted_and_a_scratched_one_rejected(tmp_path: Path) ->
         assert bad.score is not None
         assert good.score < 0.1 < 0.9 < bad.score
         assert good.bundle == rig.bundle
-        assert good.output == bad.output == "driven"
+
+
+def test_that_the_output_moved_is_noted_with_the_next_part_or_once_none_follows(tmp_path: Path) -> None:
+    with LineRig(tmp_path) as rig:
+        for serial in "abc":
+            rig.camera.show(picture(GOOD), serial)
+        rig.step(until=1)
+        assert [part.output for part in rig.parts()] == ["none"], "the gate moved, and another part waits"
+        rig.step(until=3)
+        assert [part.output for part in rig.parts()] == ["driven", "driven", "none"]
+        rig.step()
+        assert [part.output for part in rig.parts()] == ["driven"] * 3
+        rig.camera.show(picture(GOOD), "d")
+        rig.step(until=4)
+    database = Database(rig.home.journal)
+    assert [part.output for part in Journal(database, rig.boot).recent(4)] == ["driven"] * 4, "a clean end notes it"
+    database.close()
 
 
 def test_each_decision_is_in_the_outbox_as_the_contract_says(tmp_path: Path) -> None:
@@ -64,7 +82,7 @@ def test_without_a_model_no_part_is_counted_but_a_requested_one_is_rejected(tmp_
         rig.camera.show(picture(GOOD), "a")
         rig.step()
         assert rig.parts() == []
-        assert rig.hot.not_ready == "no model is installed"
+        assert rig.hot.interlock.why == "no model is installed"
         rig.channel.deliver({"kind": "trigger", "serial": "x", "request": "r1"})
         rig.step(until=1)
         assert (rig.parts()[0].final, rig.parts()[0].reason) == ("reject", "not-ready")
@@ -134,6 +152,7 @@ def test_a_bouncing_trigger_is_one_part(tmp_path: Path) -> None:
         rig.step()
         assert len(rig.parts()) == 1
         assert rig.hot.journal.tallies()["trigger.bounced"] == 2
+        assert [answer.get("bounced", False) for answer in rig.said("triggered")] == [True, True, False]
 
 
 def test_an_unsure_part_waits_for_a_person_and_then_moves_the_gate(tmp_path: Path) -> None:
@@ -235,7 +254,7 @@ def test_a_bundle_that_cannot_be_loaded_leaves_the_champion(tmp_path: Path) -> N
             if rig.said("activate_failed"):
                 break
         assert "not installed" in rig.said("activate_failed")[0]["reason"]
-        assert rig.hot.ready
+        assert rig.hot.interlock.ready
 
 
 def test_a_tampered_bundle_is_not_loaded(tmp_path: Path) -> None:
@@ -289,6 +308,6 @@ def test_the_journal_knows_since_when_the_station_is_ready_and_why_not(tmp_path:
             return [(row[2], row[3]) for row in database.rows("readiness", from_ms=0, to_ms=1 << 60)]
 
         wait_for(lambda: ready()[-1:] == [(1, "")], 5.0, "a stretch in which the station is ready")
-        rig.hot.line.trouble = "the disk is full"
+        rig.hot.camera.fault = "the camera is away"
         rig.step()
-        wait_for(lambda: ready()[-1:] == [(0, "the disk is full")], 5.0, "a stretch in which it is not")
+        wait_for(lambda: ready()[-1:] == [(0, "the camera is away")], 5.0, "a stretch in which it is not")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
+
+import pytest
 
 from edge_agent.capture.triggers import Trigger
 from edge_agent.clock import SYSTEM
@@ -13,6 +16,7 @@ from edge_agent.contracts.verdict import Reason
 from edge_agent.intake import Intake
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
+from tests.simulators.clock import HandClock
 
 
 class Written:
@@ -66,3 +70,27 @@ def test_a_request_that_comes_too_fast_is_answered_at_once(tmp_path: Path) -> No
     for name in ("a", "b"):
         written.intake.hear({"kind": "trigger", "serial": name})
     assert written.parts == [(0, Reason.OVERRUN)]
+
+
+def test_whoever_asked_hears_that_a_trigger_bounced(tmp_path: Path) -> None:
+    journal, told = Journal(Database(tmp_path / "journal.db"), uuid4()), list[str | None]()
+    config = TriggerConfig(kind="http", debounce_ms=60_000)
+    intake = Intake(config, journal, lambda trigger, reason: None, SYSTEM, lambda trigger: told.append(trigger.request))
+    for request in ("first", "second"):
+        intake.hear({"kind": "trigger", "request": request})
+    assert told == ["second"]
+    assert journal.tallies()["trigger.bounced"] == 1
+
+
+@pytest.mark.parametrize(("kind", "counted"), [("continuous", 4), ("http", 0)])
+def test_frames_that_nobody_judged_are_counted_where_frames_are_parts(
+    tmp_path: Path, kind: Literal["continuous", "http"], counted: int
+) -> None:
+    hand, journal = HandClock(), Journal(Database(tmp_path / "journal.db"), uuid4())
+    intake = Intake(TriggerConfig(kind=kind), journal, lambda trigger, reason: None, hand.clock)
+    for inspecting, overtaken in ((False, 3), (True, 7), (True, 9), (True, 10), (False, 30), (True, 40), (True, 42)):
+        hand.forward(0.6)
+        intake.take(inspecting, overtaken)
+    hand.forward(1.0)
+    intake.take(True, 42)
+    assert journal.tallies().get("frame.overtaken", 0) == counted

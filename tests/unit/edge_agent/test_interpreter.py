@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edge_agent
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.preprocess import decode, model_input
@@ -165,3 +167,34 @@ def test_the_child_says_what_is_wrong_and_exits_with_3(tmp_path):
 
 def test_memory_is_measured():
     assert 5 < peak_memory_mb() < 100_000
+
+
+def _package(folder: Path, name: str, text: str) -> None:
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").touch()
+    (folder / name / "interpreter.py").write_text(text)
+
+
+def _chosen(folder: Path) -> str:
+    """What a fresh interpreter says that finds these packages first."""
+    look = (
+        "from edge_agent.inference.interpreter import load_runtime\n"
+        "try: print(load_runtime())\nexcept Exception as e: print(e)"
+    )
+    places = os.pathsep.join([str(folder), str(Path(edge_agent.__file__).parents[1])])
+    command = [sys.executable, "-c", look]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": places})
+    return done.stdout
+
+
+def test_a_runtime_that_cannot_be_loaded_here_makes_room_for_the_other_one(tmp_path: Path) -> None:
+    """As on a device whose C library is older than the wheel: an ImportError, and not that nothing is there."""
+    _package(tmp_path, "ai_edge_litert", "raise ImportError('GLIBC_2.99 not found')\n")
+    alone = _chosen(tmp_path)
+    assert "ai-edge-litert is installed and cannot be loaded (GLIBC_2.99 not found)" in alone
+    assert "tflite-runtime" in alone
+    _package(tmp_path, "tflite_runtime", "")
+    about = tmp_path / "tflite_runtime-2.14.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tflite-runtime\nVersion: 2.14.0\n")
+    assert _chosen(tmp_path) == "tflite-runtime 2.14.0\n"

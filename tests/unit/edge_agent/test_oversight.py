@@ -55,16 +55,16 @@ def rig(tmp_path: Path, bundle: Path) -> Iterator[LineRig]:
 
 def test_production_waits_for_the_challenge_parts(rig: LineRig) -> None:
     rig.step()
-    assert "challenge part CH-GOOD has not been passed yet" in rig.hot.not_ready
+    assert "challenge part CH-GOOD has not been passed yet" in rig.hot.interlock.why
     refused = ask(rig, GOOD, "P-1")
     assert (refused.final, refused.reason, refused.score) == ("reject", "not-ready", None)
     good = ask(rig, GOOD, "CH-GOOD")
     assert (good.final, good.reason) == ("reject", "challenge"), "a challenge part never reaches the customer"
     assert rig.gate.told[-1][1:] == ("reject", "challenge")
-    assert "CH-GOOD" not in rig.hot.not_ready
+    assert "CH-GOOD" not in rig.hot.interlock.why
     bad = ask(rig, SCRATCHED, "CH-BAD")
     assert bad.reason == "challenge"
-    assert rig.hot.ready, rig.hot.not_ready
+    assert rig.hot.interlock.ready, rig.hot.interlock.why
     assert ask(rig, GOOD, "P-2").reason == "model"
     database = rig.hot.journal.database
     assert not database.rows("images_wanted", limit=9), "no picture of a challenge part is sent"
@@ -77,24 +77,24 @@ def test_they_are_due_again_after_so_many_parts(rig: LineRig) -> None:
     for number in range(5):
         assert ask(rig, GOOD, f"P-{number}").reason == "model"
     rig.hot._look(at_once=True)
-    assert "CH-GOOD is due every 6 parts" in rig.hot.not_ready
+    assert "CH-GOOD is due every 6 parts" in rig.hot.interlock.why
     assert ask(rig, GOOD, "P-9").reason == "not-ready"
 
 
 def test_they_are_due_at_every_start_and_model_change(tmp_path: Path, bundle: Path) -> None:
     with LineRig(tmp_path / "home", bundle, config()) as rig:
         pass_both(rig)
-        assert rig.hot.ready
+        assert rig.hot.interlock.ready
         other = altered_bundle(tmp_path / "other", recipe__views__count=1, thresholds=(0.4, 0.4))
         rig.channel.deliver({"kind": "activate", "bundle": install(rig.home, other, active=False)})
         for _ in range(200):
             rig.step()
-            if not rig.hot.ready:
+            if not rig.hot.interlock.ready:
                 break
-        assert "is due after a change of the model" in rig.hot.not_ready
+        assert "is due after a change of the model" in rig.hot.interlock.why
     with LineRig(tmp_path / "home", bundle, config()) as again:
         again.step()
-        assert "is due at every start of the station" in again.hot.not_ready
+        assert "is due at every start of the station" in again.hot.interlock.why
 
 
 def test_hours_are_counted_on_the_monotonic_clock(tmp_path: Path, bundle: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_failure_locks_until_somebody_unlocks_with_a_reason(tmp_path: Path, bu
             ask(rig, GOOD, f"P-{number}")
         failed = ask(rig, GOOD, "CH-BAD")
         assert failed.reason == "challenge"
-        assert "locked since challenge part CH-BAD failed: the machine accepts it" in rig.hot.not_ready
+        assert "locked since challenge part CH-BAD failed: the machine accepts it" in rig.hot.interlock.why
         assert ask(rig, SCRATCHED, "CH-BAD").reason == "not-ready", "presenting it again does not unlock"
         assert rig.hot.oversight.mode is Automation.ASSIST
         database = rig.hot.journal.database
@@ -135,14 +135,14 @@ def test_a_failure_locks_until_somebody_unlocks_with_a_reason(tmp_path: Path, bu
             record.arm(database, "CH-BAD")
     with LineRig(tmp_path / "home", bundle, config()) as again:
         again.step()
-        assert "locked since" in again.hot.not_ready, "a restart is no key"
+        assert "locked since" in again.hot.interlock.why, "a restart is no key"
         assert again.said("health")[-1]["challenge"] == "locked"
         assert again.hot.oversight.mode is Automation.ASSIST
         record.unlock(again.hot.journal.database, again.boot, "Chiara", "lens cleaned", 1)
         again.channel.deliver({"kind": "look"})
         again.step()
-        assert "CH-GOOD" in again.hot.not_ready
-        assert "CH-BAD" in again.hot.not_ready, "earlier passes do not count after a lock"
+        assert "CH-GOOD" in again.hot.interlock.why
+        assert "CH-BAD" in again.hot.interlock.why, "earlier passes do not count after a lock"
         with pytest.raises(Rejected, match="not locked"):
             record.unlock(again.hot.journal.database, again.boot, "Chiara", "again", 1)
 
@@ -153,7 +153,7 @@ def test_a_lock_outlives_the_configuration(tmp_path: Path, bundle: Path) -> None
         assert record.locked(rig.hot.journal.database) is not None
     with LineRig(tmp_path / "home", bundle, StationConfig()) as again:
         again.step()
-        assert "locked" in again.hot.not_ready
+        assert "locked" in again.hot.interlock.why
 
 
 def test_a_model_that_always_fails_lets_people_decide(tmp_path: Path) -> None:

@@ -77,16 +77,16 @@ def test_a_camera_is_set_with_the_model_and_again_after_it_was_away(tmp_path: Pa
     camera = MachineCamera(picture(GOOD))
     first, second = bundle(tmp_path / "a", exposure_us=20_000, gain_db=0.0), bundle(tmp_path / "b", exposure_us=5_000)
     with LineRig(tmp_path / "home", first, REQUESTED, camera) as rig:
-        wait_for(lambda: rig.hot.ready, 10, "the camera is set")
+        wait_for(lambda: rig.hot.interlock.ready, 10, "the camera is set")
         assert camera.sensor.values[cv2.CAP_PROP_EXPOSURE] == 200.0
         assert ask(rig)[1] == "model"
         rig.channel.deliver({"kind": "activate", "bundle": install(rig.home, second, active=False)})
         wait_for(lambda: (rig.step(), camera.sensor.values[cv2.CAP_PROP_EXPOSURE] == 50.0)[1], 10, "the changeover")
-        wait_for(lambda: rig.hot.ready, 10, "the camera is set anew")
+        wait_for(lambda: rig.hot.interlock.ready, 10, "the camera is set anew")
         camera.plugged.clear()
         wait_for(lambda: bool(rig.hot.camera.fault), 10, "the loss")
         camera.plugged.set()
-        wait_for(lambda: rig.hot.ready, 10, "the return")
+        wait_for(lambda: rig.hot.interlock.ready, 10, "the return")
         frame = rig.hot.camera.grab(rig.hot.clock.monotonic() + 5)
         assert frame is not None
         assert frame.picture is not None
@@ -101,29 +101,29 @@ def test_a_camera_that_cannot_do_it_keeps_the_station_from_being_ready(tmp_path:
     camera = MachineCamera(picture(GOOD), SensorControls(longest=100.0))
     refused, possible = bundle(tmp_path / "a", exposure_us=20_000), bundle(tmp_path / "b", exposure_us=5_000)
     with LineRig(tmp_path / "home", refused, REQUESTED, camera) as rig:
-        wait_for(lambda: "wants 20000 us" in rig.hot.not_ready, 10, "the refusal")
-        assert "the camera's exposure is 10000 us" in rig.hot.not_ready
+        wait_for(lambda: "wants 20000 us" in rig.hot.interlock.why, 10, "the refusal")
+        assert "the camera's exposure is 10000 us" in rig.hot.interlock.why
         assert ask(rig) == ("reject", "no-image", "settings")
         assert rig.hot.journal.tallies()["fault.camera-settings"] == 1
         ready = readiness(Report(0.0, rig.hot.health()), 0.0)
-        assert (ready.code, ready.detail) == ("camera-settings", rig.hot.not_ready)
+        assert (ready.code, ready.detail) == ("camera-settings", rig.hot.interlock.why)
         rig.channel.deliver({"kind": "activate", "bundle": install(rig.home, possible, active=False)})
-        wait_for(lambda: (rig.step(), rig.hot.ready)[1], 10, "a recipe that the camera can do")
+        wait_for(lambda: (rig.step(), rig.hot.interlock.ready)[1], 10, "a recipe that the camera can do")
         assert ask(rig)[1] == "model"
 
 
 def test_a_camera_that_can_be_set_later_is_tried_again(tmp_path: Path) -> None:
     camera = MachineCamera(picture(GOOD), SensorControls(silent=frozenset({cv2.CAP_PROP_EXPOSURE})))
     with LineRig(tmp_path / "home", bundle(tmp_path / "a", exposure_us=5_000), REQUESTED, camera) as rig:
-        wait_for(lambda: "does not say its exposure" in rig.hot.not_ready, 10, "the refusal")
+        wait_for(lambda: "does not say its exposure" in rig.hot.interlock.why, 10, "the refusal")
         camera.sensor.silent = frozenset()
-        wait_for(lambda: rig.hot.ready, 10, "another try, without a person")
+        wait_for(lambda: rig.hot.interlock.ready, 10, "another try, without a person")
 
 
 def test_a_source_that_cannot_be_set_says_so_and_a_stored_one_does_not_mind(tmp_path: Path) -> None:
     recipe = bundle(tmp_path / "a", exposure_us=5_000)
     with LineRig(tmp_path / "live", recipe, REQUESTED, Bench(live=True)) as rig:
-        wait_for(lambda: "cannot be set" in rig.hot.not_ready, 10, "the refusal")
+        wait_for(lambda: "cannot be set" in rig.hot.interlock.why, 10, "the refusal")
     with LineRig(tmp_path / "stored", recipe) as rig:
         rig.camera.show(picture(GOOD))
         rig.step(until=1)
@@ -134,9 +134,9 @@ def test_a_network_camera_is_set_on_its_own_page_and_its_address_says_so(tmp_pat
     recipe, camera = bundle(tmp_path / "a", exposure_us=5_000), NetworkCamera(free_port(), [picture(GOOD)])
     camera.plug_in()
     with LineRig(tmp_path / "b", recipe, REQUESTED, make_source(camera.url)) as rig:
-        wait_for(lambda: "settings=own" in rig.hot.not_ready, 10, "the refusal")
+        wait_for(lambda: "settings=own" in rig.hot.interlock.why, 10, "the refusal")
     with LineRig(tmp_path / "c", recipe, REQUESTED, make_source(f"{camera.url}?settings=own")) as rig:
-        wait_for(lambda: rig.hot.ready, 10, "trust in the address")
+        wait_for(lambda: rig.hot.interlock.ready, 10, "trust in the address")
         assert ask(rig)[1] == "model"
     camera.unplug()
 

@@ -47,3 +47,23 @@ def test_a_jump_is_flagged_until_signed_metadata_confirms_the_new_time(tmp_path)
     assert guard.suspect
     guard.confirm(hand.clock.wall_ms())
     assert not guard.suspect
+
+
+def test_a_clock_set_while_the_station_did_not_run_is_noticed_until_the_machine_starts_anew(tmp_path):
+    hand, database = HandClock(), Database(tmp_path / "journal.db")
+    issued = hand.clock.wall_ms() - 30 * DAY_MS
+    ClockGuard(database, hand.clock, issued, "first")
+    hand.jump(-86_400)
+    guard = ClockGuard(database, hand.clock, issued, "first")
+    assert guard.suspect
+    assert guard.true_ms == hand.clock.wall_ms() + DAY_MS
+    assert not ClockGuard(database, hand.clock, issued, "second").suspect
+
+
+def test_an_offset_of_a_clock_that_nobody_believes_is_not_kept(tmp_path):
+    hand, database = HandClock(), Database(tmp_path / "journal.db")
+    issued = hand.clock.wall_ms()
+    hand.jump(-DAY_MS)
+    assert ClockGuard(database, hand.clock, issued, "first").suspect
+    hand.jump(DAY_MS)
+    assert not ClockGuard(database, hand.clock, issued, "first").suspect

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from edge_agent.contracts.errors import ConfigError
-from edge_agent.install.slots import Slots, prune, read_slots, write_slots
+from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.install.slots import Pointer, Slots, prune, read_slots, write_slots
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -53,3 +55,46 @@ def test_pruning_keeps_what_is_named_and_removes_the_half_downloaded(tmp_path):
     removed = prune(tmp_path, frozenset({A}))
     assert sorted(removed) == [f".staging-{C}", B]
     assert sorted(p.name for p in (tmp_path / "bundles").iterdir()) == [f".staging-{A}", A]
+
+
+def test_the_slots_of_each_recipe_stay_while_another_is_in_force():
+    tiles = Slots(recipe="tiles").activated(A, 1).committed()
+    both = tiles.turned("leather").activated(B, 1).turned("tiles")
+    assert (both.recipe, both.active, both.resting["leather"].active) == ("tiles", A, B)
+    assert both.kept == {A, B}
+    assert both.releases == {A: 1, B: 1}
+    assert both.turned("leather").turned("tiles") == both
+    assert both.alone() == tiles.alone()
+
+
+def test_a_stations_first_model_is_in_force_and_later_ones_of_other_recipes_rest(tmp_path):
+    pointer = Pointer(tmp_path, frozenset({"tiles", "leather"}))
+    pointer.change("tiles", lambda slots: slots.activated(A, 1))
+    pointer.change("leather", lambda slots: slots.activated(B, 2).committed())
+    assert (pointer.read().recipe, pointer.read().active) == ("tiles", A)
+    assert (pointer.of("leather").active, pointer.of("leather").last_good) == (B, B)
+    assert [pointer.rests(name) for name in ("tiles", "leather")] == [False, True]
+    pointer.choose("leather")
+    assert (read_slots(tmp_path).recipe, read_slots(tmp_path).active) == ("leather", B)
+    pointer.change("tiles", lambda slots: slots.activated(C, 3))
+    assert (pointer.of("tiles").active, pointer.of("tiles").previous, pointer.read().active) == (C, A, B)
+    with pytest.raises(Rejected, match="this station makes leather, tiles"):
+        pointer.admit("wood")
+
+
+def test_a_station_of_one_product_writes_the_file_that_older_agents_read(tmp_path):
+    Pointer(tmp_path).change("tiles", lambda slots: slots.activated(A, 1))
+    Pointer(tmp_path).change("leather", lambda slots: slots.activated(B, 1))
+    assert set(json.loads((tmp_path / "slots.json").read_bytes())) == {"active", "previous", "last_good", "releases"}
+    assert Pointer(tmp_path).of("leather").previous == A
+
+
+def test_a_station_that_makes_more_products_from_now_on_knows_which_its_model_is_of(tmp_path):
+    write_slots(tmp_path, Slots().activated(A, 1).committed())
+    (tmp_path / "bundles" / A).mkdir(parents=True)
+    (tmp_path / "bundles" / A / "manifest.json").write_text('{"name": "tiles"}')
+    pointer = Pointer(tmp_path, frozenset({"tiles", "leather"}))
+    pointer.change("leather", lambda slots: slots.activated(B, 1))
+    assert (pointer.read().recipe, pointer.read().active, pointer.of("leather").active) == ("tiles", A, B)
+    pointer.choose("leather")
+    assert Pointer(tmp_path).read() == Slots(active=B, releases={B: 1}), "and back to one product: the one made last"

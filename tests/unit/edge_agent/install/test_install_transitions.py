@@ -69,15 +69,15 @@ def test_a_generation_that_was_seen_but_not_begun_is_still_taken():
 
 
 def test_what_an_offer_leads_to_at_once():
-    assert transitions.on_offer(desired(1), B, None, frozenset()) is None
-    assert transitions.on_offer(desired(1), B, B.bundle, frozenset()) == Step(S.COMMITTED, "already running")
-    banned = transitions.on_offer(desired(1), B, None, {B.bundle})
+    assert transitions.on_offer(desired(1), B, None, None, frozenset()) is None
+    assert transitions.on_offer(desired(1), B, B.bundle, B.bundle, frozenset()) == Step(S.COMMITTED, "already running")
+    banned = transitions.on_offer(desired(1), B, None, None, {B.bundle})
     assert banned is not None
     assert banned.after is S.REJECTED
-    shadow = transitions.on_offer(desired(1, strategy=Strategy.SHADOW), B, None, frozenset())
+    shadow = transitions.on_offer(desired(1, strategy=Strategy.SHADOW), B, A.bundle, None, frozenset())
     assert shadow is not None
     assert "judge beside" in shadow.reason
-    assert transitions.on_offer(desired(1, strategy=Strategy.SHADOW), B, A.bundle, frozenset()) is None
+    assert transitions.on_offer(desired(1, strategy=Strategy.SHADOW), B, A.bundle, A.bundle, frozenset()) is None
 
 
 def test_a_challenger_stays_until_it_fails_or_is_wanted_in_use():

@@ -19,6 +19,7 @@ from edge_agent.journal import outbox, reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.facts import decided_event, machine_event
 from edge_agent.journal.journal import Decision, Journal
+from tests.simulators.old_journal import make_old
 
 ACCEPT = Decision(Verdict.ACCEPT, Reason.MODEL, "ok", 0.125, (0.25, 0.5), "a" * 64, 4.5, None, b"\0" * 8)
 REVIEW = Decision(Verdict.REVIEW, Reason.UNSURE, score=0.5, review_until=10.0, heatmap=b"png")
@@ -40,6 +41,39 @@ def test_a_part_has_one_verdict(journal: Journal) -> None:
     part = journal.part(key.id)
     assert (part.seq, part.final, part.reason, part.output) == (1, "accept", "model", "driven")
     assert journal.tallies() == {"parts": 1, "final.accept": 1, "reason.model": 1}
+
+
+def test_what_has_moved_is_noted_with_the_next_trigger_and_only_once(journal: Journal) -> None:
+    first = journal.trigger("a", 1)
+    journal.decide(first, ACCEPT, 2)
+    journal.moved(first.id)
+    assert journal.part(first.id).output == "none"
+
+    def spoil(part: int) -> None:
+        raise ValueError("spoilt")
+
+    with pytest.raises(ValueError, match="spoilt"):
+        journal.trigger("b", 3, also=spoil)
+    assert journal.part(first.id).output == "none", "undone with the trigger"
+    second = journal.trigger("b", 3)
+    assert [part.output for part in journal.recent(2)] == ["none", "driven"]
+    journal.decide(second, ACCEPT, 4)
+    journal.moved(second.id)
+    journal.note_moved()
+    assert [part.output for part in journal.recent(2)] == ["driven", "driven"]
+    before = journal.database.version()
+    journal.note_moved()
+    assert journal.database.version() == before, "nothing is left to write"
+
+
+def test_killed_before_the_note_the_output_is_unknown(journal: Journal) -> None:
+    key = journal.trigger("a", 1)
+    journal.decide(key, ACCEPT, 2)
+    journal.moved(key.id)
+    again = Journal(Database(journal.database.path), journal.boot)
+    again.recover(3)
+    assert again.part(key.id).output == "unknown"
+    again.database.close()
 
 
 def test_the_fast_event_is_the_contract_event(journal: Journal) -> None:
@@ -188,13 +222,7 @@ def test_a_journal_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) ->
     old.begin(1)
     kept = old.trigger("kept", 2)
     old.database.close()
-    with sqlite3.connect(path) as raw:
-        later = ("plc_part", "part_message", "readiness", "second_opinion", "part_detail")
-        trust = ("sample", "automation", "challenge", "challenge_lock")
-        for table in (*later, *trust, "held_answer", "withdrawn_answer", "blind_check"):
-            raw.execute(f"DROP TABLE {table}")
-        raw.execute("PRAGMA user_version=1")
-    raw.close()
+    make_old(path, 1)
     journal = Journal(Database(path), uuid4())
     assert journal.part(kept.id).serial == "kept"
     sent = journal.trigger("sent", 3, PlcPart(7, 1))
@@ -222,4 +250,4 @@ def _schema(path: Path, fresh: bool = False) -> set[str]:
     raw = sqlite3.connect(path)
     made = [row[0] for row in raw.execute("SELECT sql FROM sqlite_master") if row[0]]
     raw.close()
-    return {" ".join(re.sub(r"--[^\n]*", "", sql).split()) for sql in made}
+    return {re.sub(r"\s*([(),])\s*", r"\1", " ".join(re.sub(r"--[^\n]*", "", sql).split())) for sql in made}

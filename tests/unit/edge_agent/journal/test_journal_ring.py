@@ -14,7 +14,7 @@ from edge_agent.decision.sampling import Keep, PictureClass
 from edge_agent.inference.heatmap import encode_png
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal
-from edge_agent.journal.ring import Quota, Ring, picture_path
+from edge_agent.journal.ring import Picture, Quota, Ring, picture_path
 from tests.conftest import wait_for
 
 
@@ -100,3 +100,47 @@ def test_a_picture_that_a_person_waits_for_overtakes_a_run_of_rejects(tmp_path: 
     assert len(bench.rows()) < 20, "the others are still on their way"
     bench.ring.close()
     assert len(bench.rows()) == 21, "closing stores what waits"
+
+
+def _noise(seed: int) -> Picture:
+    return np.random.default_rng(seed).integers(0, 256, (100, 100), np.uint8)
+
+
+def _views(bench: Bench, part: int) -> list[str | None]:
+    return [row[0] for row in bench.journal.database.rows("part_views", part=part)]
+
+
+@pytest.mark.parametrize("upload", [False, True])
+def test_all_views_of_a_part_are_kept_and_one_is_for_people(roomy: Bench, upload: bool) -> None:
+    part = roomy.journal.trigger("s", 1)
+    pictures = (_noise(1), None, _noise(2), _noise(3))
+    assert pictures[2] is not None
+    assert roomy.ring.keep(part.id, pictures[2], Keep(PictureClass.REVIEW, upload, 1.0), 1, views=pictures)
+    roomy.ring.close()
+    kept = _views(roomy, part.id)
+    assert (len(kept), kept[1], kept[2]) == (4, None, roomy.journal.part(part.id).image)
+    assert len({digest for digest in kept if digest}) == 3
+    assert all(picture_path(roomy.folder, digest).is_file() for digest in kept if digest)
+    sent = roomy.journal.database._connection.execute("SELECT digest FROM image WHERE upload = 'wanted'").fetchall()
+    assert sent == ([(kept[2],)] if upload else []), "the fleet gets the one that people see"
+
+
+def test_the_quota_counts_every_view(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 45_000)
+    for number in range(3):
+        part = bench.journal.trigger("s", 1)
+        pictures = (_noise(2 * number), _noise(2 * number + 1))
+        assert bench.ring.keep(part.id, pictures[0], Keep(PictureClass.REJECT, False, 1.0), number, views=pictures)
+    bench.ring.close()
+    assert len(bench.rows()) == 4
+    assert sum(path.stat().st_size for path in bench.folder.rglob("*.png")) <= 45_000
+    assert all(_views(bench, part.id)), "the last part is whole"
+
+
+def test_views_that_come_too_fast_are_lost_and_counted_and_named_as_missing(roomy: Bench) -> None:
+    part = roomy.journal.trigger("s", 1)
+    pictures = tuple(_noise(seed) for seed in range(40))
+    roomy.ring.keep(part.id, pictures[0], Keep(PictureClass.REJECT, False, 1.0), 1, views=pictures)
+    roomy.ring.close()
+    assert roomy.ring.lost == 7
+    assert _views(roomy, part.id).count("") == 7

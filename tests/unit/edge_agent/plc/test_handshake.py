@@ -94,7 +94,7 @@ def test_another_recipe_is_asked_for_once() -> None:
     handshake = Handshake(5, None)
     assert handshake.hear(order(0, recipe=2)) == [RecipeWanted(2)]
     assert handshake.hear(order(0, recipe=2)) == []
-    assert handshake.hear(order(0, recipe=0)) == []
+    assert handshake.hear(order(0, recipe=0)) == [RecipeWanted(0)]
     assert handshake.hear(order(0, recipe=2)) == [RecipeWanted(2)]
 
 

@@ -112,6 +112,46 @@ def test_what_a_station_recorded_against_another_model(tmp_path: Path, strict: P
     assert "overkill 0 -> 1" in call("--bundle", strict, "--home", rig.home.root).output
 
 
+def several(folder: Path, combine: str) -> LineRig:
+    """A station that has judged one part by three views, of which the second shows a scratch."""
+    recipe: dict[str, Any] = {"recipe__views__count": 3, "recipe__views__combine": combine}
+    rig = LineRig(folder / "home", altered_bundle(folder / "bundle", **recipe), KEPT)
+    with rig:
+        for view, name in enumerate(("images/p900-000_1.jpg", SCRATCHED, "images/p900-002_1.jpg")):
+            rig.camera.show(picture(name), "S-1", view, 3)
+        rig.step(until=1)
+    return rig
+
+
+@pytest.mark.parametrize("combine", ["max", "mean"])
+def test_a_part_with_several_views_is_judged_by_all_of_them(tmp_path: Path, combine: str) -> None:
+    rig, views, parts = several(tmp_path, combine), tmp_path / "views.csv", tmp_path / "parts.csv"
+    given = ("--bundle", tmp_path / "bundle", "--home", rig.home.root, "--out", views, "--csv", parts, "--json")
+    found = last_json(call(*given))
+    assert (found["parts"], found["images"], found["changed"]) == (1, 3, [])
+    with views.open() as file:
+        scores = [float(row["score"]) for row in csv.DictReader(file)]
+    with parts.open() as file:
+        part = next(csv.DictReader(file))
+    assert scores[1] == max(scores)
+    expected = max(scores) if combine == "max" else sum(scores) / 3
+    assert float(part["before_score"]) == pytest.approx(expected, abs=1e-5)
+    assert float(part["after_score"]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_part_that_lost_one_of_its_pictures_is_not_judged_by_the_others(tmp_path: Path) -> None:
+    rig = several(tmp_path, "max")
+    with read_journal(rig.home.journal) as reader:
+        weakest = reader.rows("part_views", part=1)[0][0]
+    picture_path(rig.home.images, weakest).unlink()
+    found = last_json(call("--bundle", tmp_path / "bundle", "--home", rig.home.root, "--json"))
+    assert (found["parts"], found["without_picture"]) == (0, 1)
+    traced = CliRunner().invoke(main, ["trace", "S-1", "--home", str(rig.home.root)])
+    assert traced.exit_code == 0, traced.output
+    assert "view 1: not kept" in traced.output
+    assert re.search("view 2: [0-9a-f]{64}", traced.output)
+
+
 def test_a_time_without_parts_is_an_empty_table(tmp_path: Path) -> None:
     rig = worked(tmp_path)
     found = last_json(call("--bundle", TINY, "--home", rig.home.root, "--from", "2099-01-01T00:00:00Z", "--json"))

@@ -1,6 +1,5 @@
 """A period's rows from a real journal: found without an index, whatever the clock did, a page at a time."""
 
-import sqlite3
 from uuid import UUID
 
 import pytest
@@ -19,6 +18,7 @@ from edge_agent.report.period import Period
 from edge_agent.report.reading import finished_parts, read_numbers, spans
 from edge_agent.report.trace import find_parts
 from tests.simulators.clock import HandClock
+from tests.simulators.old_journal import make_old
 
 ACCEPT = Decision(Verdict.ACCEPT, Reason.MODEL, "ok", 0.1, bundle="a" * 64, latency_ms=5.0)
 HOUR = 3_600_000
@@ -139,12 +139,7 @@ def test_the_last_part_proves_how_long_a_killed_station_lived(database):
 
 def test_a_journal_of_an_earlier_schema_is_read_too(database):
     inspect(database, 1, [1000])
-    with sqlite3.connect(database.path) as raw:
-        later = ("second_opinion", "part_detail", "sample", "automation", "challenge", "challenge_lock")
-        for table in ("readiness", *later, "held_answer", "withdrawn_answer", "blind_check"):
-            raw.execute(f"DROP TABLE {table}")
-        raw.execute("PRAGMA user_version=3")
-    raw.close()
+    make_old(database.path, 3)
     with read_journal(database.path) as reader:
         assert read_numbers(reader, Period(0, 2000)).parts == 1
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -53,6 +55,19 @@ def test_a_read_only_disk_is_said() -> None:
     for place in read_only:
         if place.is_dir() and os.statvfs(place).f_flag & os.ST_RDONLY:
             assert "read-only" in machine.disk(place, 0.0).found
+
+
+def test_a_disk_that_takes_no_file_though_it_looks_well_is_said(tmp_path: Path) -> None:
+    """As after an error of the file system; here by a limit of the process."""
+    look = (
+        "import pathlib, resource, sys; from edge_agent.service import machine; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+        "found = machine.disk(pathlib.Path(sys.argv[1]), 0.0); print(found.ok, found.found, found.remedy)"
+    )
+    done = subprocess.run([sys.executable, "-c", look, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"False {tmp_path} takes no file (File too large)")
+    assert "dmesg" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_clock_of_1970_is_a_fault() -> None:

@@ -245,6 +245,35 @@ def test_a_trigger_goes_to_hot_and_brings_the_verdict_back(desk):
     assert answers[0].json() == {"part": 1, "verdict": "accept"}
 
 
+@pytest.mark.parametrize(
+    ("said", "status", "words"),
+    [
+        ({"bounced": True}, 409, "trigger.debounce_ms"),
+        ({"unwritten": "journal.db: disk is full"}, 503, "rejected and cannot be written down"),
+    ],
+)
+def test_a_trigger_that_makes_no_part_is_answered_at_once(desk, said, status, words):
+    anna = desk.browser("Anna")
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(anna.post("/api/trigger")))
+    thread.start()
+    while not desk.sent:
+        thread.join(0.01)
+    desk.app.triggers.hear({"to": "ui", "kind": "triggered", "request": desk.sent[0]["request"], **said})
+    thread.join(2)
+    assert answers, "it does not wait for the five seconds that a silent process gets"
+    assert (answers[0].status_code, words in answers[0].json()["error"]) == (status, True)
+
+
+@pytest.mark.parametrize("part", ["99999999999999999999999", "-99999999999999999999999", "one"])
+def test_a_part_number_that_no_journal_has_is_refused(desk, part):
+    anna = desk.browser("Anna")
+    assert anna.get(f"/api/parts/{part}/heatmap").status_code == 422
+    assert anna.post(f"/api/parts/{part}/answer", json={"verdict": "accept"}).status_code == 422
+    assert anna.post(f"/api/parts/{part}/undo").status_code == 422
+    assert anna.post(f"/api/audits/{part}", json={"verdict": "accept"}).status_code == 422
+
+
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(desk):
     host, port = desk.url.removeprefix("http://").rstrip("/").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as line:

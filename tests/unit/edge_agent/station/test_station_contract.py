@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from pathlib import Path
 
 import pytest
 import requests
@@ -12,6 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.station.openapi import OPEN
 from tests.simulators.line import GOOD, PARTS, SCRATCHED, picture
+
+METRICS = Path(__file__).resolve().parents[4] / "docs" / "formats" / "metrics.md"
+UNFIT = re.compile(r"(milli|micro|mega|kilo|_ms$|_mb$|_percent|_gauge|_counter|_summary)")
 
 
 @pytest.fixture
@@ -58,6 +63,20 @@ def test_a_wrong_method_is_told_the_right_one(desk):
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
 
 
+def test_what_was_given_up_is_in_the_metrics(desk):
+    for name in ("trigger.bounced", "output.mes.skipped", "image.dropped", "part.unrecorded", "fault.camera"):
+        desk.station.journal.raise_tally(name)
+    desk.hear(pictures_lost=3)
+    assert {
+        'lineside_triggers_ignored_total{why="bounced"} 1',
+        'lineside_outputs_skipped_total{output="mes"} 1',
+        'lineside_faults_total{fault="camera"} 1',
+        "lineside_pictures_dropped_total 1",
+        "lineside_parts_unrecorded_total 1",
+        "lineside_pictures_lost_total 3",
+    } <= set(desk.program().get("/metrics").text.splitlines())
+
+
 def test_metrics_are_what_prometheus_reads(desk):
     desk.hear(latency_p50_ms=5.25, latency_p95_ms=7.0)
     desk.station.pass_by(Verdict.ACCEPT)
@@ -66,8 +85,12 @@ def test_metrics_are_what_prometheus_reads(desk):
     assert all(name.startswith("lineside_") for name in families)
     for name, family in families.items():
         assert family.documentation, f"{name} has no HELP"
-        assert family.type in ("counter", "gauge"), name
+        assert family.type in ("counter", "gauge", "summary"), name
         assert all(sample.name == (f"{name}_total" if family.type == "counter" else name) for sample in family.samples)
+        assert not UNFIT.search(name), f"{name} is not in a base unit, or says its type"
+        assert family.type == "summary" or not any("quantile" in sample.labels for sample in family.samples)
+    documented = set(re.findall(r"`(lineside_[a-z_]+)", METRICS.read_text(encoding="utf-8")))
+    assert documented == {f"{name}_total" if family.type == "counter" else name for name, family in families.items()}
     assert families["lineside_parts"].samples[0].value == 1
     verdicts = families["lineside_verdicts"].samples
     assert [(sample.labels, sample.value) for sample in verdicts] == [({"verdict": "accept"}, 1.0)]

@@ -11,6 +11,7 @@ import pytest
 from edge_agent.capture.frame import Frame
 from edge_agent.clock import SYSTEM
 from edge_agent.contracts.bundle import BundleFolder
+from edge_agent.contracts.counts import canary_count
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour
 from edge_agent.contracts.verdict import Automation, Verdict
@@ -150,6 +151,7 @@ def test_the_key_of_the_answer_follows_the_key_of_the_request():
 
 def test_metrics_are_counted_and_escaped(desk):
     desk.hear(latency_p50_ms=5.25, latency_p95_ms=7.0)
+    desk.station.journal.raise_tally(canary_count("5ec0" * 16, "late"), 3)
     desk.station.pass_by(Verdict.ACCEPT)
     desk.station.hold()
     program = desk.program()
@@ -160,10 +162,11 @@ def test_metrics_are_counted_and_escaped(desk):
         "lineside_parts_total 2",
         'lineside_verdicts_total{verdict="accept"} 1',
         'lineside_reasons_total{reason="model"} 1',
+        'lineside_canary_parts_total{bundle="5ec05ec05ec0",outcome="late"} 3',
         "lineside_held_total 1",
         "lineside_reviews_waiting 1",
         "lineside_ready 1",
-        'lineside_latency_milliseconds{quantile="0.5"} 5.25',
+        'lineside_latency_seconds{quantile="0.5"} 0.00525',
         "lineside_predictions_total 1",
         f'lineside_model_info{{bundle="{desk.station.bundle}",name="tiny",version="v1"}} 1',
     } <= lines

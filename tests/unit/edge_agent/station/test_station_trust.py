@@ -40,7 +40,7 @@ def audited(desk: Any, opinion: Verdict, answer: Verdict | None, count: int, tra
         part = desk.station.decide(decision)
         row = {"digest": image, "class": 3, "bytes": 1, "stored_ms": 1, "upload": "no", "probability": 0.1}
         with database.transaction():
-            database.run("add_image", **row)
+            database.run("add_image", **row, part=part.id)
             if answer is not None:
                 said = {"operator": "Anna", "verdict": answer.value, "label": "", "at_ms": 1}
                 database.run("add_answer", part=part.id, **said, late=0, conflict=0)

@@ -88,7 +88,7 @@ def test_a_broker_that_is_away_is_a_fault_until_it_is_back(tmp_path: Path, broke
     for payload in (b'{"serial": "s", "id": "1"}', b"nonsense", b""):
         assert mouth.publish("line/4/go", payload).wait(10)
     wait_for(lambda: len(sent) == 2, 10, "two triggers")
-    assert sent[0] == {"to": "hot", "kind": "trigger", "serial": "s", "id": "1", "at": 0.0}
+    assert sent[0] == {"to": "hot", "kind": "trigger", "serial": "s", "id": "1", "recipe": "", "at": 0.0}
     assert journal.tallies() == {"trigger.malformed": 1}
     mouth.close()
     trigger.watch()
@@ -100,7 +100,7 @@ def test_a_broker_that_is_away_is_a_fault_until_it_is_back(tmp_path: Path, broke
     broker.start()
     wait_for(lambda: not trigger.problem, 30, "the way back")
     trigger.watch()
-    events = [payload for _, _, payload in journal.database.rows("outbox_page", **page(journal))]
+    events = [payload for _, _, payload, _ in journal.database.rows("outbox_page", **page(journal))]
     assert [b'"active":true' in payload for payload in events] == [True, False]
     trigger.close()
 
