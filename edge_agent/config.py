@@ -12,6 +12,7 @@ from edge_agent.challenge.settings import ChallengeConfig
 from edge_agent.contracts.encoding import Identifier
 from edge_agent.contracts.strict import Strict, load_yaml
 from edge_agent.contracts.verdict import Automation
+from edge_agent.report.names import LabelNames
 
 Share = Annotated[float, Field(ge=0, le=1)]
 BrokerUrl = Annotated[str, Field(pattern=r"^mqtts?://([^/@:\s]+@)?([^\[\]/@:\s]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$")]
@@ -146,6 +147,7 @@ class UiConfig(Strict):
         Literal["en", "de"] | None, Field(description="The page's language until a person chooses; else the browser's.")
     ] = None
     undo_s: Annotated[float, Field(ge=0, le=60, description=_UNDO)] = 1.5
+    labels: LabelNames = {}
 
 
 _SECOND = "Share of the parts people decided that is shown to another person later, without the first answer."

@@ -60,6 +60,18 @@ def due(
     return tuple((name, why) for name, why in found if why)
 
 
+_SAYS = {Verdict.ACCEPT: "accepts it", Verdict.REJECT: "rejects it", Verdict.REVIEW: "is unsure of it"}
+
+
+def said(why: str) -> Verdict | None:
+    """Return what the machine said of a part, from the words of `failure`; None where it could not judge it.
+
+    >>> said(failure(Verdict.REJECT, Verdict.ACCEPT, None)).value
+    'accept'
+    """
+    return next((opinion for opinion, words in _SAYS.items() if why.startswith(f"the machine {words}")), None)
+
+
 def failure(known: Verdict, opinion: Verdict | None, trouble: Reason | None) -> str:
     """Return why a challenge was not passed, "" where it was: the machine's opinion must be the known answer.
 
@@ -69,5 +81,4 @@ def failure(known: Verdict, opinion: Verdict | None, trouble: Reason | None) -> 
         return ""
     if opinion is None:
         return f"the machine could not judge it ({trouble.value if trouble else 'no opinion'})"
-    says = {Verdict.ACCEPT: "accepts it", Verdict.REJECT: "rejects it", Verdict.REVIEW: "is unsure of it"}
-    return f"the machine {says[opinion]}, and it is known to be {'good' if known is Verdict.ACCEPT else 'defective'}"
+    return f"the machine {_SAYS[opinion]}, and it is known to be {'good' if known is Verdict.ACCEPT else 'defective'}"

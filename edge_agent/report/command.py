@@ -174,13 +174,17 @@ def _write_page(path: Path, home: Home, numbers: Numbers, names: dict[str, str])
 def _place(home: Home) -> Place:
     import os
 
+    from edge_agent.config import load_config
+    from edge_agent.report.names import names_in
     from edge_agent.report.page import Place
     from edge_agent.station.view import station_place
 
     known = station_place(home)
     where = " · ".join(part for part in (known["site"], known["line"]) if part)
     spoken = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
-    return Place(known["device"], where, "de" if spoken.startswith("de") else "en")
+    language = "de" if spoken.startswith("de") else "en"
+    names = load_config(home.config).ui.labels if home.config.exists() else {}
+    return Place(known["device"], where, language, labels=names_in(language, names))
 
 
 def _names(home: Home, numbers: Numbers) -> dict[str, str]:

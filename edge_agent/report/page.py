@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from edge_agent.report.downtime import Downtime
+from edge_agent.report.names import plain
 from edge_agent.report.numbers import HOUR_MS, Bar, Numbers
 from edge_agent.report.period import Shift, local
 from edge_agent.report.show import Show
@@ -32,12 +33,24 @@ _TOP = 8
 
 @dataclass(frozen=True)
 class Place:
-    """Where the report comes from; `language` is en or de. `recipes`: it makes several products."""
+    """Where the report comes from; `language` is en or de. `recipes`: it makes several products.
+
+    `labels` is what people read for the model's labels in that language.
+    """
 
     device: str
     where: str
     language: str = "en"
     recipes: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, name: str) -> str:
+        """Return what people read for a label: its name, else its own words.
+
+        >>> Place("s", "").label("missing-chamfer")
+        'missing chamfer'
+        """
+        return self.labels.get(name) or plain(name)
 
 
 @dataclass(frozen=True)

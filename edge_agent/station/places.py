@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from edge_agent.config import UiConfig
+from edge_agent.report.names import names_in
 from edge_agent.report.page import Place
 from edge_agent.station.door import Door
 from edge_agent.station.errors import Refused
@@ -16,18 +18,19 @@ from edge_agent.station.view import View
 
 @dataclass(frozen=True)
 class Places:
-    """Makes the top of a page; `language` is the station's, None where it has none of its own."""
+    """Makes the top of a page, in the language that the station has or that a person's browser asks for."""
 
     door: Door
     view: View
-    language: str | None
+    ui: UiConfig
     recipes: bool = False
 
     def of(self, request: Request) -> Place:
         """Return the top of the page that a person asks for."""
         place = self.view.place
         where = " · ".join(part for part in (place["site"], place["line"]) if part)
-        return Place(place["device"], where, self._language(request), self.recipes)
+        language = self._language(request)
+        return Place(place["device"], where, language, self.recipes, names_in(language, self.ui.labels))
 
     def login_first(self, request: Request, back_to: str) -> Response | None:
         """Return the way to the log-in, from where it goes on to `back_to`; None for who is in. Raises Refused."""
@@ -41,4 +44,4 @@ class Places:
 
     def _language(self, request: Request) -> str:
         wished = request.query_params.get("lang", "")
-        return wished if wished in LANGUAGES else spoken_language(request, self.language)
+        return wished if wished in LANGUAGES else spoken_language(request, self.ui.language)

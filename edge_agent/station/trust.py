@@ -18,6 +18,7 @@ from edge_agent.config import StationConfig
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.verdict import Automation, Verdict
 from edge_agent.decision.automation import LADDER, rank
+from edge_agent.decision.challenge import Moment, due
 from edge_agent.journal import reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
@@ -72,9 +73,21 @@ class Trust:
         return {"before": change.before.value, "after": change.after.value}
 
     def challenge(self) -> dict[str, Any]:
-        """Return the challenge parts, what was started, and the lock."""
+        """Return the challenge parts and which of them must be presented now, what was started, and the lock."""
         with self.lock:
-            return board(self.database, self.config.challenge)
+            found = board(self.database, self.config.challenge)
+            waiting = self._due()
+        parts = [{**part, "due": part["name"] in waiting} for part in found["parts"]]
+        return {**found, "parts": parts}
+
+    def _due(self) -> frozenset[str]:
+        """Return the names of the challenge parts that must be presented now."""
+        config, bundle = self.config.challenge, self.bundles.active()
+        if config is None or bundle is None:
+            return frozenset()
+        last, now = int(self.database.rows("last_part")[0][0]), self.clock
+        moment = Moment(last, str(self.boot), bundle, now.monotonic(), now.wall_ms())
+        return frozenset(name for name, _ in due(config.names, record.passes(self.database), moment, config.schedule))
 
     def start(self, name: str, cancel: bool) -> dict[str, Any]:
         """Take the next triggered part for a challenge part, or not after all."""

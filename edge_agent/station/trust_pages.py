@@ -15,6 +15,7 @@ from edge_agent.challenge import record
 from edge_agent.challenge.board import csv_lines
 from edge_agent.contracts.strict import Strict
 from edge_agent.contracts.verdict import Automation, Verdict
+from edge_agent.decision.challenge import said
 from edge_agent.home import Home
 from edge_agent.journal.reader import read_journal
 from edge_agent.report import page
@@ -131,7 +132,9 @@ class TrustPages:
             last = record.last_lock(reader)
             count = record.count_suspects(reader, last) if last is not None else 0
             suspects = list(islice(record.suspects(reader, last), _SHOWN)) if last is not None else []
-        return {"found": self.trust.challenge(), "last": last, "count": count, "suspects": suspects}
+        opinion = said(last.why) if last is not None else None
+        says = opinion.value if opinion is not None else "none"
+        return {"found": self.trust.challenge(), "last": last, "count": count, "suspects": suspects, "says": says}
 
     def audit_page(self, request: Request) -> Response:
         """Return the page that asks about drawn parts."""

@@ -12,6 +12,7 @@ from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.verdict import Automation
 from edge_agent.home import Home, read_json
+from edge_agent.report.names import Names
 from edge_agent.station.checks import Checks
 from edge_agent.station.desk import Desk, Waiting
 from edge_agent.station.health import Ready, Report, readiness
@@ -33,14 +34,26 @@ class Link:
 
 
 class View:
-    """Gathers the state. `hear` is called with every message of the other processes."""
+    """Gathers the state. `hear` is called with every message of the other processes.
 
-    def __init__(self, home: Home, desk: Desk, checks: Checks, bundles: Bundles, clock: Clock) -> None:
+    `names` are what people read for the model's labels, by label and language.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        desk: Desk,
+        checks: Checks,
+        bundles: Bundles,
+        clock: Clock,
+        names: Names | None = None,
+    ) -> None:
         self._home = home
         self._desk = desk
         self._checks = checks
         self._bundles = bundles
         self._clock = clock
+        self._names = names or {}
         self._hot: Report | None = None
         self.place = station_place(home)
 
@@ -107,6 +120,7 @@ class View:
             "caution": self._caution(),
             "model": _model(active),
             "labels": _labels(active),
+            "names": self._names,
             "link": asdict(self._link()),
             "disk": self._disk(),
             "place": self.place,

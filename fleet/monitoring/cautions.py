@@ -6,7 +6,7 @@ second time: the caution that a device has stays word for word until its ticket 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,7 +20,7 @@ _REASON_LENGTH = 400
 
 
 class CautionPolicy(Strict):
-    """What a live ticket asks of the stations at its sites that run the model it is about.
+    """What a live ticket asks of the stations at its sites that judge with the model it is about.
 
     `audit`: the share of all judged parts that people answer for afterwards, whatever the ticket's cause. `demote`:
     stations whose parts have drifted let people decide, until they are promoted; never for camera and light.
@@ -55,10 +55,14 @@ class Asked:
 
 
 def asked(
-    device: str, site: str, running: str | None, suspicions: Sequence[Suspicion], policy: CautionPolicy, before: Asked
+    device: str, site: str, held: Set[str], suspicions: Sequence[Suspicion], policy: CautionPolicy, before: Asked
 ) -> Asked:
-    """Return what the live tickets ask of a device that runs a bundle; `before` is what it is asked now."""
-    here = [one for one in suspicions if (one.site, one.bundle) == (site, running)]
+    """Return what the live tickets ask of a device; `before` is what it is asked now.
+
+    `held` are the bundles that it judges with: several where it makes several products, so that a changeover asks
+    for nothing new. There is one caution at a time, of the oldest ticket.
+    """
+    here = [one for one in suspicions if one.site == site and one.bundle in held]
     if not here:
         return Asked()
     doubts = [one for one in here if policy.demote and not one.cause.needs_person]

@@ -44,7 +44,7 @@ class Demands:
             self._known = {one.id for one in _places(session, Device.desired.is_not(None)) if one.asked != Asked()}
         changed: dict[str, Asked] = {}
         for one in _concerned(session, suspicions, self._known):
-            wish = asked(one.id, one.site, one.running, suspicions, self._policy, one.asked)
+            wish = asked(one.id, one.site, one.held, suspicions, self._policy, one.asked)
             (self._known.discard if wish == one.asked == Asked() else self._known.add)(one.id)
             if wish != one.asked and one.state in _CALM:
                 changed[one.id] = wish
@@ -53,11 +53,11 @@ class Demands:
 
 
 class Place(NamedTuple):
-    """A device as the rules see it: where it is, what it runs, where its update stands, what it is asked already."""
+    """A device as the rules see it: where it is, what it judges with, where its update stands, what it is asked."""
 
     id: str
     site: str
-    running: str | None
+    held: frozenset[str]
     state: str
     asked: Asked
 
@@ -94,17 +94,24 @@ def asked_now(desired: Mapping[str, Any] | None) -> Asked:
 
 
 def _places(session: Session, *conditions: ColumnElement[bool]) -> list[Place]:
-    query = select(Device.id, Device.site, Device.running, Device.state, Device.desired)
+    query = select(Device.id, Device.site, Device.running, Device.reported, Device.state, Device.desired)
     rows = session.execute(query.where(*conditions, Device.revoked_ms.is_(None)).order_by(Device.id))
-    return [Place(name, site, running, state, asked_now(desired)) for name, site, running, state, desired in rows]
+    return [
+        Place(name, site, _held(running, reported), state, asked_now(desired))
+        for name, site, running, reported, state, desired in rows
+    ]
+
+
+def _held(running: str | None, reported: Mapping[str, Any] | None) -> frozenset[str]:
+    """Return the bundle in use, and those of the recipes that rest."""
+    resting = ((reported or {}).get("recipes") or {}).values()
+    return frozenset({*([running] if running else []), *(one["bundle"] for one in resting)})
 
 
 def _concerned(session: Session, suspicions: Sequence[Suspicion], known: set[str]) -> list[Place]:
-    """Return the devices that run a model in doubt where it is in doubt, and those that are asked for anything."""
-    found: dict[str, Place] = {}
-    if suspicions:
-        sites, bundles = {one.site for one in suspicions}, {one.bundle for one in suspicions}
-        found = {one.id: one for one in _places(session, Device.site.in_(sites), Device.running.in_(bundles))}
+    """Return the devices of the sites where a model is in doubt, and those that are asked for anything."""
+    sites = {one.site for one in suspicions}
+    found = {one.id: one for one in _places(session, Device.site.in_(sites))} if sites else {}
     rest = sorted(known - found.keys())
     for start in range(0, len(rest), _AT_ONCE):
         found |= {one.id: one for one in _places(session, Device.id.in_(rest[start : start + _AT_ONCE]))}

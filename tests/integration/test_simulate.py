@@ -72,6 +72,10 @@ def test_lamp_that_fails_at_one_site_opens_one_lighting_ticket_and_ctrl_c_ends_a
         done = fleet(server, "rollout", "--stages", "100%", "--soak", "1s", "--wait")
         assert done["counts"] == {"committed": 4}
         wait_for(lambda: fleet(server, "tickets", "list")["tickets"], 120, "the ticket")
+        dark = [one["id"] for one in fleet(server, "devices")["devices"] if one["site"] == "north"]
+        audited = {"audit": 0.05, "caution": None}  # a lamp is for repair: nobody decides less for it
+        wait_for(lambda: [fleet(server, "devices", one)["asked"] for one in dark] == [audited] * 2, 60, "the audit")
+        assert {fleet(server, "devices", one)["reported"]["automation"] for one in dark} == {"partial"}
     finally:
         simulation.send_signal(signal.SIGINT)
         simulation.wait(40)

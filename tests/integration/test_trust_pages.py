@@ -104,6 +104,7 @@ def test_what_was_started_by_mistake_is_taken_back_and_the_page_follows_by_itsel
     page = screen("Anna", size=UPRIGHT, touch=True)
     page.goto(f"{screen.running.url}challenge")
     assert page.evaluate(CRAMPED_BUT_NAVIGATION) == []
+    expect(page.locator(".board")).to_contain_text("present it now")
     page.get_by_role("button", name="Present now").tap()
     page.get_by_role("button", name="Not after all").tap()
     expect(page.locator("main")).not_to_contain_text("The next triggered part")
@@ -116,13 +117,15 @@ def test_what_was_started_by_mistake_is_taken_back_and_the_page_follows_by_itsel
         challenges.present(station.journal.database, "CH-BAD", Verdict.REJECT, at)
     challenges.conclude(station.journal.database, station.boot, "CH-BAD", part.id, "", station.clock.wall_ms())
     expect(page.locator("main")).to_contain_text("passed", timeout=8000)
+    expect(page.locator(".board")).not_to_contain_text("present it now")
     expect(page.locator("main")).not_to_contain_text("The next triggered part")
 
 
 def test_the_parts_in_doubt_are_listed_with_the_way_to_each(doubted, screen):
     page = screen("Ben", size=SMALL, touch=True)
     page.goto(f"{screen.running.url}challenge")
-    expect(page.locator("main")).to_contain_text("1 parts were judged")
+    expect(page.locator("main")).to_contain_text("One part was judged between the last pass of CH-BAD and its failure")
+    expect(page.locator(".lock")).to_contain_text("CH-BAD: the machine calls it good, but it is defective.")
     page.locator(".suspects a").tap()
     expect(page.locator(".trace h2")).to_contain_text("P-00001")
 

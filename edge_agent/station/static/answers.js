@@ -25,6 +25,11 @@ export class Answers {
     return this.given.findLast((decision) => decision.until > now) ?? null;
   }
 
+  // Whether the part was answered here and the station still holds that answer.
+  holds(part, now) {
+    return this.given.some((decision) => decision.item.part === part && decision.until > now);
+  }
+
   // The last answer, where its time for undo is just over.
   settled(now) {
     const last = this.given.at(-1);

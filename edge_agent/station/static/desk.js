@@ -5,7 +5,7 @@ import { $, icon, make, setClass, setIcon, setText } from "./dom.js";
 import * as picture from "./picture.js";
 import { Queue } from "./queue.js";
 import { endOf, iconOf, kindOf, nameOf, showCounts, showStrip, story } from "./strip.js";
-import { has, number, t } from "./words.js";
+import { has, label as words, language, nameLabels, number, t } from "./words.js";
 
 const HASTE_MS = 350; // after a part left by itself, a press in flight must not hit its successor
 const SHORT_SHARE = 0.33;
@@ -24,6 +24,7 @@ const now = () => performance.now();
 
 export function take(fresh) {
   state = fresh;
+  nameLabels(fresh.station.names);
   for (const item of queue.take(fresh.queue, now())) toast(t("timed_out", { serial: endOf(item) }), true);
   if (past) past = fresh.recent.find((part) => part.part === past.part) ?? past;
   showCounts(fresh.counts);
@@ -72,7 +73,7 @@ function paintHead(item, idle) {
   const place = open.findIndex((other) => other.part === item?.part) + 1;
   $("place-in-queue").textContent = item ? t("queue_place", { place, total: open.length }) : "";
   const stamp = $("stamp");
-  const said = idle && kindOf(idle) === "review" && queue.handled.has(idle.part); // decided here, and not yet final
+  const said = idle && kindOf(idle) === "review" && answers.holds(idle.part, now()); // decided here, and not yet final
   stamp.hidden = !idle || said;
   if (idle) {
     setClass(stamp, "stamp", `is-${kindOf(idle)}`);
@@ -92,6 +93,7 @@ function paintRail(item) {
 
 function railCell(other, item) {
   const image = other.image ? make("img", { src: `/api/images/${other.image}`, alt: "" }) : icon("review");
+  image.addEventListener("error", () => image.replaceWith(icon("review")));
   const bar = make("i");
   bar.dataset.part = other.part;
   const button = make("button", { type: "button" }, image, bar);
@@ -116,7 +118,7 @@ function paintOpinion(item, idle) {
   setClass(box, "opinion", blind ? "blind words" : late ? "words" : "");
   const [head, name, share] = [box.querySelector("small"), box.querySelector("b"), box.querySelector("span")];
   head.textContent = late ? t("label_only") : part.why ? t(`reason_${part.why}`) : blind && item ? t("blind") : t("looks_like");
-  name.textContent = part.label || "–";
+  name.textContent = words(part.label) || "–";
   share.textContent = blind ? "" : t("defect_share", { percent: Math.round(part.score * 100) });
   box.querySelector(".meter i").style.transform = `scaleX(${part.score ?? 0})`;
 }
@@ -137,7 +139,7 @@ function paintChoice() {
 function paintReasons(item) {
   const defects = state.station.labels.defects.slice(0, 9);
   const list = $("reasons").querySelector("ol");
-  const mark = `${item.part}/${defects.join()}/${item.label}`;
+  const mark = `${item.part}/${defects.join()}/${item.label}/${language()}`;
   if (list.dataset.mark === mark) return;
   list.dataset.mark = mark;
   list.className = defects.length > 5 ? "many" : "";
@@ -145,7 +147,7 @@ function paintReasons(item) {
 }
 
 function reasonCell(label, digit, likely) {
-  const button = make("button", { type: "button", className: likely ? "likely" : "" }, make("kbd", { textContent: digit }), make("span", { textContent: label }));
+  const button = make("button", { type: "button", className: likely ? "likely" : "" }, make("kbd", { textContent: digit }), make("span", { textContent: words(label) }));
   button.setAttribute("aria-keyshortcuts", String(digit));
   button.addEventListener("click", () => decide("reject", label));
   return make("li", {}, button);

@@ -26,6 +26,7 @@ export function showStation(station) {
   setClass($("disk"), "chip inside", station.disk.low ? "attention" : "");
   setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: number(station.disk.free_mb / 1024, 1) }));
   showWarning(station);
+  setIcon($("calm"), station.ready ? "accept" : "stop");
 }
 
 // What keeps the station from inspecting; else, quieter, why people decide more than they were to. With the way to the

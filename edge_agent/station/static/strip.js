@@ -1,7 +1,7 @@
 // Below: counts and the parts that came by last, newest on the left.
 
 import { $, icon, make } from "./dom.js";
-import { has, number, t } from "./words.js";
+import { has, label, number, t } from "./words.js";
 
 const LONG = 14;
 let newest = 0;
@@ -26,7 +26,7 @@ export function endOf(part) {
 // "Rejected · scratch – by Anna"
 export function story(part) {
   const kind = kindOf(part);
-  const verdict = t(`verdict_${kind}`) + (kind === "reject" && part.label && part.reason !== "timeout" ? ` · ${part.label}` : "");
+  const verdict = t(`verdict_${kind}`) + (kind === "reject" && part.label && part.reason !== "timeout" ? ` · ${label(part.label)}` : "");
   const why = part.detail && has(`detail_${part.detail}`) ? `detail_${part.detail}` : `reason_${part.reason}`;
   return part.reason && part.final ? `${verdict} – ${t(why, { name: part.operator })}` : verdict;
 }

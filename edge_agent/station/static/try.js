@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const box = $("try");
 const words = box.dataset;
+const names = JSON.parse(words.names);
 const crop = words.crop.split(" ").map(Number);
 const RAMP = [[40, 90, 220], [200, 50, 160], [255, 130, 50], [255, 235, 90]];
 const WEAK = 0.25; // a map that stays below shows no place at all
@@ -68,7 +69,7 @@ function tell(said, milliseconds) {
   say(verdict + why, `is-${said.verdict}`);
   const number = new Intl.NumberFormat(words.language, { style: "percent", minimumFractionDigits: 1 });
   $("score").textContent = said.score === null ? "–" : number.format(said.score);
-  $("label").textContent = said.label || "–";
+  $("label").textContent = names[said.label] ?? (said.label.replace(/[-_]/g, " ") || "–");
   $("time").textContent = `${Math.round(milliseconds)} ms`;
   $("facts").hidden = false;
 }

@@ -3,6 +3,7 @@
 const languages = document.documentElement.dataset.languages.split(",");
 let texts = {};
 let current = languages[0];
+let names = {};
 
 export function preferred() {
   const kept = localStorage.getItem("language");
@@ -26,6 +27,10 @@ export async function speak(lang) {
 
 export const number = (value, digits = 0) =>
   value.toLocaleString(current, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+// What people read for a label of the model: the name that the station gave it, else its own words.
+export const nameLabels = (given) => (names = given);
+export const label = (id) => names[id]?.[current] ?? id.replace(/[-_]/g, " ");
 
 export const has = (key) => key in texts;
 

@@ -29,7 +29,7 @@ def suspicion(cause: Cause = Cause.DATA, devices: tuple[str, ...] = (), lasting:
 
 
 def ask(*suspicions: Suspicion, device: str = "d1", site: str = "north", running: str = A, before: Asked = NOTHING):
-    return asked(device, site, running, suspicions, POLICY, before)
+    return asked(device, site, {running}, suspicions, POLICY, before)
 
 
 def test_new_parts_cost_trust_and_ask_for_more_audits():
@@ -44,7 +44,7 @@ def test_the_camera_costs_no_trust_but_people_look_more_often(cause):
 def test_another_site_and_another_model_are_left_alone():
     assert ask(suspicion(), site="south") == NOTHING
     assert ask(suspicion(), running=B) == NOTHING
-    assert asked("d1", "north", None, [suspicion()], POLICY, NOTHING) == NOTHING
+    assert asked("d1", "north", set(), [suspicion()], POLICY, NOTHING) == NOTHING
 
 
 def test_only_the_devices_that_alarm_are_mistrusted_where_some_do():
@@ -64,7 +64,7 @@ def test_a_caution_stays_word_for_word_until_its_ticket_is_closed():
 
 def test_a_fleet_may_leave_the_degree_to_people():
     quiet = CautionPolicy(demote=False, audit=0.0)
-    assert asked("d1", "north", A, [suspicion()], quiet, NOTHING) == NOTHING
+    assert asked("d1", "north", {A}, [suspicion()], quiet, NOTHING) == NOTHING
 
 
 @pytest.fixture
@@ -192,3 +192,16 @@ def test_a_device_that_was_never_asked_for_anything_is_asked(database):
     with database.read() as session:
         assert asked_now(session.get_one(Device, "d1").desired).caution is not None
     assert desired(database).model is None
+
+
+def test_a_changeover_asks_for_nothing_new(database):
+    drifted(database)
+    demands = Demands(POLICY)
+    assert follow(database, demands) == [NORTH]
+    recipes = {"tiles": {"bundle": A, "release": 1}, "leather": {"bundle": B, "release": 4}}
+    for running in (B, A):
+        with database.begin() as session:
+            device = session.get_one(Device, "d1")
+            device.running, device.reported = running, {"recipe": "leather", "recipes": recipes}
+        assert follow(database, demands) == []
+    assert desired(database).caution is not None
