@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.home import replace_json
 from tests.simulators.station import GOOD, PIN
 
 PROTECTED = [
@@ -215,6 +216,19 @@ def test_status_says_in_plain_words_why_the_station_is_not_ready(desk):
     assert anna.get("/api/status").json()["code"] == "no-model"
     desk.clock.forward(5)
     assert anna.get("/readyz").json()["error"].startswith("the inspection process does not answer")
+
+
+def test_a_station_whose_triggers_cannot_come_is_not_ready(desk):
+    desk.hear()
+    for trouble, status in (("the broker refuses: Not authorized", 503), ("", 200)):
+        replace_json(desk.station.home.station, {"status": {"uplink": {"trigger": trouble, "outputs": {}}}})
+        answer = desk.browser().get("/readyz")
+        assert (answer.status_code, trouble in desk.browser("Anna").get("/api/status").json()["detail"]) == (
+            status,
+            True,
+        )
+        assert "broker" in answer.text if trouble else answer.json() == {"ready": True}
+        assert "authorized" not in answer.text, "strangers are told no more than they need"
 
 
 def test_counts_are_of_the_last_parts(desk):
