@@ -279,6 +279,14 @@ def test_a_trigger_that_makes_no_part_is_answered_at_once(desk, said, status, wo
     assert (answers[0].status_code, words in answers[0].json()["error"]) == (status, True)
 
 
+def test_a_stranger_hears_nothing_of_what_is_wrong_with_a_request(desk):
+    stranger, anna = desk.browser(), desk.browser("Anna")
+    for path, body in (("/api/trigger", b"junk"), ("/api/parts/one/undo", b""), ("/api/parts/1/answer", b"{}")):
+        assert stranger.post(path, content=body).status_code == 401
+        assert anna.post(path, content=body).status_code == 422
+    assert stranger.post("/api/login", content=b"{}").status_code == 422, "who wants to log in does"
+
+
 @pytest.mark.parametrize("part", ["99999999999999999999999", "-99999999999999999999999", "one"])
 def test_a_part_number_that_no_journal_has_is_refused(desk, part):
     anna = desk.browser("Anna")
