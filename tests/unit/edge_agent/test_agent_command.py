@@ -24,6 +24,7 @@ from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal
 from tests.simulators.line import PARTS, TINY, altered_bundle, install, nan_graph, picture
 from tests.simulators.mosquitto import free_port
+from tests.simulators.network_camera import NetworkCamera
 
 
 def home_on_a_free_port(folder: Path) -> Path:
@@ -215,6 +216,18 @@ def test_the_doctor_repeats_what_a_running_station_says_of_itself(tmp_path: Path
         assert findings["station"]["ok"] is ok
         assert ("the cable is out" in findings["station"]["found"]) is not ok
         assert findings["camera"]["found"] == findings["plc"]["found"] == "in use by the running station"
+
+
+def test_the_doctor_tells_nobody_the_cameras_password(tmp_path: Path) -> None:
+    home = home_on_a_free_port(tmp_path / "home")
+    camera = NetworkCamera(free_port(), [picture()])
+    camera.plug_in()
+    source = camera.url.replace("http://", "http://anna:geheim@")
+    (home / "station.yaml").write_text(f"ui: {{port: 0}}\nsource: {source}\n")
+    said = call("doctor", "--home", home).output
+    camera.unplug()
+    assert f"ok   camera: {camera.url}: 80 x 80" in said
+    assert "geheim" not in said
 
 
 def test_a_damaged_journal_is_for_the_station_to_mend(tmp_path: Path) -> None:
