@@ -120,8 +120,4 @@ class VideoSource:
 
 
 def _device(target: str) -> int | str:
-    if target.startswith("/"):
-        return target
-    if not target.isdigit():
-        raise ConfigError(f"source 'usb:{target}': give the camera's number or device, as in usb:0 or usb:/dev/video0")
-    return int(target)
+    return int(target) if target.isdigit() else target

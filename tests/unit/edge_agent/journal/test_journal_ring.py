@@ -144,3 +144,12 @@ def test_views_that_come_too_fast_are_lost_and_counted_and_named_as_missing(room
     roomy.ring.close()
     assert roomy.ring.lost == 7
     assert _views(roomy, part.id).count("") == 7
+
+
+def test_as_many_pictures_wait_whatever_parts_they_are_of(roomy: Bench) -> None:
+    waiting = Ring(Database(roomy.folder.parent / "j.db"), roomy.folder, Quota(10**9, 0), encode_png)
+    pictures = tuple(_noise(seed) for seed in range(8))
+    kept = [waiting.keep(1, pictures[0], Keep(PictureClass.REJECT, False, 1.0), 1, views=pictures) for _ in range(6)]
+    assert kept == [True, True, True, True, False, False], "32 pictures"
+    assert waiting.lost == 2
+    roomy.ring.close()
