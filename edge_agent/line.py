@@ -130,7 +130,8 @@ class Line:
     def rest(self) -> None:
         """Note that the last part's output has moved, now that none follows at once."""
         try:
-            self._journal.note_moved()
+            if self._journal.note_moved():
+                self.trouble = ""
         except Unavailable as error:
             self.trouble = str(error)
 
