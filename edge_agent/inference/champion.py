@@ -7,7 +7,7 @@ in any thread; `Champion` is changed by the hot thread alone, between two parts.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,7 @@ class ModelError(Exception):
     """The model failed on a picture: the runtime raised, or a score is no number."""
 
 
-@dataclass(frozen=True)
-class Inference:
+class Inference(NamedTuple):
     """What the model says of one picture.
 
     `probabilities` (classes,) calibrated, `score` the probability of any defect, `label` the strongest class,

@@ -64,7 +64,7 @@ class Ring:
         self._folder = folder
         self._quota = quota
         self._encode = encode
-        self._orders: queue.Queue[_Order] = queue.Queue(_WAITING)
+        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._urgent: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self._closing = False
@@ -84,11 +84,10 @@ class Ring:
             self._urgent.put(order)
             self._hurry.set()
             return True
-        try:
-            self._orders.put_nowait(order)
-        except queue.Full:
+        if self._orders.qsize() >= _WAITING:
             self.lost += 1
             return False
+        self._orders.put(order)
         return True
 
     def close(self) -> None:
