@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from edge_agent.clock import Clock
@@ -36,8 +35,7 @@ class _Pending(NamedTuple):
     finding: Finding
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """What is known of a part, and the model that decides it; `drawn` where that was left to chance."""
 
     finding: Finding
@@ -46,7 +44,7 @@ class Decided:
 
     def signed(self, decision: Decision) -> Decision:
         """Return the decision under the name of who made it."""
-        return decision if self.drawn is None else replace(decision, bundle=self.model.bundle, canary=self.drawn)
+        return decision if self.drawn is None else decision._replace(bundle=self.model.bundle, canary=self.drawn)
 
 
 class Challenger:
@@ -110,9 +108,9 @@ class Challenger:
         champions = (champion.bundle, thought, finding.score, finding.label)
         note = Drawn(model.bundle, self.share, _outcome(second), *champions, second)
         if heard is None or heard.finding is None or note.outcome is not Outcome.DECIDED:
-            return replace(alone, drawn=note)
+            return alone._replace(drawn=note)
         ruling = Ruling(*permitted(joint(heard.opinion.verdict, thought), degree))
-        return Decided(replace(heard.finding, ruling=ruling, features=finding.features), model, note)
+        return Decided(heard.finding._replace(ruling=ruling, features=finding.features), model, note)
 
     def _hear(self, part: int, finding: Finding, model: Model, deadline: float) -> Hearing | None:
         """Return the challenger's look at a part, None where there is no time for it or it takes longer."""
