@@ -43,6 +43,7 @@ from edge_agent.outputs.group import make_outputs
 from edge_agent.outputs.output import Output
 from edge_agent.oversight import Oversight
 from edge_agent.plc.handshake import State
+from edge_agent.unwritten import Notes
 from edge_agent.vitals import Vitals
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Hot:
             self.challenges,
         )
         self._intake = Intake(config.trigger, self.journal, self._refuse, self.clock)
-        self._reported = float("-inf")
+        self._notes, self._reported = Notes(), float("-inf")
         self._told: Message = {}
         self._progress = 0
 
@@ -242,7 +243,8 @@ class Hot:
         elif kind == "preview":
             self._preview.want(self.champion.active.recipe if self.champion.active is not None else None)
         elif kind == "plc_acted":
-            self.journal.disposed(PlcPart(*message["plc"]), Disposition(message["disposition"]))
+            part, went = PlcPart(*message["plc"]), Disposition(message["disposition"])
+            self._notes.write(lambda: self.journal.disposed(part, went))
 
     def _taken(self, model: Model) -> None:
         """Set camera, counts and trust for the model that judges from now on."""

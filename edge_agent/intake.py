@@ -11,6 +11,7 @@ from edge_agent.config import AnyTrigger
 from edge_agent.contracts.plc import PlcPart, before
 from edge_agent.contracts.verdict import Reason
 from edge_agent.journal.journal import Journal
+from edge_agent.unwritten import Notes
 
 _MESSAGES = 500
 """Ids of triggers' messages that are remembered, over restarts too."""
@@ -31,6 +32,7 @@ class Intake:
         self._messages = MessageIds([], _MESSAGES)
         self._ticks: Interval | None = None
         self._plc_heard = False
+        self._notes = Notes()
 
     def start(self) -> None:
         """Remember the messages that were heard before a restart, and start the clock's ticks."""
@@ -59,7 +61,7 @@ class Intake:
         """Take a `trigger` message: `id`, `at`, `serial`, `request`, and `plc` with `missed` where a PLC sent it."""
         asked = str(message.get("id", ""))
         if self._messages.repeated(asked):
-            self._journal.raise_tally("trigger.repeated")
+            self._notes.write(lambda: self._journal.raise_tally("trigger.repeated"))
             return
         at = float(message.get("at", self._clock.monotonic()))
         part = PlcPart(*message["plc"]) if message.get("plc") else None
@@ -78,7 +80,7 @@ class Intake:
     def _offer(self, trigger: Trigger) -> None:
         taken = self._queue.offer(trigger)
         if taken is Taken.BOUNCED:
-            self._journal.raise_tally("trigger.bounced")
+            self._notes.write(lambda: self._journal.raise_tally("trigger.bounced"))
         elif taken is Taken.OVERRUN and trigger.plc is not None:
             self._queue.refuse(trigger, Reason.OVERRUN)
         elif taken is Taken.OVERRUN:

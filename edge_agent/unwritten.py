@@ -1,16 +1,37 @@
-"""Parts that a full disk kept out of the journal, in the order in which they came, until there is room again."""
+"""What a full disk kept out of the journal, in the order in which it came, until there is room again."""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
+from collections.abc import Callable
 
 from edge_agent.capture.triggers import Trigger
 from edge_agent.clock import Clock
+from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal.journal import Decision, Journal, PartKey
 
 MOST = 10_000
 """So many parts are remembered; those beyond are only counted, as `part.unrecorded`."""
+_log = logging.getLogger("lineside.unwritten")
+
+
+class Notes:
+    """What no part waits for; what cannot be written now is written with the next that comes."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque(maxlen=MOST)
+
+    def write(self, statement: Callable[[], None]) -> None:
+        """Run a statement on the journal, after those that wait."""
+        self._waiting.append(statement)
+        try:
+            while self._waiting:
+                self._waiting[0]()
+                self._waiting.popleft()
+        except Unavailable as error:
+            _log.warning("%d notes wait: %s", len(self._waiting), error)
 
 
 class Unwritten:
