@@ -90,6 +90,36 @@ def test_an_answer_that_nobody_waits_for_is_not_shown() -> None:
     assert handshake.report(READY).status & (Status.PASS | Status.RESULT_VALID) == Status.RESULT_VALID
 
 
+def test_a_reset_ends_what_is_under_way_and_no_part_is_taken_while_it_lasts() -> None:
+    handshake = Handshake(5, None)
+    for sequence in (1, 2, 3):
+        handshake.hear(order(sequence))
+    for sequence in (1, 2):
+        handshake.answer(Answer(part(sequence), True, 0))
+    assert handshake.report(READY).sequence == 1
+
+    assert handshake.hear(order(3, Command.RESET)) == []
+    cleared = handshake.report(READY)
+    assert (cleared.status, cleared.sequence) == (Status.READY, 0)
+    assert handshake.hear(order(4, Command.RESET | Command.TRIGGER)) == []
+    handshake.answer(Answer(part(3), True, 0))
+    assert Status.RESULT_VALID not in handshake.report(READY).status, "its place at the gate is empty"
+
+    (event,) = handshake.hear(order(5))
+    assert event == Triggered(part(5), "", 1), "what was triggered meanwhile is a missed part"
+    handshake.answer(Answer(part(5), True, 0))
+    assert handshake.report(READY).sequence == 5
+
+
+def test_a_reset_that_stays_on_drops_once() -> None:
+    handshake = Handshake(5, None)
+    handshake.hear(order(1, Command.RESET))
+    handshake.hear(order(1))
+    handshake.answer(Answer(part(1), True, 0))
+    handshake.hear(order(1, Command(0)))
+    assert handshake.report(READY).sequence == 1
+
+
 def test_another_recipe_is_asked_for_once() -> None:
     handshake = Handshake(5, None)
     assert handshake.hear(order(0, recipe=2)) == [RecipeWanted(2)]
