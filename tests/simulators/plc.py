@@ -69,7 +69,11 @@ class PlcProgram:
     @property
     def finished(self) -> bool:
         """Whether all parts of the conveyor came and went."""
-        return self.triggered == self.conveyor.parts and not self._waiting
+        return self._all_came and not self._waiting
+
+    @property
+    def _all_came(self) -> bool:
+        return self.conveyor.parts is not None and self.triggered >= self.conveyor.parts
 
     @property
     def counts(self) -> Counter[Disposition]:
@@ -133,7 +137,7 @@ class PlcProgram:
 
     def _feed(self, now: float) -> None:
         ready = Status.READY in self.report.status and self.alive(now)
-        held = (not ready and self.conveyor.held_while_not_ready) or self.triggered == self.conveyor.parts
+        held = (not ready and self.conveyor.held_while_not_ready) or self._all_came
         if self._next_at is None or held:
             self._next_at = now + self.conveyor.period_s
             return
