@@ -98,7 +98,7 @@ class Line:
         self._identification = Identification(journal, clock)
         self._faults: set[str] = set()
         self._unwritten = Unwritten(journal, clock)
-        self._mend_due = float("-inf")
+        self._mend_due = clock.monotonic() + _MEND_EVERY_S
 
     def refuse(self, trigger: Trigger, reason: Reason) -> dict[str, Any] | None:
         """Reject a part unseen."""
@@ -194,9 +194,11 @@ class Line:
     def mend(self) -> None:
         """Try now and then whether the journal can be written again: who waits for READY sends no part to try with."""
         now = self._clock.monotonic()
-        if not self.trouble or now < self._mend_due:
+        trying = self.trouble and now >= self._mend_due
+        if trying or not self.trouble:
+            self._mend_due = now + _MEND_EVERY_S
+        if not trying:
             return
-        self._mend_due = now + _MEND_EVERY_S
         try:
             self._unwritten.catch_up()
             self._journal.raise_tally("journal.mended")

@@ -135,7 +135,7 @@ INSERT INTO outbox (boot, stream, seq, at_ms, payload, suspect) VALUES (:boot, :
     coalesce((SELECT value FROM counter WHERE name = 'time/suspect'), 0))
 -- name: outbox_boots
 SELECT b.boot FROM boot b
-WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.number
+WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.number, b.started_ms, b.boot
 -- name: outbox_page
 SELECT seq, at_ms, payload, suspect FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
 -- name: doubt_outbox
