@@ -88,6 +88,8 @@ class Handshake:
         if order.echo and order.disposition and self._echoed != echo:
             self._echoed = echo
             events.append(Acted(echo, order.disposition))
+            if order.disposition is Disposition.NO_RESULT:
+                self._forget(echo)
         if order.recipe != self._recipe:
             self._recipe = order.recipe
             if order.recipe:
@@ -116,6 +118,11 @@ class Handshake:
         if asked and not self._resetting:
             self._drop()
         self._resetting = asked
+
+    def _forget(self, part: PlcPart) -> None:
+        """Answer no more for a part on which the PLC gave up: after a stall that would make the next ones late, too."""
+        self._open.discard(part)
+        self._answers = deque(answer for answer in self._answers if answer.part != part)
 
     def _drop(self) -> None:
         self._open.clear()
