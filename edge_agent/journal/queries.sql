@@ -39,8 +39,8 @@ INSERT INTO part_message (part, message) VALUES (:part, :message)
 SELECT message FROM part_message ORDER BY part DESC LIMIT :limit
 -- name: finished_parts
 SELECT p.final_seq, p.id, p.boot, p.seq, p.serial, p.final, p.reason, p.label, p.score, p.bundle, p.decided_ms,
-    coalesce(m.message, '')
-FROM part p LEFT JOIN part_message m ON m.part = p.id
+    coalesce(m.message, ''), coalesce(d.detail, '')
+FROM part p LEFT JOIN part_message m ON m.part = p.id LEFT JOIN part_detail d ON d.part = p.id
 WHERE p.final_seq > :after ORDER BY p.final_seq LIMIT :limit
 -- name: last_finished
 SELECT coalesce(max(final_seq), 0) FROM part
