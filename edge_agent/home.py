@@ -77,7 +77,12 @@ class Home:
 
 
 def replace_json(path: Path, content: dict[str, Any], mode: int = 0o644) -> None:
-    """Write a small JSON file so that a reader sees the old or the new one whole; not synced to disk.
+    """Write a small JSON file as `replace_text` does. Raises OSError."""
+    replace_text(path, json.dumps(content, sort_keys=True), mode)
+
+
+def replace_text(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a small file so that a reader sees the old or the new one whole; not synced to disk.
 
     Raises OSError, and then leaves the old one.
     """
@@ -86,7 +91,7 @@ def replace_json(path: Path, content: dict[str, Any], mode: int = 0o644) -> None
     try:
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, sort_keys=True)
+            file.write(text)
         os.replace(partial, path)
     except OSError:
         with suppress(OSError):

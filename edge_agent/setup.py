@@ -17,7 +17,7 @@ from edge_agent.contracts.archive import unpack_archive
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials, load_credentials
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
-from edge_agent.home import Home
+from edge_agent.home import Home, replace_text
 from edge_agent.install.slots import Pointer
 from edge_agent.install.tuning import selftest_of
 from edge_agent.outputs.secret import check_secrets
@@ -63,7 +63,7 @@ def prepare(home: Home, source: str) -> None:
         for folder in (home.root, home.bundles, home.images, home.run):
             folder.mkdir(parents=True, exist_ok=True)
         if not home.config.exists():
-            home.config.write_text(TEMPLATE.format(source=source), encoding="utf-8")
+            replace_text(home.config, TEMPLATE.format(source=source))
     except OSError as error:
         raise ConfigError(f"{home.root}: cannot be written ({error.strerror}); give another --home") from error
 

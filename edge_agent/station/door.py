@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 import threading
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from fastapi import Request, Response
 
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import ConfigError
+from edge_agent.home import replace_text
 from edge_agent.station.errors import Refused
 from edge_agent.station.pinbook import PinBook, Role
 from edge_agent.station.sessions import SESSION_S, Lockout, Session, request_token, seal, token_matches, unseal
@@ -134,10 +134,8 @@ def give_cookie(response: Response, cookie: str, secure: bool) -> None:
 def load_api_token(path: Path) -> str:
     """Return the bearer token for programs, made at the first start (mode 0600). Raises ConfigError."""
     try:
-        if not path.exists():
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
+        if not path.exists() or path.stat().st_size == 0:  # a full disk takes a name and no content
+            replace_text(path, secrets.token_urlsafe(32) + "\n", 0o600)
         token = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ConfigError(f"{path}: no token for programs ({error.strerror}); make the folder writable") from error

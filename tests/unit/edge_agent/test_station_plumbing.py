@@ -7,9 +7,13 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from edge_agent.channel import LocalChannel, PipeChannel, decode_line, encode_line
+from edge_agent.contracts.errors import ConfigError
 from edge_agent.home import Home, read_json, replace_json
 from edge_agent.processes import FIRST_DELAY_S, LONGEST_DELAY_S, restart_delay
+from edge_agent.station.door import load_api_token
 
 
 def test_a_dead_child_is_started_again_soon_then_more_slowly() -> None:
@@ -61,3 +65,15 @@ def test_a_note_is_replaced_whole_and_a_torn_one_is_nothing(tmp_path: Path) -> N
     assert [path.name for path in home.run.iterdir()] == ["station.json"]
     home.station.write_text('{"pid":')
     assert read_json(home.station) == {}
+
+
+def test_a_token_that_a_full_disk_cut_off_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "api.token"
+    path.touch(0o600)
+    token = load_api_token(path)
+    assert len(token) > 20
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert load_api_token(path) == token
+    path.write_text("short\n")
+    with pytest.raises(ConfigError, match="delete the file"):
+        load_api_token(path)
