@@ -103,10 +103,13 @@ def test_the_second_operator_learns_who_was_first(station, screen):
     part = station.hold()
     in_hand(anna, part)
     in_hand(ben, part)
-    ben.keyboard.press("a")
+    slow = []
+    anna.route("**/api/parts/*/answer", slow.append)
     anna.keyboard.press("r")
     anna.keyboard.press("1")
+    ben.keyboard.press("a")
     assert decided(station, part) == ("accept", "operator", "ok", "Ben")
+    slow[0].continue_()
     expect(anna.locator("#toast")).to_contain_text("P-00001 was decided by Ben already")
     assert station.journal.tallies()["review.conflict"] == 1
 
