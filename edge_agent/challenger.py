@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from edge_agent.clock import Clock
@@ -36,8 +35,7 @@ class _Pending(NamedTuple):
     finding: Finding
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """What is known of a part, and the model that decides it; `drawn` where that was left to chance."""
 
     finding: Finding
@@ -46,7 +44,7 @@ class Decided:
 
     def signed(self, decision: Decision) -> Decision:
         """Return the decision under the name of who made it."""
-        return decision if self.drawn is None else replace(decision, bundle=self.model.bundle, canary=self.drawn)
+        return decision if self.drawn is None else decision._replace(bundle=self.model.bundle, canary=self.drawn)
 
 
 class Challenger:
@@ -70,6 +68,7 @@ class Challenger:
         self._draws, self._pressed = draws or random.Random(), pressed
         self._pending: _Pending | None = None
         self._late: Hearing | None = None
+        self._heard = 0
 
     def want(self, bundle: str | None, share: float = 0.0) -> bool:
         """Take note of the bundle that shall judge beside the champion; True where it has to be loaded first."""
@@ -87,13 +86,18 @@ class Challenger:
         """Return a bundle's model if it is the challenger in memory."""
         return self.model if self.model is not None and self.model.bundle == bundle else None
 
+    def _beside(self, champion: Model) -> Model | None:
+        """Return the model, None while there is none and while another product is made than it is for."""
+        model = self.model
+        return model if model is not None and model.manifest.name == champion.manifest.name else None
+
     def decide(self, part: int, finding: Finding, champion: Model, degree: Automation, deadline: float) -> Decided:
         """Return who decides a part that the champion has looked at, and what is then known of it.
 
         The challenger decides its share; where it is late or fails, the champion's word holds. `deadline` is the
         part's, monotonic.
         """
-        alone, model = Decided(finding, champion), self.model
+        alone, model = Decided(finding, champion), self._beside(champion)
         if model is None or self.share <= 0.0 or finding.score is None or finding.ruling.reason not in _OF_THE_PART:
             return alone
         if not drawn(self.share, self._draws.random()) or unlike(champion.recipe, model.recipe):
@@ -104,15 +108,15 @@ class Challenger:
         champions = (champion.bundle, thought, finding.score, finding.label)
         note = Drawn(model.bundle, self.share, _outcome(second), *champions, second)
         if heard is None or heard.finding is None or note.outcome is not Outcome.DECIDED:
-            return replace(alone, drawn=note)
+            return alone._replace(drawn=note)
         ruling = Ruling(*permitted(joint(heard.opinion.verdict, thought), degree))
-        return Decided(replace(heard.finding, ruling=ruling, features=finding.features), model, note)
+        return Decided(heard.finding._replace(ruling=ruling, features=finding.features), model, note)
 
     def _hear(self, part: int, finding: Finding, model: Model, deadline: float) -> Hearing | None:
         """Return the challenger's look at a part, None where there is no time for it or it takes longer."""
         if self._pressed() or not self._settled():
             return None
-        now = self._clock.monotonic()
+        now, self._heard = self._clock.monotonic(), part
         hearing = Hearing(part, [view.frame for view in finding.views], model, self._clock)
         if hearing.wait(answer_until(now, deadline) - now, self._pressed):
             return hearing
@@ -131,11 +135,8 @@ class Challenger:
         return True
 
     def offer(self, part: int, finding: Finding, champion: Model) -> None:
-        """Remember a part that the champion has judged by its pictures, of the product that the challenger is for."""
-        model = self.model
-        if model is None or not any(view.inference for view in finding.views):
-            return
-        if model.manifest.name != champion.manifest.name:
+        """Remember a part of the challenger's product that the champion has judged by its pictures and it not yet."""
+        if self._beside(champion) is None or part == self._heard or not any(view.inference for view in finding.views):
             return
         if self._pending is not None:
             self._write(lambda: self._journal.raise_tally(SKIPPED))

@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.config import StationConfig, load_config
@@ -192,11 +193,13 @@ def _pins(home: Home, config: StationConfig | None) -> Finding:
 
 def _camera(home: Home, config: StationConfig) -> Finding:
     """Look whether the camera gives a picture, set as the installed model's recipe says."""
+    from edge_agent.capture.address import parse_address
     from edge_agent.capture.camera import Camera
     from edge_agent.capture.sources import make_source
     from edge_agent.clock import SYSTEM
 
     try:
+        address = parse_address(config.source)
         camera = Camera(make_source(config.source), SYSTEM)
     except LinesideError as error:
         return Finding("camera", False, str(error), "mend 'source' in station.yaml")
@@ -206,14 +209,12 @@ def _camera(home: Home, config: StationConfig) -> Finding:
     fault = camera.fault or camera.unset
     camera.close()
     if frame is None or frame.picture is None:
-        return Finding(
-            "camera",
-            False,
-            fault or "no frame came",
-            "check cable, power and 'source' in station.yaml; docs/cameras.md",
-        )
+        remedy = "check cable, power and 'source' in station.yaml; docs/cameras.md"
+        if address.scheme == "usb":
+            remedy = machine.video(address.target, sorted(Path("/dev").glob("video*")), os.access) or remedy
+        return Finding("camera", False, fault or "no frame came", remedy)
     height, width = frame.picture.shape[:2]
-    return Finding("camera", True, f"{config.source}: {width} x {height}")
+    return Finding("camera", True, f"{address.shown}: {width} x {height}")
 
 
 def _camera_settings(home: Home) -> CameraSettings:

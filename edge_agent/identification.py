@@ -42,8 +42,10 @@ class Identification:
         """Identify the part `key`; `told` is what trigger or source call it, `deadline` on the monotonic clock."""
         if identity.source == "none":
             return Identified("")
-        texts = (told,) if identity.source == "trigger" else self._codes(views, identity, deadline - _RESERVE_S)
-        serial = serial_among(texts, identity.pattern)
+        if identity.source == "trigger":
+            serial = told if is_serial(told, identity.pattern) else ""
+        else:
+            serial = serial_among(self._codes(views, identity, deadline - _RESERVE_S), identity.pattern)
         if not serial:
             return Identified(told if identity.source == "trigger" else "", Reason.NO_ID)
         return Identified(serial, Reason.DUPLICATE_ID if self._known(key, serial, identity) else None)

@@ -39,8 +39,7 @@ class _Look(NamedTuple):
     detail: Detail | None = None
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """What is known of a part once it is judged.
 
     `label`, `peak` (fractions of the original picture) and `heatmap` are those of the view with the highest score;

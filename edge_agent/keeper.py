@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from edge_agent.clock import Clock
@@ -29,8 +29,7 @@ _GRACE_S = 0.005
 _log = logging.getLogger("lineside.keeper")
 
 
-@dataclass(frozen=True)
-class InFlight:
+class InFlight(NamedTuple):
     """The part that is being judged; `deadline` on the monotonic clock."""
 
     key: PartKey

@@ -110,13 +110,13 @@ class Line:
         chosen = choose(finding, told_by.model, shares, degree, self._draws.random())
         decision = told_by.signed(self._decision(finding, trigger, model, found.serial))
         if chosen.sample is not None or chosen.image is not None:
-            decision = replace(decision, sample=chosen.sample, image=chosen.image)
+            decision = decision._replace(sample=chosen.sample, image=chosen.image)
         result = self._settle(key, trigger, decision, deadline)
         if chosen.kept is not None:
             kept = chosen.kept
             self._ring.keep(key.id, kept.picture, kept.why, self._clock.wall_ms(), kept.data, finding.pictures)
         self._after(decision)
-        if result is not None and told_by.drawn is None:
+        if result is not None:
             self._challenger.offer(key.id, finding, model)
         return result
 
@@ -132,7 +132,8 @@ class Line:
     def rest(self) -> None:
         """Note that the last part's output has moved, now that none follows at once."""
         try:
-            self._journal.note_moved()
+            if self._journal.note_moved():
+                self.trouble = ""
         except Unavailable as error:
             self.trouble = str(error)
 
@@ -140,7 +141,7 @@ class Line:
         self, key: PartKey, trigger: Trigger, finding: Finding, model: Model, name: str
     ) -> dict[str, Any] | None:
         """Reject a challenge part, and see whether the machine knew it; it is in no window and trains nothing."""
-        unnamed = replace(finding, ruling=Ruling(Verdict.REJECT, Reason.CHALLENGE), features=None)
+        unnamed = finding._replace(ruling=Ruling(Verdict.REJECT, Reason.CHALLENGE), features=None)
         result = self._settle(key, trigger, self._decision(unnamed, trigger, model, ""))
         if result is None:
             return None
@@ -158,7 +159,7 @@ class Line:
         """Return the finding with the verdict that it has once the part's serial is known or missing."""
         late = self._clock.monotonic() > deadline
         ruling = ruling_on_identity(finding.ruling, found.problem, model.recipe.identity, degree, late)
-        return finding if ruling == finding.ruling else replace(finding, ruling=ruling)
+        return finding if ruling is finding.ruling else finding._replace(ruling=ruling)
 
     def _begin(self, trigger: Trigger, challenge: str = "") -> PartKey | None:
         """Write the trigger down, after what a full disk kept from being written."""
@@ -224,7 +225,7 @@ class Line:
             made = self._journal.decide(key, decision, self._clock.wall_ms())
         except Unavailable as error:
             self._unwritten.undecided(key)
-            self._unwritable(error, replace(outcome, verdict=Verdict.REJECT, reason=Reason.DISK_FULL, detail=None))
+            self._unwritable(error, outcome._replace(verdict=Verdict.REJECT, reason=Reason.DISK_FULL, detail=None))
             return None
         self._keeper.watch(None)
         late = decision.verdict is Verdict.ACCEPT and self._clock.monotonic() > deadline

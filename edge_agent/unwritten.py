@@ -14,7 +14,7 @@ from edge_agent.journal.journal import Decision, Journal, PartKey
 PARTS_MAX = 10_000
 """So many parts are remembered; those beyond are only counted, as `part.unrecorded`."""
 
-_FACTS_MAX = 1000
+_FACTS_MAX = 10_000
 _AGAIN_S = 1.0
 
 
@@ -30,10 +30,12 @@ class Unwritten:
 
     def undecided(self, key: PartKey) -> None:
         """Remember a part that is in the journal without its verdict."""
+        self._tried = self._clock.monotonic()
         self._undecided.append(key)
 
     def unrecorded(self, trigger: Trigger) -> None:
         """Remember a part that is not in the journal at all."""
+        self._tried = self._clock.monotonic()
         if len(self._unrecorded) < PARTS_MAX:
             self._unrecorded.append(trigger)
         else:

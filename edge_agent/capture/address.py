@@ -22,6 +22,7 @@ OPTIONS = {
 """Known schemes and their options. `http` is a network camera that sends motion JPEG."""
 
 NETWORK = ("rtsp", "http", "https")
+NUMBERS = frozenset({"width", "height", "fps", "gain_steps", "seed", "defects", "size", "views"})
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,28 @@ def parse_address(url: str) -> Address:
     target = _network_url(url, known) if network else unquote(parts.netloc + parts.path)
     if parts.scheme in ("folder", "file") and not target.startswith("/"):
         raise ConfigError(f"source '{url}': give an absolute path, as in {parts.scheme}:///data/parts")
+    _check_target(url, parts.scheme, target)
+    for name in NUMBERS & options.keys():
+        if not _number(parts.scheme, name, options[name]) >= 0:
+            raise ConfigError(f"source of kind {parts.scheme}: '{name}={options[name]}' is not a number from 0 on")
     lamp = options.get("lamp")
     return Address(parts.scheme, target, options, _dimming(url, options), Path(lamp) if lamp else None)
+
+
+def _check_target(url: str, scheme: str, target: str) -> None:
+    """Refuse what could never be a camera, before a station starts with it."""
+    if scheme == "usb" and not (target.startswith("/") or (target.isascii() and target.isdigit())):
+        raise ConfigError(f"source '{url}': give the camera's number or device, as in usb:0 or usb:/dev/video0")
+    if scheme not in NETWORK:
+        return
+    try:
+        named = urlsplit(url).hostname is not None and urlsplit(url).port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ConfigError(
+            f"a source of kind {scheme} needs a host, as in {scheme}://camera.line/live, and a port up to 65535"
+        )
 
 
 def _network_url(url: str, ours: frozenset[str]) -> str:

@@ -96,9 +96,12 @@ class VideoSource:
         times of their own lose as long again at most.
         """
         until = self._clock.monotonic() + opening_s
-        while capture.grab():
-            if not capture.get(cv2.CAP_PROP_POS_MSEC) < opening_s * 1e3 or self._clock.monotonic() > until:
-                return True
+        try:
+            while capture.grab():
+                if not capture.get(cv2.CAP_PROP_POS_MSEC) < opening_s * 1e3 or self._clock.monotonic() > until:
+                    return True
+        except cv2.error:
+            return False
         return False
 
     def _rewind(self) -> Frame | None:
@@ -120,8 +123,4 @@ class VideoSource:
 
 
 def _device(target: str) -> int | str:
-    if target.startswith("/"):
-        return target
-    if not target.isdigit():
-        raise ConfigError(f"source 'usb:{target}': give the camera's number or device, as in usb:0 or usb:/dev/video0")
-    return int(target)
+    return int(target) if target.isdigit() else target

@@ -29,6 +29,8 @@ class Notice(Strict):
 
     `part` counts the rows of the station's journal, `seq` the parts of one start of the station. `id` is that of the
     trigger's message, "" where it had none. `verdict` is accept or reject; `at` is when the station judged, in UTC.
+    `detail` says more of a reason that is about the picture (`edge_agent.contracts.verdict.Detail`); without one, the
+    key is left out, so that what an earlier agent has told is told again the same to the byte.
     """
 
     part: int
@@ -42,6 +44,7 @@ class Notice(Strict):
     bundle: str | None
     at: str
     id: str = ""
+    detail: str = ""
 
     @property
     def key(self) -> str:
@@ -50,7 +53,8 @@ class Notice(Strict):
 
     def encode(self) -> bytes:
         """Return the canonical JSON, the same bytes for each repeat."""
-        return canonical_json(self)
+        content = self.model_dump(mode="json")
+        return canonical_json({key: value for key, value in content.items() if key != "detail" or value})
 
 
 class TriggerMessage(BaseModel):

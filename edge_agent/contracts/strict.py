@@ -48,12 +48,15 @@ def parse(model: type[M], content: Any, source: str) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_first_problem(model, error)}") from error
+        raise ConfigError(f"{source}: {_first_problem(model, error, content)}") from error
 
 
-def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "top level"
+def _first_problem(model: type[BaseModel], error: ValidationError, content: Any) -> str:
+    found = error.errors(include_url=False)
+    first = next(
+        (one for one in found if one["type"] == "extra_forbidden"), found[0]
+    )  # a slip explains what is missing
+    where = ".".join(_keys(first["loc"], content)) or "top level"
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(first["loc"][-1]), sorted(set(_known_keys(model))), n=1, cutoff=0.4)
         hint = f"did you mean '{near[0]}'?" if near else "remove it"
@@ -65,7 +68,25 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
         key = f"{where}.{context['discriminator'].strip(chr(39))}"
         return f"'{key}' is '{context['tag']}', expected one of {context['expected_tags']}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"'{where}' is {first['input']!r}: {first['msg']}{more}"
+    return f"'{where}' is {first['input']!r}: {_words(first['msg'])}{more}"
+
+
+def _words(message: str) -> str:
+    """Return a message in the words of a YAML file."""
+    return message.replace("tuple", "list").replace(
+        "dictionary or object to extract fields from", "mapping of keys to values"
+    )
+
+
+def _keys(loc: tuple[int | str, ...], content: Any) -> Iterator[str]:
+    """Yield the keys of a place as they stand in the file: without the names of the kinds that it was tried as."""
+    for number, step in enumerate(loc):
+        inner = isinstance(content, dict) and step in content
+        if inner or (isinstance(content, list) and isinstance(step, int) and step < len(content)):
+            content = content[step]
+            yield str(step)
+        elif number == len(loc) - 1 and isinstance(content, dict):
+            yield str(step)  # the one that is missing
 
 
 def _known_keys(model: type[BaseModel]) -> Iterator[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
 from edge_agent.decision.automation import permitted
 
 
-@dataclass(frozen=True)
-class Ruling:
+class Ruling(NamedTuple):
     """The verdict and why."""
 
     verdict: Verdict

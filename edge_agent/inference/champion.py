@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,7 @@ class ModelError(Exception):
     """The model failed on a picture: the runtime raised, or a score is no number."""
 
 
-@dataclass(frozen=True)
-class Inference:
+class Inference(NamedTuple):
     """What the model says of one picture.
 
     `probabilities` (classes,) calibrated, `score` the probability of any defect, `label` the strongest class,

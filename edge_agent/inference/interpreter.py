@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +31,7 @@ Floats = npt.NDArray[np.float32]
 Reader = Callable[[], Floats]
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """What the graph answered for one picture, dequantised.
 
     logits (classes,), heatmap (rows, columns) 0..1, embedding (length,); float32. None where the graph has none.

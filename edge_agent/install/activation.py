@@ -11,10 +11,11 @@ from typing import Any
 
 from edge_agent.clock import Clock
 from edge_agent.contracts.states import UpdateState
+from edge_agent.decision.canary import unlike
 from edge_agent.home import Home
 from edge_agent.install.record import InstallJournal, Record
-from edge_agent.install.slots import Pointer, Slots
-from edge_agent.install.transitions import CRASHES_MAX, Step, Watch, judge, judge_shadow, keeps_warm
+from edge_agent.install.slots import Pointer, Slots, bundle_folder
+from edge_agent.install.transitions import CRASHES_MAX, NO_SHARE, Step, Watch, judge, judge_shadow, keeps_warm
 
 S = UpdateState
 Send = Callable[[dict[str, Any]], None]
@@ -53,6 +54,7 @@ class Activation:
         self._running: str | None = None
         self._challenged = False
         self._warmed: str | None = None
+        self._compared: dict[tuple[str, str], str] = {}
         self._refused: tuple[str | None, str] | None = None
         self._exits: list[float] = []
         self._exits_counted = 0
@@ -133,6 +135,8 @@ class Activation:
         if refused is not None and refused[0] == bundle:
             return Step(S.REJECTED, f"the hot process cannot load it: {refused[1]}", ban=True)
         self._challenged = True
+        if record.desired.parts_share > 0 and (why := self._misfit(record.model, bundle)):
+            return Step(S.REJECTED, NO_SHARE.format(why))
         self._ask("challenger", bundle, share=record.desired.parts_share)
         parts, errors = self._journal.beside(bundle)
         watch = Watch(self._elapsed(), parts, errors, record.crashes)
@@ -210,6 +214,14 @@ class Activation:
             self._exits = [moment for moment in self._exits if now - moment <= FALLBACK_S]
             self._exits_counted = min(self._exits_counted, len(self._exits))
             return len(self._exits) >= self.crashes_max
+
+    def _misfit(self, model: str, bundle: str) -> str:
+        """Return why a model cannot decide parts beside the one in use, "" where it can."""
+        champion = self.pointer.of(model).active
+        if champion is not None and (champion, bundle) not in self._compared:
+            recipes = [bundle_folder(self.home.root, one).open(one).recipe for one in (champion, bundle)]
+            self._compared = {(champion, bundle): unlike(*recipes)}
+        return self._compared.get((champion or "", bundle), "")
 
     def _asked_back(self, slots: Slots, bundle: str | None) -> Step | None:
         """Return the way back where somebody at the station asks for it; a wish about another model is forgotten."""

@@ -18,7 +18,7 @@ from edge_agent.install.proofs import Proofs
 from edge_agent.install.record import InstallJournal, Record
 from edge_agent.install.selftest import SelfTestResult
 from edge_agent.install.slots import Pointer, bundle_folder, prune
-from edge_agent.install.transitions import Step, after_selftest, on_offer, release_allowed
+from edge_agent.install.transitions import NO_SHARE, Step, after_selftest, on_offer, release_allowed
 from edge_agent.install.trust import Expired, Trust, Trusted
 
 S = UpdateState
@@ -90,7 +90,7 @@ class Arrival:
         if desired.strategy is Strategy.SHADOW and desired.parts_share > 0 and beside is not None:
             in_use = bundle_folder(self._download.home.root, beside).open()
             if why := unlike(in_use.recipe, trusted.manifest.recipe):
-                raise Rejected(f"canary by parts: {why}; use another strategy")
+                raise Rejected(NO_SHARE.format(why))
         prune(self._download.home.root, slots.kept | {model.bundle})
         self._download.stage(model.bundle, trusted.data)
         return Step(S.VERIFIED, f"release {trusted.release}")

@@ -45,6 +45,9 @@ LOOPS_MAX = 3
 CRASHES_MAX = 3
 """So many deaths of the hot process, or of the station, while a model is on probation are the model's fault."""
 
+NO_SHARE = "canary by parts: {}; use another strategy"
+"""Why a model that cannot decide a share of the parts is refused."""
+
 _ORDER = list(TABLE)
 _INTERRUPTIBLE = frozenset(state for state, after in TABLE.items() if S.SUPERSEDED in after)
 

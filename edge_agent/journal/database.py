@@ -135,7 +135,7 @@ class Database:
                 self.run("set_meta", key="pages_tidied", value=str(pages))
 
     def version(self) -> tuple[int, int]:
-        """Return what differs as soon as anybody, here or elsewhere, has written."""
+        """Return two numbers: one differs as soon as others have written, one as soon as this connection has."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0]), self._connection.total_changes
 
     def close(self) -> None:

@@ -1,9 +1,13 @@
-"""Values of the journal: a part's key and row, a decision, and the event that tells the fleet of it."""
+"""Values of the journal: a part's key and row, a decision, and the event that tells the fleet of it.
+
+What is made for every part, here and elsewhere on its way, is a named tuple: a frozen dataclass takes three times as
+long to make.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from edge_agent.contracts.messages import Decided
@@ -13,8 +17,7 @@ from edge_agent.decision.canary import Outcome
 from edge_agent.decision.sampling import Sampled
 
 
-@dataclass(frozen=True)
-class PartKey:
+class PartKey(NamedTuple):
     """A part's row, the key under which the rest of the world knows it (with the station), and the PLC's own count."""
 
     id: int
@@ -58,8 +61,7 @@ class Drawn:
         return both and self.second is not None and self.second.verdict is not self.verdict
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What the station says of a part. `heatmap` (PNG) and `review_until` (monotonic seconds) only for a review.
 
     `features` are float32, one row of the baseline's features per picture of the part, the rows one after the other.

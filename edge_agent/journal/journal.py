@@ -134,12 +134,14 @@ class Journal:
         """
         self._moved.append(part_id)
 
-    def note_moved(self) -> None:
-        """Note what `moved` remembers, now that no part follows at once."""
-        if self._moved:
-            with self.database.transaction():
-                self._note_moved()
-            self._moved.clear()
+    def note_moved(self) -> bool:
+        """Note what `moved` remembers, now that no part follows at once; False where there is nothing."""
+        if not self._moved:
+            return False
+        with self.database.transaction():
+            self._note_moved()
+        self._moved.clear()
+        return True
 
     def _note_moved(self) -> None:
         for part in self._moved:

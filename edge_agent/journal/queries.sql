@@ -41,8 +41,8 @@ INSERT INTO part_message (part, message) VALUES (:part, :message)
 SELECT message FROM part_message ORDER BY part DESC LIMIT :limit
 -- name: finished_parts
 SELECT p.final_seq, p.id, p.boot, p.seq, p.serial, p.final, p.reason, p.label, p.score, p.bundle, p.decided_ms,
-    coalesce(m.message, '')
-FROM part p LEFT JOIN part_message m ON m.part = p.id
+    coalesce(m.message, ''), coalesce(d.detail, '')
+FROM part p LEFT JOIN part_message m ON m.part = p.id LEFT JOIN part_detail d ON d.part = p.id
 WHERE p.final_seq > :after ORDER BY p.final_seq LIMIT :limit
 -- name: last_finished
 SELECT coalesce(max(final_seq), 0) FROM part
@@ -142,7 +142,7 @@ INSERT INTO outbox (boot, stream, seq, at_ms, payload, suspect) VALUES (:boot, :
     coalesce((SELECT value FROM counter WHERE name = 'time/suspect'), 0))
 -- name: outbox_boots
 SELECT b.boot FROM boot b
-WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.number
+WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.boot = b.boot AND o.stream = :stream) ORDER BY b.number, b.started_ms, b.boot
 -- name: outbox_page
 SELECT seq, at_ms, payload, suspect FROM outbox WHERE boot = :boot AND stream = :stream AND seq > :after ORDER BY seq LIMIT :limit
 -- name: doubt_outbox
@@ -200,7 +200,7 @@ SELECT share FROM canary WHERE bundle = :bundle ORDER BY part DESC LIMIT 1
 SELECT c.bundle, count(*), sum(c.outcome = 'decided'),
     sum(c.outcome = 'decided' AND coalesce(o.verdict, c.verdict) != c.verdict),
     sum(c.outcome = 'late'), sum(c.outcome = 'failed')
-FROM canary c JOIN part p ON p.id = c.part LEFT JOIN second_opinion o ON o.part = c.part
+FROM canary c CROSS JOIN part p ON p.id = c.part LEFT JOIN second_opinion o ON o.part = c.part
 WHERE c.part >= :first AND c.part <= :last AND p.triggered_ms >= :from_ms AND p.triggered_ms < :to_ms
 GROUP BY c.bundle ORDER BY min(c.part)
 -- name: last_challenger

@@ -70,7 +70,7 @@ class Ring:
         self._folder = folder
         self._quota = quota
         self._encode = encode
-        self._orders: queue.Queue[_Order] = queue.Queue(_WAITING)
+        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._urgent: queue.SimpleQueue[_Order] = queue.SimpleQueue()
         self._others: deque[_Order] = deque()
         self._hurry = threading.Event()
@@ -100,11 +100,10 @@ class Ring:
             self._urgent.put(order)
             self._hurry.set()
             return True
-        try:
-            self._orders.put_nowait(order)
-        except queue.Full:
+        if self._orders.qsize() * max(1, len(views)) >= _WAITING:  # pictures take memory, not orders
             self.lost += 1
             return False
+        self._orders.put(order)
         return True
 
     def close(self) -> None:

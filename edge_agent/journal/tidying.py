@@ -23,9 +23,10 @@ class Tidying:
 
     def step(self) -> None:
         """Tidy once. Raises Unavailable where the journal cannot be written."""
-        if self._database.version() == self._seen:
+        others, own = self._database.version()
+        if (others, own) == self._seen:
             return
         pages, left = self._database.checkpoint()
         if not left or pages >= LONG_PAGES:
             self._database.start_log_anew()
-        self._seen = self._database.version()
+        self._seen = others, self._database.version()[1]

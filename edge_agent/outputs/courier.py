@@ -197,7 +197,7 @@ class Courier:
 
 def _notice(fields: list[Any]) -> Notice:
     """Return the notice of a row of the query `finished_parts`."""
-    part, boot, seq, serial, final, reason, label, score, bundle, decided_ms, message = fields
+    part, boot, seq, serial, final, reason, label, score, bundle, decided_ms, message, detail = fields
     return Notice(
         part=part,
         boot=boot,
@@ -210,4 +210,5 @@ def _notice(fields: list[Any]) -> Notice:
         bundle=bundle,
         at=utc(decided_ms or 0),
         id=message,
+        detail=detail,
     )

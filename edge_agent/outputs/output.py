@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Detail, Reason, Verdict
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A part's final verdict, for the machine behind the station. `verdict` is accept or reject, never review.
 
     `plc` is how the PLC that sent the part counts it, None where none did. `detail` says more of `reason`.

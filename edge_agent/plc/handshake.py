@@ -2,7 +2,8 @@
 
 A part's life on the wire: the PLC raises TRIGGER with a new sequence number; the station takes it (BUSY, `taken`),
 judges, and shows one result at a time with RESULT_VALID; the PLC acts, sets `echo` and ACK; the station takes the
-result away; the PLC drops ACK. Results wait for each other in the order in which they were decided.
+result away; the PLC drops ACK. Results wait for each other in the order in which they were decided. RESET ends all
+that is under way, as after a cleared jam: nothing of it is answered any more.
 """
 
 from __future__ import annotations
@@ -78,19 +79,24 @@ class Handshake:
         self._answers: deque[Answer] = deque()
         self._shown: Answer | None = None
         self._acknowledging = False
+        self._resetting = False
 
     def hear(self, order: Order) -> list[Event]:
         """Take what the PLC says now, and return what is new in it."""
         events: list[Event] = []
+        self._reset(Command.RESET in order.command)
         echo = PlcPart(order.run, order.echo)
         if order.echo and order.disposition and self._echoed != echo:
             self._echoed = echo
             events.append(Acted(echo, order.disposition))
+            if order.disposition is Disposition.NO_RESULT:
+                self._forget(echo)
         if order.recipe != self._recipe:
             self._recipe = order.recipe
             events.append(RecipeWanted(order.recipe))
         part = PlcPart(order.run, order.sequence)
-        if Command.TRIGGER in order.command and order.sequence and part != self._last:
+        wanted = Command.TRIGGER in order.command and not self._resetting
+        if wanted and order.sequence and part != self._last:
             events.append(self._take(part, order))
         self._turn(order)
         return events
@@ -102,12 +108,26 @@ class Handshake:
             gap = between(self._last.sequence, part.sequence)
             missed = gap if gap <= MISSED_MAX else 0
         else:
-            self._open.clear()
-            self._answers.clear()
-            self._shown = None
+            self._drop()
         self._last = part
         self._open.add(part)
         return Triggered(part, order.serial, missed, order.recipe)
+
+    def _reset(self, asked: bool) -> None:
+        """Forget once what is under way; while RESET stays on, no part is taken."""
+        if asked and not self._resetting:
+            self._drop()
+        self._resetting = asked
+
+    def _forget(self, part: PlcPart) -> None:
+        """Answer no more for a part on which the PLC gave up: after a stall that would make the next ones late, too."""
+        self._open.discard(part)
+        self._answers = deque(answer for answer in self._answers if answer.part != part)
+
+    def _drop(self) -> None:
+        self._open.clear()
+        self._answers.clear()
+        self._shown = None
 
     def _turn(self, order: Order) -> None:
         """Take an acknowledged result away; show the next one once the PLC has dropped its acknowledgement."""

@@ -6,7 +6,7 @@ There is no deadline: a recorded part waits.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -80,12 +80,12 @@ class Judge:
         recipe = self.model.recipe
         finding = self._inspector.inspect(part.frames, self.model, self._automation, math.inf)
         if len(part.frames) < (part.views or recipe.views.count):
-            return replace(finding, ruling=Ruling(Verdict.REJECT, Reason.NO_IMAGE), score=None), part.told
+            return finding._replace(ruling=Ruling(Verdict.REJECT, Reason.NO_IMAGE), score=None), part.told
         key = PartKey(part.number, _NO_BOOT, part.number)
         found = self._identification.of(key, part.told, finding.views, recipe.identity, math.inf)
         ruling = ruling_on_identity(finding.ruling, found.problem, recipe.identity, self._automation, late=False)
         self._roll.note(found.serial, part.number, ruling.verdict)
-        return replace(finding, ruling=ruling), found.serial
+        return finding._replace(ruling=ruling), found.serial
 
 
 def word_of(finding: Finding) -> Word:

@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -73,6 +73,20 @@ def owners(uids: Mapping[Path, int], root: Path) -> Finding | None:
         return None
     found = f"{strange} belongs to {_name(uids[strange])}, the folder to {_name(whose)}"
     return Finding("files", False, found, f"chown -R {_name(whose)} {root}")
+
+
+def video(target: str, present: list[Path], may: Callable[[Path, int], bool]) -> str:
+    """Return what to do about a USB camera, by number or device, that does not answer; "" where nothing is seen.
+
+    `present` are the machine's video devices, `may(path, mode)` says whether this user may use one.
+    """
+    device = Path(target if target.startswith("/") else f"/dev/video{target}")
+    if device not in present and not device.exists():
+        shown = ", ".join(map(str, present)) or "none"
+        return f"there is no {device} (present: {shown}); check cable and power, or change 'source' in station.yaml"
+    if not may(device, os.R_OK | os.W_OK):
+        return f"this user may not use {device}; add it to the group video: usermod -aG video USER"
+    return ""
 
 
 def _others_read(path: Path) -> bool:

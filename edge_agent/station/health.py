@@ -45,6 +45,7 @@ WORDS = {
     "challenge": "a part with a known answer must be presented",
     "locked": "the station is locked: it judged a part with a known answer wrongly",
     "plc": "the PLC does not answer or stands still",
+    "trigger": "the line's broker, from which the triggers come, is away",
     "not-ready": "the station is not ready",
 }
 
@@ -70,6 +71,11 @@ def readiness(hot: Report | None, now: float) -> Ready:
     if report.get("challenge") in ("challenge", "locked") and detail.startswith(("challenge part", "locked")):
         return _not(str(report["challenge"]), detail)
     return _not(next((code for code in ("journal", "plc") if report.get(code)), "not-ready"), detail)
+
+
+def triggered(ready: Ready, trouble: str) -> Ready:
+    """Return readiness where triggers come by MQTT; `trouble` says why none can ("" while they can)."""
+    return Ready(False, "trigger", WORDS["trigger"], trouble) if ready.ready and trouble else ready
 
 
 def _camera(report: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import uvicorn
@@ -34,7 +35,7 @@ from edge_agent.station.errors import Refused, refusal
 from edge_agent.station.live import Live
 from edge_agent.station.metrics import Probes
 from edge_agent.station.models import Bundles
-from edge_agent.station.openapi import Contract
+from edge_agent.station.openapi import OPEN, Contract
 from edge_agent.station.pages import Pages
 from edge_agent.station.pinbook import PinBook
 from edge_agent.station.places import Places
@@ -109,7 +110,7 @@ def build(
     app.include_router(recipes.router())
     app.add_middleware(Shield)
     app.add_exception_handler(LinesideError, _refuse)
-    app.add_exception_handler(RequestValidationError, _refuse_input)
+    app.add_exception_handler(RequestValidationError, partial(_refuse_input, door))
     app.add_exception_handler(HTTPException, _refuse_path)
     return Station(app, view, triggers, live, checks, database)
 
@@ -184,8 +185,14 @@ def _refuse(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(refused.body(), refused.status, headers=headers)
 
 
-def _refuse_input(request: Request, error: Exception) -> JSONResponse:
+def _refuse_input(door: Door, request: Request, error: Exception) -> JSONResponse:
+    """Say what is wrong with a request, but not to strangers: they hear that they must log in."""
     assert isinstance(error, RequestValidationError)
+    if request.url.path not in OPEN:
+        try:
+            door.visitor(request)
+        except Refused as stranger:
+            return _refuse(request, stranger)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return JSONResponse(Refused(422, "bad-input", f"{where}: {first['msg']}").body(), 422)

@@ -15,7 +15,7 @@ from edge_agent.home import Home, read_json
 from edge_agent.report.names import Names
 from edge_agent.station.checks import Checks
 from edge_agent.station.desk import Desk, Waiting
-from edge_agent.station.health import Ready, Report, readiness
+from edge_agent.station.health import Ready, Report, readiness, triggered
 from edge_agent.station.models import Bundles
 
 BLIND = (Automation.HUMAN.value, Automation.SHADOW.value)
@@ -134,7 +134,8 @@ class View:
 
     def ready(self) -> Ready:
         """Return whether the station inspects, and why not."""
-        return readiness(self._hot, self._clock.monotonic())
+        uplink = read_json(self._home.station).get("status", {}).get("uplink") or {}
+        return triggered(readiness(self._hot, self._clock.monotonic()), str(uplink.get("trigger") or ""))
 
     def automation(self) -> Automation | None:
         """Return the degree of automation in force on the line, None before the hot process has said it."""

@@ -108,6 +108,7 @@ class MqttTrigger:
         if away != self._faulty:
             self._journal.fault(_FAULT, away, problem, self._clock.wall_ms())
             self._faulty = away
+            _log.warning("no triggers can come (%s)" if away else "triggers can come again%s", problem)
 
     def close(self) -> None:
         """Disconnect and let go of the journal."""

@@ -42,6 +42,12 @@ def test_a_notice_is_canonical_json() -> None:
     assert NOTICE.key == "0b-4"
 
 
+def test_a_notice_says_what_was_wrong_with_the_picture_and_nothing_where_nothing_was() -> None:
+    dark = NOTICE.model_copy(update={"reason": "bad-image", "detail": "black"})
+    assert json.loads(dark.encode())["detail"] == "black"
+    assert "detail" not in json.loads(NOTICE.encode())
+
+
 def test_the_signature_is_that_of_the_standard_webhooks_specification() -> None:
     """The example that the specification's own libraries are tested with."""
     key = webhook_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")

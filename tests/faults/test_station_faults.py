@@ -175,6 +175,8 @@ def test_a_station_whose_disk_has_room_again_is_ready_before_a_part_comes(tmp_pa
             if rig.hot.line.trouble:
                 break
         assert not rig.hot.interlock.ready
+        rig.channel.deliver({"kind": "plc_acted", "plc": [7, 1], "disposition": 1})
+        rig.step()
         limit(rig, 1_000_000)
         wait_for(lambda: bool(rig.step() or rig.hot.interlock.ready), 10, "a station that is ready by itself")
         assert rig.hot.interlock.ready, "whoever waits for READY would never send the part that tries the disk"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from edge_agent.challenge.record import arm
-from edge_agent.contracts.plc import CODES, Disposition
+from edge_agent.contracts.plc import CODES, Command, Disposition
 from edge_agent.contracts.verdict import Reason
 from edge_agent.home import Home
 from edge_agent.journal.beside import journal_beside
@@ -129,6 +129,24 @@ def test_a_lost_plc_stops_the_station_and_the_station_the_plc(tmp_path: Path, pl
 
 
 @pytest.mark.slow
+@pytest.mark.fault("A19")
+def test_a_plc_whose_program_stands_still_keeps_the_station_from_being_ready(tmp_path: Path, plc: Plc) -> None:
+    home = plc_home(tmp_path, plc.port)
+    with running(home):
+        wait_for(lambda: plc.program.triggered > 3, SLOW_S, "parts")
+        plc.halted = True
+        wait_for(lambda: "stood still" in str(hot_status(home).get("why")), SLOW_S, "the fault")
+        assert not hot_status(home)["ready"]
+        before = plc.program.triggered
+        plc.halted = False
+        wait_for(lambda: bool(hot_status(home).get("ready")), SLOW_S, "the way back")
+        wait_for(lambda: plc.program.triggered > before + 3, SLOW_S, "parts again")
+        plc.program.conveyor = Conveyor(parts=plc.program.triggered, deadline_s=SLOW_S)
+        wait_for(lambda: len(journal_parts(home)) >= plc.program.triggered, SLOW_S, "the last part")
+    assert len(journal_parts(home)) == plc.program.triggered
+
+
+@pytest.mark.slow
 def test_a_station_that_hangs_is_seen_by_its_heartbeat(tmp_path: Path, plc: Plc) -> None:
     home = plc_home(tmp_path, plc.port)
     with running(home):
@@ -158,3 +176,65 @@ def test_a_plc_sends_a_challenge_part_once_it_was_started(tmp_path: Path, plc: P
     parts = journal_parts(home)
     assert [part.reason == "challenge" for part in parts] == [True, False, False]
     assert (parts[0].final, plc.program.dispositions[1]) == ("reject", Disposition.REJECTED)
+
+
+@pytest.mark.slow
+@pytest.mark.fault("A15")
+def test_a_trigger_bit_that_flickers_is_one_part(tmp_path: Path, plc: Plc) -> None:
+    plc.program.conveyor = Conveyor(period_s=0.2, parts=10, deadline_s=SLOW_S)
+    home = plc_home(tmp_path, plc.port)
+    with running(home):
+        wait_for(lambda: plc.program.triggered > 0, SLOW_S, "the first part")
+        while not plc.program.finished:
+            with plc.lock:
+                plc.program._command ^= Command.TRIGGER
+            time.sleep(0.003)
+        wait_for(lambda: sum(dispositions(home).values()) == 10, SLOW_S, "the last echo")
+    parts = journal_parts(home)
+    assert len(parts) == plc.program.triggered == 10
+    assert {part.reason for part in parts} == {"model"}
+
+
+@pytest.mark.slow
+@pytest.mark.fault("A16")
+def test_a_burst_is_a_part_each_in_the_plcs_order(tmp_path: Path, plc: Plc) -> None:
+    plc.program.conveyor = Conveyor(period_s=0.1, parts=3, deadline_s=SLOW_S)
+    home = plc_home(tmp_path, plc.port)
+    with running(home):
+        assert plc.wait(SLOW_S)
+        with plc.lock:
+            for _ in range(20):
+                plc.program.trigger(time.monotonic())
+        wait_for(lambda: len(journal_parts(home)) == 23, SLOW_S, "all parts of the burst")
+        wait_for(lambda: all(part.final for part in journal_parts(home)), SLOW_S, "their verdicts")
+        plc.program.conveyor = Conveyor(period_s=0.1, parts=25, deadline_s=SLOW_S)
+        wait_for(lambda: len(journal_parts(home)) == 25, SLOW_S, "the parts after it")
+    assert list(verdicts(home)) == list(range(1, 26)), "in the PLC's order, none twice"
+    reasons = [part.reason for part in journal_parts(home)]
+    assert reasons[3:22] == ["overrun"] * 19
+    assert reasons[:3] + reasons[22:] == ["model"] * 6
+
+
+@pytest.mark.slow
+def test_a_reset_clears_the_line_and_the_next_part_is_judged(tmp_path: Path, plc: Plc) -> None:
+    plc.program.conveyor = Conveyor(period_s=0.1, parts=3, deadline_s=SLOW_S)
+    home = plc_home(tmp_path, plc.port)
+    with running(home):
+        assert plc.wait(SLOW_S)
+        hot = children(home)["hot"]
+        os.kill(hot, signal.SIGSTOP)
+        with plc.lock:
+            plc.program.trigger(time.monotonic())
+        os.kill(hot, signal.SIGCONT)
+        with plc.lock:
+            plc.program.reset()
+        wait_for(lambda: Command.RESET not in plc.program.order().command, SLOW_S, "the station to have forgotten")
+        plc.program.conveyor = Conveyor(period_s=0.1, parts=8, deadline_s=SLOW_S)
+        assert plc.wait(SLOW_S), plc.program
+        wait_for(lambda: len(journal_parts(home)) == 8, SLOW_S, "the journal's last part")
+        wait_for(lambda: sum(dispositions(home).values()) == 8, SLOW_S, "the last echo")
+    assert plc.program.dispositions[4] is Disposition.NO_RESULT
+    gated = [plc.program.dispositions[number] is Disposition.ACCEPTED for number in (1, 2, 3, 5, 6, 7, 8)]
+    judged = verdicts(home)
+    assert gated == [judged[number] == "accept" for number in (1, 2, 3, 5, 6, 7, 8)]
+    assert len(judged) == 8

@@ -60,9 +60,9 @@ class Station:
             seq = self.seq
         return Event(seq=seq, at_ms=at_ms, data=data)
 
-    def events(self, *events: Event) -> Incoming:
+    def events(self, *events: Event, suspect: bool = False) -> Incoming:
         """Return a batch of events."""
-        return self.message(Channel.EVENT, encode(EventBatch(boot=self.boot, events=events)))
+        return self.message(Channel.EVENT, encode(EventBatch(boot=self.boot, clock_suspect=suspect, events=events)))
 
     def decided(self, verdict: Verdict = Verdict.ACCEPT, reason: Reason = Reason.MODEL, **more: Any) -> Decided:
         """Return a decision on the next part."""

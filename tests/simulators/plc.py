@@ -75,7 +75,11 @@ class PlcProgram:
     @property
     def finished(self) -> bool:
         """Whether all parts of the conveyor came and went."""
-        return self.triggered == self.conveyor.parts and not self._waiting
+        return self._all_came and not self._waiting
+
+    @property
+    def _all_came(self) -> bool:
+        return self.conveyor.parts is not None and self.triggered >= self.conveyor.parts
 
     @property
     def counts(self) -> Counter[Disposition]:
@@ -101,7 +105,17 @@ class PlcProgram:
         self._give_up(now)
         if Command.TRIGGER in self._command and self.report.taken == self.sequence:
             self._command &= ~Command.TRIGGER
-        self._feed(now)
+        if Command.RESET not in self._command:
+            self._feed(now)
+        elif not self.report.status & (Status.BUSY | Status.RESULT_VALID):
+            self._command &= ~Command.RESET
+
+    def reset(self) -> None:
+        """Clear the line: every part in the station is rejected, and the station shall forget them."""
+        for sequence, (number, _) in self._waiting.items():
+            self._settle(number, sequence, Disposition.NO_RESULT)
+        self._waiting.clear()
+        self._command = (self._command | Command.RESET) & ~Command.TRIGGER
 
     def _take_result(self) -> None:
         report = self.report
@@ -131,7 +145,7 @@ class PlcProgram:
         self._change_over()
         right = self.recipe in (0, self.report.recipe)
         ready = Status.READY in self.report.status and right and self.alive(now)
-        held = (not ready and self.conveyor.held_while_not_ready) or self.triggered == self.conveyor.parts
+        held = (not ready and self.conveyor.held_while_not_ready) or self._all_came
         if self._next_at is None or held:
             self._next_at = now + self.conveyor.period_s
             return
@@ -156,11 +170,12 @@ class PlcProgram:
 
 
 class Plc:
-    """A program behind a Modbus TCP server, in a thread of its own."""
+    """A program behind a Modbus TCP server, in a thread of its own; `halted`: the program stops, the server answers."""
 
     def __init__(self, program: PlcProgram, host: str = "127.0.0.1", port: int = 0, base: int = 0) -> None:
         self.program, self.host, self.port, self._base = program, host, port, base
         self.lock = threading.Lock()
+        self.halted = False
         self._started = threading.Event()
         self._failed: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -209,7 +224,8 @@ class Plc:
         self._started.set()
         while not self._stopping.is_set():
             with self.lock:
-                self.program.scan(time.monotonic())
+                if not self.halted:
+                    self.program.scan(time.monotonic())
             await asyncio.sleep(_SCAN_S)
         await server.shutdown()
 

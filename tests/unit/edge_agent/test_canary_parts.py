@@ -137,10 +137,10 @@ def test_a_challenger_that_hangs_makes_no_part_late_and_its_word_is_kept_when_it
         shelf.going.set()
         for _ in range(100):
             rig.step(0.02)
-            if rows(rig, "challenger_parts", bundle=second, after=0, limit=9):
+            if len(rows(rig, "challenger_parts", bundle=second, after=0, limit=9)) == 2:
                 break
-        (kept,) = rows(rig, "challenger_parts", bundle=second, after=0, limit=9)
-        assert (kept[0], kept[5], kept[8]) == (1, "accept", "late")
+        kept = rows(rig, "challenger_parts", bundle=second, after=0, limit=9)
+        assert [(row[0], row[5], row[8]) for row in kept] == [(1, "accept", "late"), (2, "reject", "late")]
         show(rig, GOOD)
         assert rig.parts()[2].bundle == second
 
@@ -175,6 +175,9 @@ def test_a_part_that_waits_already_is_not_kept_waiting_at_all(tmp_path: Path) ->
         rig.step(until=2)
         assert canary_counts(rig.hot.journal.database, second) == CanaryCounts(2, 1, 0, 1, 0)
         assert [part.bundle for part in rig.parts()] == [rig.bundle, second]
+        rig.step()
+        found = rows(rig, "challenger_parts", bundle=second, after=0, limit=9)
+        assert [(row[0], row[8]) for row in found] == [(1, "late"), (2, "decided")], "looked at when nobody waited"
 
 
 def test_what_is_no_picture_of_a_part_is_left_to_no_chance(tmp_path: Path) -> None:
@@ -192,6 +195,14 @@ def test_a_challenger_for_another_product_decides_nothing(tmp_path: Path) -> Non
         show(rig, GOOD)
         assert rig.parts()[0].bundle == rig.bundle
         assert len(rows(rig, "challenger_parts", bundle=second, after=0, limit=9)) == 1
+
+
+def test_while_another_product_is_made_the_challenger_says_nothing(tmp_path: Path) -> None:
+    with rig_with(tmp_path) as rig:
+        second = canary(rig, tmp_path, name="caps")
+        show(rig, GOOD)
+        assert rig.parts()[0].bundle == rig.bundle
+        assert rows(rig, "challenger_parts", bundle=second, after=0, limit=9) == []
 
 
 def test_challenge_parts_try_the_champion_and_are_in_no_share(tmp_path: Path) -> None:

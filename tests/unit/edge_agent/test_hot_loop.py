@@ -15,8 +15,6 @@ from edge_agent.contracts.measures import feature_names
 from edge_agent.contracts.messages import Decided, Stream
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.journal import outbox, reviews
-from edge_agent.journal.database import Database
-from edge_agent.journal.journal import Journal
 from tests.conftest import wait_for
 from tests.simulators.line import GOOD, SCRATCHED, TINY_2, Bench, LineRig, altered_bundle, install, picture
 
@@ -34,23 +32,6 @@ def test_a_good_part_is_accepted_and_a_scratched_one_rejected(tmp_path: Path) ->
         assert bad.score is not None
         assert good.score < 0.1 < 0.9 < bad.score
         assert good.bundle == rig.bundle
-
-
-def test_that_the_output_moved_is_noted_with_the_next_part_or_once_none_follows(tmp_path: Path) -> None:
-    with LineRig(tmp_path) as rig:
-        for serial in "abc":
-            rig.camera.show(picture(GOOD), serial)
-        rig.step(until=1)
-        assert [part.output for part in rig.parts()] == ["none"], "the gate moved, and another part waits"
-        rig.step(until=3)
-        assert [part.output for part in rig.parts()] == ["driven", "driven", "none"]
-        rig.step()
-        assert [part.output for part in rig.parts()] == ["driven"] * 3
-        rig.camera.show(picture(GOOD), "d")
-        rig.step(until=4)
-    database = Database(rig.home.journal)
-    assert [part.output for part in Journal(database, rig.boot).recent(4)] == ["driven"] * 4, "a clean end notes it"
-    database.close()
 
 
 def test_each_decision_is_in_the_outbox_as_the_contract_says(tmp_path: Path) -> None:

@@ -127,3 +127,10 @@ def test_a_challenger_for_other_parts_is_refused_a_share_before_it_is_downloaded
     assert record.state is S.REJECTED
     assert "another product" in record.reason
     assert not device.home.bundle(ref.bundle).exists()
+    device.offer(ref, 3, strategy=Strategy.SHADOW)
+    device.work(until=S.SHADOW)
+    device.offer(ref, 4, strategy=Strategy.SHADOW, parts_share=0.05)
+    record = device.work(until=S.REJECTED)
+    assert "another product" in record.reason
+    assert device.hot.beside is None
+    assert device.journal.banned() == frozenset()

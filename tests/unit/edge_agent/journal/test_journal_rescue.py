@@ -7,10 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from edge_agent.contracts.messages import Stream
 from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal
 from edge_agent.journal.rescue import damage, rescue, rescued
+from tests.simulators.old_journal import make_old
 
 PARTS = 3000
 
@@ -67,4 +70,18 @@ def test_a_file_that_is_no_database_at_all_is_set_aside(tmp_path: Path) -> None:
     assert aside.read_bytes() == b"\xff" * 5000
     database = Database(path)
     assert Journal(database, uuid4()).recent(9) == []
+    database.close()
+
+
+@pytest.mark.fault("A06")
+def test_a_damaged_journal_of_an_earlier_agent_is_carried_over_too(path: Path) -> None:
+    make_old(path, 5)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 1024 * 1024
+    data[middle : middle + 8 * 1024] = b"\xa5" * 8 * 1024
+    path.write_bytes(data)
+    rescue(path, damage(path), 77)
+    database = Database(path)
+    assert len(Journal(database, uuid4()).recent(10**6)) > PARTS * 0.5
+    assert len(outbox.boots(database, Stream.EVENT)) == 1
     database.close()

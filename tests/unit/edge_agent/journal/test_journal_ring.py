@@ -27,12 +27,12 @@ class Bench:
         self.ring = Ring(Database(folder / "j.db"), self.folder, Quota(quota, reserve), encode_png)
         self.ring.start()
 
-    def keep(self, kind: PictureClass, seed: int, upload: bool = False) -> int:
+    def keep(self, kind: PictureClass, seed: int, upload: bool = False, at_ms: int = 1) -> int:
         """Store a picture of about 10 kB of noise for a new part; return the part."""
         key = self.journal.trigger("s", 1)
         self.journal.decide(key, Decision(Verdict.REJECT, Reason.MODEL), 1)
         noise = np.random.default_rng(seed).integers(0, 256, (100, 100), np.uint8)
-        assert self.ring.keep(key.id, noise, Keep(kind, upload, 0.5), seed)
+        assert self.ring.keep(key.id, noise, Keep(kind, upload, 0.5), at_ms)
         return key.id
 
     def rows(self) -> list[tuple[str, int]]:
@@ -80,6 +80,16 @@ def test_a_full_ring_drops_the_oldest_of_the_lowest_class(tmp_path: Path) -> Non
     assert all(picture_path(bench.folder, digest).exists() for digest in kept)
     assert bench.journal.tallies()["image.dropped"] == 1
     assert bench.journal.tallies()["parts"] == 5, "records stay"
+
+
+@pytest.mark.fault("A25")
+def test_the_oldest_picture_is_that_of_the_oldest_part_whatever_the_clock_said(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 25_000)
+    times = (1_000, 9_000_000, 2, 3_000)
+    parts = [bench.keep(PictureClass.ACCEPT, seed, at_ms=at_ms) for seed, at_ms in enumerate(times)]
+    bench.ring.close()
+    kept = {digest for digest, _ in bench.rows()}
+    assert [bench.journal.part(part).image in kept for part in parts] == [False, False, True, True]
 
 
 @pytest.mark.fault("A07")
@@ -144,3 +154,12 @@ def test_views_that_come_too_fast_are_lost_and_counted_and_named_as_missing(room
     roomy.ring.close()
     assert roomy.ring.lost == 7
     assert _views(roomy, part.id).count("") == 7
+
+
+def test_as_many_pictures_wait_whatever_parts_they_are_of(roomy: Bench) -> None:
+    waiting = Ring(Database(roomy.folder.parent / "j.db"), roomy.folder, Quota(10**9, 0), encode_png)
+    pictures = tuple(_noise(seed) for seed in range(8))
+    kept = [waiting.keep(1, pictures[0], Keep(PictureClass.REJECT, False, 1.0), 1, views=pictures) for _ in range(6)]
+    assert kept == [True, True, True, True, False, False], "32 pictures"
+    assert waiting.lost == 2
+    roomy.ring.close()

@@ -60,6 +60,25 @@ def test_nothing_is_written_while_nobody_writes(tmp_path: Path) -> None:
     beside.close()
 
 
+def test_what_comes_while_the_log_is_tidied_is_tidied_the_next_time(tmp_path: Path) -> None:
+    class Busy(Database):
+        """One beside which a part comes right after the log has begun anew."""
+
+        def start_log_anew(self) -> None:
+            super().start_log_anew()
+            write(hot, 1)
+
+    hot, beside = Database(tmp_path / "j.db"), Busy(tmp_path / "j.db")
+    tidy = Tidying(beside)
+    write(hot, 1)
+    tidy.step()
+    before = beginning(hot)
+    tidy.step()
+    assert beginning(hot) != before, "else it would reach the disk with the next part at the earliest"
+    hot.close()
+    beside.close()
+
+
 def test_a_log_never_grows_for_ever_under_parts_without_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tidying, "LONG_PAGES", 50)
     hot, beside = two(tmp_path)

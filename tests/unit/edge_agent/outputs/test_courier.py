@@ -12,7 +12,7 @@ import pytest
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import Rejected, Unavailable
 from edge_agent.contracts.line_messages import Notice
-from edge_agent.contracts.verdict import Reason, Verdict
+from edge_agent.contracts.verdict import Detail, Reason, Verdict
 from edge_agent.journal import reviews
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Decision, Journal
@@ -225,4 +225,15 @@ def test_a_receiver_that_hangs_keeps_nobody_from_leaving(journal: Journal) -> No
     post.close(0.05)
     let_go.set()
     wait_for(lambda: not post.alive, 10, "the end")
+    post.close(0)
+
+
+def test_what_was_wrong_with_the_picture_is_told(journal: Journal) -> None:
+    shop = Shop()
+    post = courier(journal, shop)
+    judge(journal)
+    dark = journal.trigger("", 1)
+    journal.decide(dark, Decision(Verdict.REJECT, Reason.BAD_IMAGE, detail=Detail.BLACK), 1)
+    post.step()
+    assert [(notice.reason, notice.detail) for notice in shop.told] == [("model", ""), ("bad-image", "black")]
     post.close(0)

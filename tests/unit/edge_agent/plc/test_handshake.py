@@ -65,6 +65,21 @@ def test_results_wait_for_each_other() -> None:
     assert handshake.report(READY).sequence == 2
 
 
+def test_a_part_on_which_the_plc_gave_up_holds_up_no_other() -> None:
+    handshake = Handshake(5, None)
+    for sequence in (1, 2, 3, 4):
+        handshake.hear(order(sequence))
+    for sequence in (1, 2, 4):
+        handshake.answer(Answer(part(sequence), True, 0))
+    for gone in (2, 3):
+        handshake.hear(order(4, Command(0), echo=gone, disposition=Disposition.NO_RESULT))
+    handshake.answer(Answer(part(3), True, 0))
+    assert handshake.report(READY).sequence == 1
+    handshake.hear(order(4, Command.ACK, echo=1, disposition=Disposition.ACCEPTED))
+    handshake.hear(order(4, Command(0), echo=1, disposition=Disposition.ACCEPTED))
+    assert handshake.report(READY).sequence == 4
+
+
 def test_missed_parts_are_counted_over_a_restart_and_over_the_end_of_the_numbers() -> None:
     (event,) = Handshake(5, part(65_534)).hear(order(2))
     assert event == Triggered(part(2), "", 2)
@@ -88,6 +103,36 @@ def test_an_answer_that_nobody_waits_for_is_not_shown() -> None:
     handshake.answer(Answer(part(1), False, 21))
     handshake.answer(Answer(part(1), True, 0))
     assert handshake.report(READY).status & (Status.PASS | Status.RESULT_VALID) == Status.RESULT_VALID
+
+
+def test_a_reset_ends_what_is_under_way_and_no_part_is_taken_while_it_lasts() -> None:
+    handshake = Handshake(5, None)
+    for sequence in (1, 2, 3):
+        handshake.hear(order(sequence))
+    for sequence in (1, 2):
+        handshake.answer(Answer(part(sequence), True, 0))
+    assert handshake.report(READY).sequence == 1
+
+    assert handshake.hear(order(3, Command.RESET)) == []
+    cleared = handshake.report(READY)
+    assert (cleared.status, cleared.sequence) == (Status.READY, 0)
+    assert handshake.hear(order(4, Command.RESET | Command.TRIGGER)) == []
+    handshake.answer(Answer(part(3), True, 0))
+    assert Status.RESULT_VALID not in handshake.report(READY).status, "its place at the gate is empty"
+
+    (event,) = handshake.hear(order(5))
+    assert event == Triggered(part(5), "", 1), "what was triggered meanwhile is a missed part"
+    handshake.answer(Answer(part(5), True, 0))
+    assert handshake.report(READY).sequence == 5
+
+
+def test_a_reset_that_stays_on_drops_once() -> None:
+    handshake = Handshake(5, None)
+    handshake.hear(order(1, Command.RESET))
+    handshake.hear(order(1))
+    handshake.answer(Answer(part(1), True, 0))
+    handshake.hear(order(1, Command(0)))
+    assert handshake.report(READY).sequence == 1
 
 
 def test_another_recipe_is_asked_for_once() -> None:
@@ -146,3 +191,25 @@ def test_whatever_dies_the_journal_counts_what_the_plc_counts(steps: list[str], 
     assert counted == list(range(counted[0], program.triggered + 1)) if program.triggered else not counted
     accepted = {number for number, went in program.dispositions.items() if went is Disposition.ACCEPTED}
     assert accepted <= {key.sequence for key, passed in journal.items() if passed}
+
+
+def test_after_a_stall_the_results_are_in_time_again() -> None:
+    """The real PLC program; telling a result takes as long as a part does: a backlog would never get shorter."""
+    program = PlcProgram(Conveyor(period_s=0.05, deadline_s=1.0, held_while_not_ready=False), run=RUN)
+    handshake, inbox = Handshake(1, None), list[PlcPart]()
+    for millisecond in range(15_000):
+        now = millisecond / 1000
+        program.scan(now)
+        if millisecond % 25:
+            continue
+        inbox += [event.part for event in handshake.hear(program.order()) if isinstance(event, Triggered)]
+        for taken in inbox:
+            handshake.written(taken)
+        if not 1.0 <= now < 2.2:
+            for taken in inbox:
+                handshake.answer(Answer(taken, True, 0))
+            inbox.clear()
+        program.report = handshake.report(replace(READY, heartbeat=millisecond))
+    late = [number for number, went in program.dispositions.items() if went is Disposition.NO_RESULT]
+    assert 0 < len(late) < 30, "the parts of the stall alone"
+    assert max(late) < 60

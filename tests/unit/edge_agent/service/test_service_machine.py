@@ -43,6 +43,14 @@ def test_files_of_another_user_are_found(tmp_path: Path) -> None:
     assert found.remedy.startswith("chown -R")
 
 
+def test_a_usb_camera_that_is_not_there_or_not_allowed_is_told_from_one_that_hangs() -> None:
+    present = [Path("/dev/video0"), Path("/dev/video2")]
+    assert "no /dev/video1 (present: /dev/video0, /dev/video2)" in machine.video("1", present, os.access)
+    assert "(present: none)" in machine.video("/dev/v4l/by-id/cam", [], os.access)
+    assert "usermod -aG video" in machine.video("2", present, lambda path, mode: False)
+    assert machine.video("/dev/video0", present, lambda path, mode: True) == ""
+
+
 def test_a_disk_that_is_too_small_and_a_home_that_is_not_there(tmp_path: Path) -> None:
     assert machine.disk(tmp_path, 1.0).ok
     assert "needed" in machine.disk(tmp_path, 1e12).found

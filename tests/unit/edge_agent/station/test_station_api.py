@@ -1,7 +1,6 @@
 """The JSON API: who may, what waits, what an answer does."""
 
 import socket
-import threading
 
 import pytest
 
@@ -227,51 +226,6 @@ def test_counts_are_of_the_last_parts(desk):
     counts = anna.get("/api/status").json()["counts"]
     assert counts == {"parts": 10, "yield": 0.7, "review_share": 0.1, "over": 10, "timeouts": 0}
     assert [row["reason"] for row in anna.get("/api/recent").json()[:2]] == ["operator", "no-image"]
-
-
-def test_a_trigger_goes_to_hot_and_brings_the_verdict_back(desk):
-    anna = desk.browser("Anna")
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(anna.post("/api/trigger", json={"serial": "X1"})))
-    thread.start()
-    while not desk.sent:
-        thread.join(0.01)
-    message = desk.sent[0]
-    assert (message["to"], message["kind"], message["serial"]) == ("hot", "trigger", "X1")
-    assert message["at"] == desk.clock.seconds
-    reply = {"to": "ui", "kind": "triggered", "request": message["request"], "part": 1, "verdict": "accept"}
-    desk.app.triggers.hear(reply)
-    thread.join(5)
-    assert answers[0].json() == {"part": 1, "verdict": "accept"}
-
-
-@pytest.mark.parametrize(
-    ("said", "status", "words"),
-    [
-        ({"bounced": True}, 409, "trigger.debounce_ms"),
-        ({"unwritten": "journal.db: disk is full"}, 503, "rejected and cannot be written down"),
-    ],
-)
-def test_a_trigger_that_makes_no_part_is_answered_at_once(desk, said, status, words):
-    anna = desk.browser("Anna")
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(anna.post("/api/trigger")))
-    thread.start()
-    while not desk.sent:
-        thread.join(0.01)
-    desk.app.triggers.hear({"to": "ui", "kind": "triggered", "request": desk.sent[0]["request"], **said})
-    thread.join(2)
-    assert answers, "it does not wait for the five seconds that a silent process gets"
-    assert (answers[0].status_code, words in answers[0].json()["error"]) == (status, True)
-
-
-@pytest.mark.parametrize("part", ["99999999999999999999999", "-99999999999999999999999", "one"])
-def test_a_part_number_that_no_journal_has_is_refused(desk, part):
-    anna = desk.browser("Anna")
-    assert anna.get(f"/api/parts/{part}/heatmap").status_code == 422
-    assert anna.post(f"/api/parts/{part}/answer", json={"verdict": "accept"}).status_code == 422
-    assert anna.post(f"/api/parts/{part}/undo").status_code == 422
-    assert anna.post(f"/api/audits/{part}", json={"verdict": "accept"}).status_code == 422
 
 
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(desk):

@@ -90,6 +90,18 @@ def test_out_of_order_and_repeated_batches_end_the_same(desk):
     assert desk.rows(Quarantine) == []
 
 
+@pytest.mark.fault("A25")
+def test_a_batch_is_stored_in_the_order_of_its_numbers_with_the_doubt_about_its_clock(desk):
+    cam = Station("cam1")
+    first, second = ([cam.event(cam.decided()) for _ in range(3)] for _ in range(2))
+    desk.take(cam.events(*reversed(first), suspect=True))
+    desk.take(cam.events(*second), cam.events(*first))
+    rows = sorted(desk.rows(Event), key=lambda row: row.id)
+    assert [row.seq for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row.clock_suspect for row in rows] == [True] * 3 + [False] * 3
+    assert desk.rows(Quarantine) == [], "the same facts without the doubt are the same facts"
+
+
 def test_a_gap_is_not_acknowledged_until_it_is_filled(desk):
     cam = Station("cam1")
     one, two, three, four = (cam.event(cam.decided()) for _ in range(4))
