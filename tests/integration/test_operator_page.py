@@ -103,10 +103,15 @@ def test_the_second_operator_learns_who_was_first(station, screen):
     part = station.hold()
     in_hand(anna, part)
     in_hand(ben, part)
+    slow = []
+    anna.route("**/api/parts/*/answer", lambda route: slow.append(route))
+    with anna.expect_request("**/api/parts/*/answer"):
+        anna.keyboard.press("r")
+        anna.keyboard.press("1")
     ben.keyboard.press("a")
-    anna.keyboard.press("r")
-    anna.keyboard.press("1")
     assert decided(station, part) == ("accept", "operator", "ok", "Ben")
+    anna.wait_for_timeout(100)
+    slow[0].continue_()
     expect(anna.locator("#toast")).to_contain_text("P-00001 was decided by Ben already")
     assert station.journal.tallies()["review.conflict"] == 1
 

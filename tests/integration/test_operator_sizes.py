@@ -16,7 +16,7 @@ DRIFT = "the fleet sees drift (t-0001): the parts look different from training: 
 COVERED = """() => {
     const view = document.getElementById("view").getBoundingClientRect();
     const over = (r) => r.left < view.right && r.right > view.left && r.top < view.bottom && r.bottom > view.top;
-    return [...document.querySelectorAll("button, a, #warning, #serial, #budget, #toast")]
+    return [...document.querySelectorAll("button, a[href], #warning, #serial, #budget, #toast")]
         .filter((e) => e.getClientRects().length && over(e.getBoundingClientRect())).map((e) => e.id || e.textContent);
 }"""
 

@@ -89,11 +89,10 @@ def test_who_has_nothing_to_decide_is_told_of_the_audit(station, screen):
     digest, _ = station.picture(3)
     drawn = Sampled(Verdict.ACCEPT, Scheme.UNIFORM, 0.2, True)
     accepted = Decision(Verdict.ACCEPT, Reason.MODEL, score=0.1, bundle=station.bundle, image=digest, sample=drawn)
-    station.decide(accepted)
+    part = station.decide(accepted)
+    row = {"digest": digest, "class": 3, "bytes": 9, "stored_ms": 1, "upload": "no", "probability": 0.2}
     with station.journal.database.transaction():
-        station.journal.database.run(
-            "add_image", digest=digest, **{"class": 3}, bytes=9, stored_ms=1, upload="wanted", probability=0.2
-        )
+        station.journal.database.run("add_image", **row, part=part.id)
     page = screen("Ben", language="de-DE", size=SMALL)
     link = page.locator("#to-audits")
     expect(link).to_have_text("Ein gezogenes Teil wartet auf eine Antwort.")

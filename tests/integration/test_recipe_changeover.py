@@ -98,7 +98,7 @@ def test_a_person_changes_over_at_the_page(both: Any, screen: Any) -> None:
     screen.running.pause()
     told = {"kind": "health", "from": "hot", "ready": True, "bundle": "b", "recipe": "tiles", "recipe_wanted": "tiles"}
     screen.running.channel.deliver({**told, "recipe_by_plc": 0, "changeover": ""})
-    expect(page.locator("#model")).to_have_attribute("href", "/recipe")
+    expect(page.locator("#model")).to_have_attribute("href", "/recipe?lang=en")
     page.locator("#model").tap()
     expect(page.locator("h1")).to_have_text("Which product is made")
     expect(page.get_by_role("row", name="tiles")).to_contain_text("is being made")

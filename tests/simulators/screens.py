@@ -13,7 +13,7 @@ CRAMPED = """() => {
     const small = (r) => r.width < 48 || r.height < 48;
     const outside = (r) => r.left < 0 || r.top < 0 || r.right > innerWidth + 1 || r.bottom > innerHeight + 1;
     const clipped = (b) => b.closest("#strip") && b.offsetTop > document.getElementById("strip").offsetTop + 8;
-    return [...document.querySelectorAll("button, a")]
+    return [...document.querySelectorAll("button, a[href]")]
         .filter((b) => b.offsetParent && !clipped(b))
         .map((b) => [b.id || b.textContent, b.getBoundingClientRect()])
         .filter(([, r]) => small(r) || outside(r))

@@ -17,7 +17,7 @@ let last = null;
 
 // Pages that sent somebody here to log in; nothing else that stands in the address is followed.
 const BACK_TO = Object.fromEntries(
-  ["report", "search", "try", "camera", "automation", "challenge", "audit"].map((page) => [page, `/${page}`]),
+  ["report", "search", "try", "camera", "automation", "challenge", "audit", "recipe"].map((page) => [page, `/${page}`]),
 );
 
 function enter(who) {

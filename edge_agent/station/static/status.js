@@ -21,7 +21,7 @@ export function showStation(station) {
   $("place").textContent = [station.place.site, station.place.line].filter(Boolean).join(" · ") || "Lineside";
   setText($("model"), station.model ? t("model", station.model) : t("no_model"));
   $("model").title = station.model?.bundle ?? "";
-  if (station.recipe) $("model").href = "/recipe";
+  if (station.recipe) $("model").href = `/recipe?lang=${document.documentElement.lang}`;
   showLink(station.link);
   setClass($("disk"), "chip inside", station.disk.low ? "attention" : "");
   setText($("disk"), station.disk.low ? t("disk_low") : t("disk", { free: number(station.disk.free_mb / 1024, 1) }));
