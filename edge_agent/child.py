@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import logging
 import os
 import signal
@@ -69,6 +71,7 @@ def _inspect(options: argparse.Namespace, channel: PipeChannel) -> None:
     from edge_agent.config import load_config
 
     cv2.setNumThreads(1)
+    _be_the_only_one(options.home)
     config = load_config(options.home.config)
     if options.source is not None:
         config = config.model_copy(update={"source": options.source})
@@ -79,6 +82,24 @@ def _inspect(options: argparse.Namespace, channel: PipeChannel) -> None:
     except sqlite3.DatabaseError as error:
         logging.getLogger("lineside").critical("%s is damaged: %s", options.home.journal, error)
         os._exit(DAMAGED_EXIT)
+
+
+def _be_the_only_one(home: Home) -> int:
+    """Take the inspection's lock, held until this process ends; an inspection that outlived its supervisor is killed.
+
+    Hung or stopped at the wrong moment it might wake up beside this one, and take the same part from the PLC.
+    """
+    home.run.mkdir(parents=True, exist_ok=True)
+    handle = os.open(home.run / "hot.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(ValueError, ProcessLookupError):
+            os.kill(int(os.pread(handle, 20, 0)), signal.SIGKILL)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, str(os.getpid()).encode(), 0)
+    return handle
 
 
 def _leave_for_sure(channel: PipeChannel) -> None:

@@ -16,12 +16,12 @@ import yaml
 from edge_agent.challenge.record import arm
 from edge_agent.contracts.plc import CODES, Command, Disposition
 from edge_agent.contracts.verdict import Reason
-from edge_agent.home import Home
+from edge_agent.home import Home, read_json
 from edge_agent.journal.beside import journal_beside
 from edge_agent.journal.database import Database
 from edge_agent.journal.journal import Journal, PartRow
 from tests.conftest import wait_for
-from tests.integration.test_station_processes import SLOW_S, children, hot_status, running
+from tests.integration.test_station_processes import SLOW_S, alive, children, hot_status, running
 from tests.simulators.line import PARTS, altered_bundle, install
 from tests.simulators.plc import Conveyor, Plc, PlcProgram
 
@@ -109,6 +109,27 @@ def test_a_station_killed_again_and_again_counts_what_the_plc_counts(tmp_path: P
     assert all(part.final for part in parts)
     accepted = [n for n, went in plc.program.dispositions.items() if went is Disposition.ACCEPTED]
     assert {verdict for number, verdict in verdicts(home).items() if number in accepted} == {"accept"}
+
+
+@pytest.mark.slow
+@pytest.mark.fault("A04")
+def test_an_inspection_that_hangs_while_its_supervisor_dies_takes_no_part_twice(tmp_path: Path, plc: Plc) -> None:
+    home = plc_home(tmp_path, plc.port)
+    with running(home) as first:
+        wait_for(lambda: plc.program.triggered > 3, SLOW_S, "parts")
+        hung = children(home)["hot"]
+        os.kill(hung, signal.SIGSTOP)
+        first.kill()
+        first.wait()
+        with running(home) as second:
+            wait_for(lambda: read_json(home.station).get("pid") == second.pid, SLOW_S, "the new supervisor")
+            wait_for(lambda: bool(hot_status(home).get("ready")), SLOW_S, "ready again")
+            wait_for(lambda: not alive(hung), SLOW_S, "the end of the one that hung")
+            plc.program.conveyor = Conveyor(period_s=0.1, parts=plc.program.triggered + 5, deadline_s=SLOW_S)
+            assert plc.wait(SLOW_S)
+            wait_for(lambda: len(journal_parts(home)) >= plc.program.triggered, SLOW_S, "the last part")
+    assert list(verdicts(home)) == list(range(1, plc.program.triggered + 1))
+    assert len(journal_parts(home)) == plc.program.triggered
 
 
 @pytest.mark.slow

@@ -25,7 +25,6 @@ from tests.simulators.shifted import TurnedClock
 PIN = "2468"
 PEOPLE = ("Anna", "Ben")
 SLOW_S = 60
-QUOTA_MB = 0.3
 CAP = 60_000
 """Bytes a second to the fleet."""
 
@@ -33,7 +32,7 @@ CAP = 60_000
 class ShiftedStation:
     """One station; `made` are the serials whose verdict was told, `asked` all that were triggered."""
 
-    def __init__(self, folder: Path, back_s: float) -> None:
+    def __init__(self, folder: Path, back_s: float, quota_mb: float) -> None:
         self.home = Home(folder / "station")
         self.home.root.mkdir()
         self.clock = TurnedClock(folder / "clock", back_s)
@@ -41,6 +40,7 @@ class ShiftedStation:
         self.asked: list[str] = []
         self.wrong: set[str] = set()
         self.answers = 0
+        self._quota_mb = quota_mb
         self._log = (folder / "station.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
         self._lives = 0
@@ -158,7 +158,7 @@ class ShiftedStation:
             "trigger": {"kind": "http"},
             "outputs": [{"kind": "gate"}],
             "ui": {"port": 0, "undo_s": 0},
-            "storage": {"quota_mb": QUOTA_MB, "reserve_mb": 1, "accept_share": 1.0},
+            "storage": {"quota_mb": self._quota_mb, "reserve_mb": 1, "accept_share": 1.0},
             "uplink": {"bytes_per_second": CAP, "window_seconds": 3600},
         }
         self.home.config.write_text(yaml.safe_dump(settings))
