@@ -174,7 +174,7 @@ def _print_one(shown: dict[str, Any]) -> None:
     _print_end(shown)
     for gate in shown["gates"].values():
         click.echo(f"gate {gate['name']}: {gate['verdict']}, {gate['reason']}")
-    if shown["parts"]:
+    if shown.get("parts"):
         click.echo(_parts_text(shown["parts"]))
     rows = [(d["device"], d["stage"], d["status"], d["reason"]) for d in shown["devices"]]
     table(("device", "stage", "status", "why"), rows, "No devices.")

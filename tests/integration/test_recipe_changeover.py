@@ -78,7 +78,7 @@ def test_a_plc_changes_over_batch_by_batch_and_every_part_is_judged_by_its_own_m
     for number, (reason, bundle) in judged(home).items():
         assert bundle in (bundles[plc.program.recipes[number]], None)
         assert (bundle is None) == (reason in ("crash", "not-ready", "overrun"))
-    assert sum(1 for _, bundle in judged(home).values() if bundle) >= 20
+    assert {bundle for _, bundle in judged(home).values()} >= set(bundles.values())
     assert sum(plc.program.counts.values()) == 24
     accepted = [n for n, went in plc.program.dispositions.items() if went is Disposition.ACCEPTED]
     assert all(judged(home)[n][1] for n in accepted)
