@@ -100,9 +100,8 @@ def _summary(shown: dict[str, Any]) -> dict[str, Any]:
         "gates",
         "reason",
         "can_prove",
-        "parts",
     )
-    return {"rollout": shown["id"], **{key: shown[key] for key in kept}}
+    return {"rollout": shown["id"], **{key: shown[key] for key in kept}, "parts": shown.get("parts")}
 
 
 def _follow(client: Client, rollout_id: str, quiet: bool) -> dict[str, Any]:
