@@ -9,13 +9,16 @@ therefore the right thresholds, too.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge_agent.capture.camera import Camera
 from edge_agent.challenge.watch import Challenges
 from edge_agent.inference.champion import Champion
 from edge_agent.line import Line
-from edge_agent.plc.desk import PlcDesk
 from edge_agent.recipes.changeover import Changeover
+
+if TYPE_CHECKING:
+    from edge_agent.plc.desk import PlcDesk
 
 
 @dataclass(frozen=True)

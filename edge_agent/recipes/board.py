@@ -12,7 +12,6 @@ from edge_agent.home import read_json
 from edge_agent.install.slots import Pointer, bundle_folder
 from edge_agent.journal import changeovers
 from edge_agent.journal.database import Database, Rows
-from edge_agent.recipes.changeover import named
 
 _HISTORY = 20
 
@@ -41,6 +40,11 @@ def _row(number: int, name: str, pointer: Pointer) -> dict[str, Any]:
 def _seconds(at_ms: int, ready_ms: int | None) -> float | None:
     """Return how long a changeover took; None where it was never finished or the clock was set back meanwhile."""
     return None if ready_ms is None or ready_ms < at_ms else (ready_ms - at_ms) / 1e3
+
+
+def named(recipes: Mapping[int, str], wish: str) -> str:
+    """Return the name of a recipe that is meant by its name or its number; "" for a number that is not there."""
+    return recipes.get(int(wish), "") if wish.isdecimal() else wish
 
 
 def chosen(recipes: Mapping[int, str], wish: str) -> str:

@@ -10,25 +10,23 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.capture.triggers import Trigger
 from edge_agent.clock import Clock
 from edge_agent.contracts.errors import ConfigError, Unavailable
-from edge_agent.inference.champion import Model
 from edge_agent.install.slots import Pointer
 from edge_agent.journal import changeovers
 from edge_agent.journal.journal import Journal
+from edge_agent.recipes.board import named
+
+if TYPE_CHECKING:
+    from edge_agent.inference.champion import Model
 
 PLC, ITSELF = "PLC", "the station"
 _LOOK_EVERY_S = 1.0
 _ASK_AGAIN_S = 5.0
 _log = logging.getLogger("lineside.changeover")
-
-
-def named(recipes: Mapping[int, str], wish: str) -> str:
-    """Return the name of a recipe that is meant by its name or its number; "" for a number that is not there."""
-    return recipes.get(int(wish), "") if wish.isdecimal() else wish
 
 
 @dataclass

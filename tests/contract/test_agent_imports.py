@@ -43,3 +43,17 @@ def test_no_module_of_the_agent_loads_what_is_forbidden() -> None:
 @pytest.mark.parametrize("heavy", ["numpy", "cv2", "pydantic", "fastapi", "tuf", "paho", "ai_edge_litert"])
 def test_the_command_comes_up_without_the_heavy_ones(heavy: str) -> None:
     assert heavy not in loaded(COMMAND)
+
+
+@pytest.mark.parametrize(
+    ("process", "spared"),
+    [
+        ("edge_agent.station.server", {"numpy", "cv2", "ai_edge_litert", "paho", "tuf", "pymodbus"}),
+        ("edge_agent.uplink.process", {"cv2", "ai_edge_litert", "fastapi", "pymodbus"}),
+        ("edge_agent.agent", {"fastapi", "paho", "tuf", "pymodbus"}),
+    ],
+)
+def test_a_process_starts_without_what_is_the_work_of_the_others(process: str, spared: set[str]) -> None:
+    """Each of these costs megabytes where it has little to do, and time before the station is ready."""
+    code = f"import json, sys, {process}\nprint(json.dumps(sorted({{n.split('.')[0] for n in sys.modules}})))"
+    assert loaded(code).isdisjoint(spared), loaded(code) & spared
