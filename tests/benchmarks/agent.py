@@ -33,6 +33,7 @@ from tests.benchmarks.timing import median_seconds
 from tests.simulators.line import install
 
 PARTS, WARM_UP = 1500, 100
+ROUNDS, PAUSE_S = 5, 4.0
 PER_WINDOW = 50
 """Parts of a window where a recipe says nothing else."""
 
@@ -72,12 +73,19 @@ def figures() -> Iterator[Figure]:
 def _overhead(folder: Path) -> Iterator[Figure]:
     draw = np.random.default_rng(1)
     grey = [draw.integers(60, 200, (240, 320), np.uint8) for _ in range(32)]
-    whole, alone = _compared(folder / "small", busy_bundle(folder / "small"), grey, PARTS)
-    extra = np.sort(whole - alone) * 1e3
-    yield Figure("A1", "agent beyond the bare loop, p50", float(np.median(extra)), "ms", 0.3, "lower", "peers 1.4 ms")
-    yield Figure("A1", "agent beyond the bare loop, p99", float(np.percentile(extra, 99)), "ms", 2.0, "lower", "")
-    what = "parts per second against the bare loop"
-    yield Figure("A2", what, _ratio(whole, alone), "", 0.97, "higher", _note(alone))
+    bundle, rounds = busy_bundle(folder / "small"), []
+    for number in range(ROUNDS):
+        time.sleep(PAUSE_S)  # a neighbour on the machine disturbs one round, and not all
+        rounds.append(_compared(folder / f"small-{number}", bundle, grey, PARTS))
+    extra = np.array([np.percentile((whole - alone) * 1e3, [50, 99]) for whole, alone in rounds])
+    for name, values, target, peers in (("p50", extra[:, 0], 0.3, "peers 1.4 ms; "), ("p99", extra[:, 1], 2.0, "")):
+        spread = f"{peers}median of {ROUNDS} rounds, {values.min():.2f} to {values.max():.2f} ms"
+        yield Figure(
+            "A1", f"agent beyond the bare loop, {name}", float(np.median(values)), "ms", target, "lower", spread
+        )
+    ratios, alone = [_ratio(*both) for both in rounds], np.concatenate([alone for _, alone in rounds])
+    note = f"{min(ratios):.2f} to {max(ratios):.2f}; {_note(alone)}"
+    yield Figure("A2", "parts per second against the bare loop", float(np.median(ratios)), "", 0.97, "higher", note)
     colour = [draw.integers(60, 200, (240, 320, 3), np.uint8) for _ in range(32)]
     whole, alone = _compared(folder / "usual", mobile_bundle(folder / "usual"), colour, PARTS // 4)
     usual = "the same with a model of the usual size, MobileNetV2 0.5 at 224 x 224"
@@ -96,7 +104,7 @@ def _compared(folder: Path, bundle: Path, frames: list[np.ndarray], parts: int) 
     """Return the seconds of each part in the station, and in the bare loop just before it."""
     cv2.setNumThreads(1)  # as in the hot process
     home = Home(folder / "home")
-    home.root.mkdir()
+    home.root.mkdir(parents=True)
     active = install(home, bundle)
     config = StationConfig(storage=StorageConfig(accept_share=0.0))
     around = Surroundings(source=Memory(frames), random=random.Random(1))
