@@ -63,7 +63,9 @@ def test_report_and_trace_say_who_decided_and_where_two_models_differ(tried, scr
 
 def test_who_must_decide_blindly_sees_neither_model(tried, screen):
     page = screen("Chiara")
+    screen.running.pause()
     screen.running.healthy(mode="shadow")
+    page.wait_for_function("async () => (await (await fetch('/api/status')).json()).mode === 'shadow'")
     page.goto(f"{screen.running.url}search?lang=en&serial=P-00006")
     expect(page.locator(".trace")).to_contain_text("once a person has decided")
     assert "Two models" not in page.locator(".trace").inner_text()
