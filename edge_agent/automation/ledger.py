@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from edge_agent.contracts.messages import Caution, Desired, Fault, decode
+from edge_agent.contracts.events import Fault
+from edge_agent.contracts.messages import Caution, Desired, decode
 from edge_agent.contracts.verdict import Automation
 from edge_agent.decision.automation import Cause, Change
 from edge_agent.decision.promotion import Evidence

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.messages import Fault
+from edge_agent.contracts.events import Fault
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.decision.challenge import Moment
 from edge_agent.journal import outbox

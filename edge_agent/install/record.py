@@ -12,7 +12,8 @@ from uuid import UUID
 
 from edge_agent.clock import Clock
 from edge_agent.contracts.encoding import canonical_json
-from edge_agent.contracts.messages import Desired, Fault, Transition, decode
+from edge_agent.contracts.events import Fault, Transition
+from edge_agent.contracts.messages import Desired, decode
 from edge_agent.contracts.states import UpdateState
 from edge_agent.install.transitions import Step, Work, is_back, may
 from edge_agent.journal import outbox

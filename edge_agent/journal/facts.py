@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from edge_agent.contracts.messages import Decided
+from edge_agent.contracts.events import Decided
 from edge_agent.contracts.plc import PlcPart
 from edge_agent.contracts.verdict import Detail, Reason, Verdict
 from edge_agent.decision.canary import Outcome

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from edge_agent.contracts.encoding import canonical_json
-from edge_agent.contracts.messages import Fault, Stream
+from edge_agent.contracts.events import Fault
+from edge_agent.contracts.messages import Stream
 from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.decision.sampling import Sampled

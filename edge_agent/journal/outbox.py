@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from edge_agent.contracts.encoding import canonical_json
-from edge_agent.contracts.messages import Decided, Fault, Position, Reviewed, Stream, Transition
+from edge_agent.contracts.events import Decided, Fault, Reviewed, Transition
+from edge_agent.contracts.messages import Position, Stream
 from edge_agent.journal.database import Database
 
 SUSPECT = "time/suspect"

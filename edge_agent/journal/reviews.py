@@ -12,7 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.messages import Reviewed
+from edge_agent.contracts.events import Reviewed
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.journal import outbox
 from edge_agent.journal.journal import Journal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Iterable
 
-from edge_agent.contracts.messages import Decided, Event, Fault, Reviewed
+from edge_agent.contracts.events import Decided, Event, Fault, Reviewed
 
 Key = tuple[str, str, str]
 """Device, bundle ('' where there was none), name of the counter."""

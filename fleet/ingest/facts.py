@@ -12,17 +12,8 @@ from pydantic import ValidationError
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.messages import (
-    MAX_MESSAGE_BYTES,
-    Event,
-    EventBatch,
-    Health,
-    Presence,
-    Reported,
-    Stream,
-    Transition,
-    decode,
-)
+from edge_agent.contracts.events import Event, EventBatch, Transition
+from edge_agent.contracts.messages import MAX_MESSAGE_BYTES, Health, Presence, Reported, Stream, decode
 from edge_agent.contracts.topics import Address, Channel, parse
 from edge_agent.contracts.window import decode_window
 from fleet.ingest.torn import window_place

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from edge_agent.contracts.messages import Reported, Transition
+from edge_agent.contracts.events import Transition
+from edge_agent.contracts.messages import Reported
 from fleet.rollout.parts import BESIDE
 from fleet.rollout.transitions import (
     WAITING,

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from edge_agent.contracts.messages import Decided, Event, EventBatch, encode
+from edge_agent.contracts.events import Decided, Event, EventBatch
+from edge_agent.contracts.messages import encode
 from edge_agent.contracts.topics import Address, Channel
 from edge_agent.contracts.verdict import Reason, Verdict
 from edge_agent.contracts.window import Statistics, WindowHead, encode_window

@@ -18,7 +18,8 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
-from edge_agent.contracts.messages import Decided, Desired, Event, EventBatch, Reported, decode, encode
+from edge_agent.contracts.events import Decided, Event, EventBatch
+from edge_agent.contracts.messages import Desired, Reported, decode, encode
 from edge_agent.contracts.states import UpdateState
 from edge_agent.contracts.topics import Channel, parse
 from edge_agent.contracts.verdict import Reason, Verdict

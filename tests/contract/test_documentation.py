@@ -21,7 +21,7 @@ def test_every_command_and_setting_is_documented_as_it_is():
 
 
 def test_every_message_channel_and_event_is_in_the_formats():
-    from edge_agent.contracts.messages import EventData
+    from edge_agent.contracts.events import EventData
     from edge_agent.contracts.topics import Channel
 
     page = (TOP / "docs" / "formats" / "messages.md").read_text()

@@ -5,19 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.messages import (
-    MAX_MESSAGE_BYTES,
-    Ack,
-    Decided,
-    Desired,
-    Event,
-    EventBatch,
-    ModelRef,
-    Position,
-    Stream,
-    decode,
-    encode,
-)
+from edge_agent.contracts.events import Decided, Event, EventBatch
+from edge_agent.contracts.messages import MAX_MESSAGE_BYTES, Ack, Desired, ModelRef, Position, Stream, decode, encode
 from edge_agent.contracts.verdict import Reason, Verdict
 
 BOOT = UUID("00000000-0000-4000-8000-000000000001")

@@ -13,7 +13,8 @@ import pytest
 
 from edge_agent.capture.sources import make_source
 from edge_agent.config import StationConfig, TriggerConfig
-from edge_agent.contracts.messages import Decided, Event, Stream
+from edge_agent.contracts.events import Decided, Event
+from edge_agent.contracts.messages import Stream
 from edge_agent.journal import outbox
 from edge_agent.journal.journal import PartRow
 from tests.conftest import wait_for

@@ -15,7 +15,8 @@ import pytest
 
 from edge_agent.contracts.credentials import load_credentials
 from edge_agent.contracts.encoding import digest_bytes
-from edge_agent.contracts.messages import Event, EventBatch, ModelRef, Reviewed
+from edge_agent.contracts.events import Event, EventBatch, Reviewed
+from edge_agent.contracts.messages import ModelRef
 from edge_agent.contracts.states import UpdateState
 from edge_agent.contracts.verdict import Verdict
 from fleet.client import Client

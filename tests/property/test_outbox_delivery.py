@@ -9,7 +9,8 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.contracts.messages import Ack, Fault, Position, Stream
+from edge_agent.contracts.events import Fault
+from edge_agent.contracts.messages import Ack, Position, Stream
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
 from edge_agent.uplink.outbox import Delivery

@@ -6,16 +6,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from edge_agent.contracts.messages import (
-    Decided,
-    Event,
-    EventBatch,
-    Presence,
-    Reported,
-    Reviewed,
-    Transition,
-    encode,
-)
+from edge_agent.contracts.events import Decided, Event, EventBatch, Reviewed, Transition
+from edge_agent.contracts.messages import Presence, Reported, encode
 from edge_agent.contracts.states import UpdateState
 from edge_agent.contracts.topics import Address, Channel
 from edge_agent.contracts.verdict import Reason, Verdict

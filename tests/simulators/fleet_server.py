@@ -13,19 +13,8 @@ from uuid import uuid4
 
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.credentials import Credentials
-from edge_agent.contracts.messages import (
-    Ack,
-    Decided,
-    Desired,
-    Event,
-    EventBatch,
-    ModelRef,
-    Presence,
-    Reported,
-    Transition,
-    decode,
-    encode,
-)
+from edge_agent.contracts.events import Decided, Event, EventBatch, Transition
+from edge_agent.contracts.messages import Ack, Desired, ModelRef, Presence, Reported, decode, encode
 from edge_agent.contracts.states import UpdateState
 from edge_agent.contracts.topics import Channel
 from edge_agent.contracts.verdict import Reason, Verdict

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from uuid import UUID
 
-from edge_agent.contracts.messages import Ack, EventBatch, Position, Stream, decode
+from edge_agent.contracts.events import EventBatch
+from edge_agent.contracts.messages import Ack, Position, Stream, decode
 from edge_agent.contracts.topics import Channel
 from edge_agent.contracts.window import decode_window
 

@@ -11,8 +11,9 @@ import pytest
 
 from edge_agent.capture.triggers import MessageIds
 from edge_agent.config import StationConfig, TriggerConfig
+from edge_agent.contracts.events import Decided
 from edge_agent.contracts.measures import feature_names
-from edge_agent.contracts.messages import Decided, Stream
+from edge_agent.contracts.messages import Stream
 from edge_agent.contracts.verdict import Verdict
 from edge_agent.journal import outbox, reviews
 from tests.conftest import wait_for

@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
-from edge_agent.contracts.messages import Decided, Position, Stream
+from edge_agent.contracts.events import Decided
+from edge_agent.contracts.messages import Position, Stream
 from edge_agent.contracts.plc import Disposition, PlcPart
 from edge_agent.contracts.verdict import Detail, Reason, Verdict
 from edge_agent.journal import outbox, reviews

@@ -10,7 +10,8 @@ import pytest
 
 from edge_agent.automation.ledger import last_change, read_evidence, record
 from edge_agent.challenge import record as challenges
-from edge_agent.contracts.messages import Reviewed, Stream
+from edge_agent.contracts.events import Reviewed
+from edge_agent.contracts.messages import Stream
 from edge_agent.contracts.verdict import Automation, Reason, Verdict
 from edge_agent.decision.automation import followed
 from edge_agent.decision.challenge import Moment

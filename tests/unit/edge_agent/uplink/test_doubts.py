@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from edge_agent.contracts.messages import EventBatch, Fault, Stream, decode
+from edge_agent.contracts.events import EventBatch, Fault
+from edge_agent.contracts.messages import Stream, decode
 from edge_agent.install.clock_guard import ClockGuard
 from edge_agent.journal import outbox
 from edge_agent.journal.database import Database
