@@ -256,12 +256,10 @@ class Hot:
         now = self.clock.monotonic()
         self.line.mend()
         self.line.watch_camera(self.camera)
-        why = self.interlock.why
-        if not why:
+        status = self._status()
+        if status["ready"]:
             self.changeover.finished()
-        status = {"ready": not why, "bundle": self.champion.bundle, "why": why}
-        status |= self._models.report() | self.oversight.report() | self.changeover.report()
-        self._keeper.uptime.note(not why, why)
+        self._keeper.uptime.note(status["ready"], status["why"])
         if now - self._reported < _REPORT_EVERY_S and status == self._told:
             return
         if status != self._told:
@@ -270,6 +268,12 @@ class Hot:
         health = self.health()
         self.channel.send({"to": "uplink", **health})
         self.channel.send({"to": "ui", **health})
+
+    def _status(self) -> Message:
+        """Return whether the station inspects and why not, with which models, how far trusted, which product."""
+        why = self.interlock.why
+        status = {"ready": not why, "bundle": self.champion.bundle, "why": why}
+        return status | self._models.report() | self.oversight.report() | self.changeover.report()
 
     def health(self) -> Message:
         """Return what is sent about once a second.
@@ -280,12 +284,7 @@ class Hot:
         model = self.champion.active
         return {
             "kind": "health",
-            "ready": self.interlock.ready,
-            "why": self.interlock.why,
-            "bundle": self.champion.bundle,
-            **self._models.report(),
-            **self.oversight.report(),
-            **self.changeover.report(),
+            **self._status(),
             "runtime": model.runtime if model is not None else "",
             "threads": model.threads if model is not None else None,
             "camera": self.camera.fault,

@@ -42,6 +42,11 @@ class Home:
         return self.root / "slots.json"
 
     @property
+    def recipe(self) -> Path:
+        """Whose turn it is at a station that makes several products (`edge_agent.install.slots`)."""
+        return self.root / "recipe.json"
+
+    @property
     def images(self) -> Path:
         """The quota ring of pictures: `<sha[:2]>/<sha>.png`."""
         return self.root / "images"

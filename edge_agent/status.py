@@ -23,7 +23,7 @@ def station_status(home: Home) -> dict[str, Any]:
     running = is_alive(note.get("pid"))
     hot = hot_status(home)
     slots = read_json(home.slots)
-    chosen = read_json(home.root / "recipe.json").get("recipe")
+    chosen = read_json(home.recipe).get("recipe")
     bundle = hot.get("bundle") or slots.get("resting", {}).get(chosen, slots).get("active")
     counts, update, waiting = _journal(home)
     return {

@@ -20,9 +20,8 @@ from edge_agent.contracts.bundle import MANIFEST, BundleFolder
 from edge_agent.contracts.encoding import Digest, Identifier, canonical_json
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.strict import Strict
-from edge_agent.home import read_json
+from edge_agent.home import Home, read_json
 
-POINTER, BUNDLES, IN_FORCE = "slots.json", "bundles", "recipe.json"
 STAGING = ".staging-"
 """Prefix of a bundle's folder while it is being downloaded."""
 
@@ -99,7 +98,7 @@ class Slots(Slot):
 
 def read_slots(root: Path) -> Slots:
     """Return the pointer; an empty one where there is none yet. Raises ConfigError for a damaged file."""
-    path = root / POINTER
+    path = Home(root).slots
     try:
         slots = Slots.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -108,14 +107,14 @@ def read_slots(root: Path) -> Slots:
         raise ConfigError(
             f"{path}: cannot be read ({error}); move it away, the station then asks for its model anew"
         ) from error
-    chosen = read_json(root / IN_FORCE).get("recipe")
+    chosen = read_json(Home(root).recipe).get("recipe")
     return slots.turned(chosen) if chosen in slots.resting else slots
 
 
 def write_slots(root: Path, slots: Slots) -> None:
     """Replace the pointer so that it is on disk when this returns."""
     of_one_product = {"recipe", "resting"} if slots.recipe is None else None
-    write_synced(root / POINTER, canonical_json(slots.model_dump(mode="json", exclude=of_one_product)))
+    write_synced(Home(root).slots, canonical_json(slots.model_dump(mode="json", exclude=of_one_product)))
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class Pointer:
 
     def choose(self, recipe: str) -> None:
         """Let a recipe be in force from now on; for the hot process alone."""
-        write_synced(self.root / IN_FORCE, canonical_json({"recipe": recipe}))
+        write_synced(Home(self.root).recipe, canonical_json({"recipe": recipe}))
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -173,12 +172,12 @@ def write_synced(path: Path, data: bytes) -> None:
 
 def bundle_folder(root: Path, bundle: str) -> BundleFolder:
     """Return where an installed bundle lies."""
-    return BundleFolder(root / BUNDLES / bundle)
+    return BundleFolder(Home(root).bundle(bundle))
 
 
 def prune(root: Path, keep: frozenset[str]) -> list[str]:
     """Remove installed and half-downloaded bundles other than those in `keep`; return their names."""
-    folder = root / BUNDLES
+    folder = Home(root).bundles
     if not folder.is_dir():
         return []
     removed = []

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from edge_agent.contracts.counts import canary_count
-from edge_agent.journal.database import Database
+from edge_agent.journal.database import Database, Rows
 from edge_agent.journal.facts import Drawn, SecondOpinion
-
-
-class Rows(Protocol):
-    """Anything that answers the journal's named queries."""
-
-    def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        """Return all rows of a named query."""
 
 
 class CanaryCounts(NamedTuple):

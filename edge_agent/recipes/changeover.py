@@ -58,6 +58,7 @@ class Changeover:
         self._recipes, self._pointer, self._journal, self._clock = dict(recipes), pointer, journal, clock
         self._activate = activate
         self._numbers = {name: number for number, name in self._recipes.items()}
+        self._known = ", ".join(f"{number} {name}" for number, name in sorted(self._recipes.items()))
         self._order: _Order | None = None
         self._in_force = ""
         self._looked = float("-inf")
@@ -148,13 +149,13 @@ class Changeover:
             return None
 
     def _reason(self, trouble: str) -> str:
-        order, known = self._order, ", ".join(f"{number} {name}" for number, name in sorted(self._recipes.items()))
+        order = self._order
         if self.asked_by_plc and self.asked_by_plc not in self._recipes:
-            return f"the PLC asks for recipe {self.asked_by_plc}; station.yaml names {known}"
+            return f"the PLC asks for recipe {self.asked_by_plc}; station.yaml names {self._known}"
         if not self._obeyed:
             return f"the order of recipe {self.asked_by_plc} cannot be written down; look at the disk"
         if order is None:
-            return f"no recipe is in force; station.yaml names {known}" if self._in_force else ""
+            return f"no recipe is in force; station.yaml names {self._known}" if self._in_force else ""
         if order.recipe == self._in_force:
             return ""
         if self._bundle_of(order.recipe) is None:
