@@ -67,6 +67,7 @@ class Step:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     locations: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    own_files: tuple[Path, ...] = ()
     resolve: Callable[[Known], Resolved] | None = None
     valid: Callable[[Mapping[str, Artifact]], bool] | None = None
 
