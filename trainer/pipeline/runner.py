@@ -49,7 +49,7 @@ def plan(step: Step, known: Known, imports: Imports | None = None) -> Plan:
         resolved = step.resolve(known)
         inputs |= resolved.inputs
         parameters |= resolved.parameters
-    closure = code_closure((step.module, *step.runs), imports, step.own_files)
+    closure = code_closure((step.module, *step.runs), imports, step.uses)
     digests = {name: artifact.digest if artifact else "" for name, artifact in sorted(inputs.items())}
     parts = Parts(step.function, digests, dict(step.outputs), parameters, closure.files, closure.libraries)
     return Plan(step, inputs, parts)
