@@ -39,7 +39,8 @@ class Publisher:
         step, index = planned.step, self._driver.index
         executor.start()
         metadata = self._opened()
-        execution = metadata.begin(step, planned.inputs, planned.key, self._pipeline, self._run)
+        parameters = planned.parts.parameters
+        execution = metadata.begin(step, planned.inputs, planned.key, self._pipeline, self._run, parameters)
         index.started(execution, step.name, self._run, planned.key)
         started = self._clock()
         try:
