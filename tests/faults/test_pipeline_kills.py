@@ -91,7 +91,7 @@ def test_a_run_killed_between_two_writes_publishes_once(toy, point):
     _killed(_start(toy, "--die", point))
     before = _contents(toy)
     _, record = toy.run()
-    unknown = point == "published"
+    unknown = point in ("made", "noted")
     assert [one.status for one in record.steps] == ["cached", "done" if unknown else "cached", "done"]
     assert set(before) <= set(_contents(toy))
     assert len(_contents(toy)) == 4
@@ -124,12 +124,8 @@ def test_a_run_takes_over_the_step_of_one_that_is_killed_beside_it(toy, tmp_path
     ((_, out, _),) = [one for one in ended if one[0].returncode == 0]
     assert len(killed) == 1
     assert json.loads(out)["Second"] == "done"
-    assert _executions(toy)["Second"] == ["CANCELED", "COMPLETE"] or _executions(toy)["Second"] == [
-        "COMPLETE",
-        "RUNNING",
-    ]
-    toy.run()
     assert _executions(toy)["Second"] == ["CANCELED", "COMPLETE"]
+    toy.run()
     _nothing_left_over(toy)
 
 

@@ -1,8 +1,8 @@
 """The toy pipeline as a program of its own, which can be made to die by SIGKILL at a named point.
 
 `python -m tests.simulators.toy_command FOLDER [--jobs N] [--die POINT] [--wide]`; prints each step's status as JSON.
-Points: `published` (renamed into the store, noted nowhere), `noted` (ML Metadata does not know), `recorded` (ML
-Metadata knows, the index does not), `indexed` (still noted as running).
+Points, all of the second step: `made` (noted nowhere), `noted` (not in the store), `renamed` (ML Metadata does not
+know), `recorded` (ML Metadata knows, the index does not), `indexed` (still noted as running).
 """
 
 from __future__ import annotations
@@ -15,29 +15,33 @@ import sys
 from pathlib import Path
 
 from tests.simulators.toy_pipeline import Toy
+from trainer.pipeline.cache import Store
 from trainer.pipeline.index import Index
 from trainer.pipeline.metadata import Metadata
 
 POINTS = {
-    "published": (Index, "stored", False),
-    "noted": (Metadata, "complete", False),
-    "recorded": (Metadata, "complete", True),
-    "indexed": (Index, "add", True),
+    "made": (Index, "stored", False, 2),
+    "noted": (Index, "stored", True, 2),
+    "renamed": (Store, "publish", True, 3),
+    "recorded": (Metadata, "complete", True, 2),
+    "indexed": (Index, "add", True, 2),
 }
+"""Whose method, killed before it or after, at which of its calls."""
 
 
-def die_at(point: str, call: int = 2) -> None:
-    """Let this process be killed at the `call`-th pass of a point: before it, or after."""
-    owner, name, after = POINTS[point]
+def die_at(point: str) -> None:
+    """Let this process be killed at a point."""
+    owner, name, after, call = POINTS[point]
     original, passed = getattr(owner, name), [0]
 
     def doomed(self, *arguments):
         passed[0] += 1
         if passed[0] == call and not after:
             os.kill(os.getpid(), signal.SIGKILL)
-        original(self, *arguments)
+        answer = original(self, *arguments)
         if passed[0] == call:
             os.kill(os.getpid(), signal.SIGKILL)
+        return answer
 
     setattr(owner, name, doomed)
 
