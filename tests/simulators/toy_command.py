@@ -1,6 +1,6 @@
 """The toy pipeline as a program of its own, which can be made to die by SIGKILL at a named point.
 
-`python -m tests.simulators.toy_command FOLDER [--jobs N] [--die POINT] [--wide]`; prints each step's status as JSON.
+`python -m tests.simulators.toy_command FOLDER [--jobs N] [--die POINT] [--wide | --tfx]` prints the steps' status.
 Points, all of the second step: `made` (noted nowhere), `noted` (not in the store), `renamed` (ML Metadata does not
 know), `recorded` (ML Metadata knows, the index does not), `indexed` (still noted as running).
 """
@@ -53,12 +53,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--die", choices=list(POINTS))
     parser.add_argument("--wide", action="store_true")
+    parser.add_argument("--tfx", action="store_true")
     parser.add_argument("--metadata-url", default="")
     chosen = parser.parse_args()
     if chosen.die:
         die_at(chosen.die)
     toy = Toy(chosen.folder)
-    graph = toy.wide() if chosen.wide else toy.graph()
+    graph = toy.wide() if chosen.wide else toy.named_as_in_tfx() if chosen.tfx else toy.graph()
     _, record = toy.run_graph(graph, jobs=chosen.jobs, metadata_url=chosen.metadata_url)
     sys.stdout.write(json.dumps({step.name: step.status for step in record.steps}) + "\n")
 

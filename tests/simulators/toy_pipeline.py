@@ -72,6 +72,16 @@ from pathlib import Path
 from edge_agent.contracts.errors import Rejected
 
 
+def examples(data, examples, context):
+    for split in ("train", "eval"):
+        (examples / f"Split-{split}").mkdir()
+        (examples / f"Split-{split}" / "text").write_text(split)
+
+
+def model(examples, model, context):
+    (model / "weights").write_text((examples / "Split-train" / "text").read_text())
+
+
 def part(text, word, seconds, fails, log, context, **inputs):
     with Path(log).open("a") as file:
         file.write(f"begin {text.name} {time.monotonic()}\\n")
@@ -162,6 +172,24 @@ class Toy:
         steps = [
             Step(name, "toy.wide:part", used, {"text": "Examples"}, self._part(name, seconds, fails, alike), where)
             for name, used in inputs.items()
+        ]
+        return build_graph("toy", steps, ["data"])
+
+    def named_as_in_tfx(self) -> Graph:
+        """Return three steps that are called as TFX calls its components."""
+        made = {"seconds": 0.2, "fails": False, "word": "x"}
+        where = {"log": str(self.log)}
+        steps = [
+            Step("ExampleGen", "toy.wide:examples", {"data": "data"}, {"examples": "Examples"}),
+            Step(
+                "StatisticsGen",
+                "toy.wide:part",
+                {"a": "ExampleGen.examples"},
+                {"text": "ExampleStatistics"},
+                made,
+                where,
+            ),
+            Step("Trainer", "toy.wide:model", {"examples": "ExampleGen.examples"}, {"model": "Model"}),
         ]
         return build_graph("toy", steps, ["data"])
 
