@@ -135,7 +135,10 @@ class Toy:
             driver = self.driver()
             try:
                 runner = Runner(driver, record, Lines(io.StringIO()), _clock(), **how)
-                return runner.run(graph, {"data": self.data(driver, data)}), record
+                with driver.using():
+                    source = self.data(driver, data)
+                    driver.index.pin(name, [source.digest])
+                return runner.run(graph, {"data": source}), record
             finally:
                 runs.save(record)
                 driver.close()

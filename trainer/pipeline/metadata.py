@@ -1,7 +1,7 @@
 """Lineage in ML Metadata as TFX writes it: artifacts, executions, events and contexts.
 
 ML Metadata is imported only when a step executes; a run in which all is cached never opens it. Threads and processes
-may use one store at once: SQLite by a lock beside it, MySQL by itself.
+may use one store at once.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +35,10 @@ Answer = TypeVar("Answer")
 
 
 class Metadata:
-    """The store of one root. `url` may name a MySQL database instead (mysql://user@host/database)."""
+    """The store of one root. `url` may name a MySQL database instead (mysql://user@host/database).
+
+    Several roots may share a database; within a root one writes at a time.
+    """
 
     def __init__(self, root: Path, url: str = "") -> None:
         from ml_metadata import metadata_store
@@ -67,9 +69,9 @@ class Metadata:
         """Record that it ended without a result: FAILED, or CANCELED when its process was killed."""
         self._do(lambda: self._fail(execution, cancelled))
 
-    def deleted(self, artifacts: Iterable[tuple[str, Path]]) -> None:
-        """Record that contents, given by digest and path, are no longer in the store (state DELETED)."""
-        self._do(lambda: self._deleted([path for _, path in artifacts]))
+    def mark_deleted(self, folder: Path) -> None:
+        """Record of every artifact that lies below `folder` no more that it is gone (state DELETED)."""
+        self._do(lambda: self._mark_deleted(f"{folder.resolve()}{os.sep}"))
 
     def _do(self, call: Callable[[], Answer]) -> Answer:
         """Make a call in its turn, again where the database asks for it. Raises Unavailable when it refuses."""
@@ -77,10 +79,7 @@ class Metadata:
 
         for pause in (*_PAUSES_S, None):
             try:
-                with ExitStack() as turn:
-                    turn.enter_context(self._guard)
-                    if not self._url:
-                        turn.enter_context(file_lock(self._root / "locks" / "metadata"))
+                with self._guard, file_lock(self._root / "locks" / "metadata"):
                     return call()
             except (errors.AbortedError, errors.AlreadyExistsError) as error:
                 if pause is None:
@@ -140,14 +139,15 @@ class Metadata:
             one.last_known_state = mlmd.Execution.CANCELED if cancelled else mlmd.Execution.FAILED
         self._store.put_executions(found)
 
-    def _deleted(self, paths: Iterable[Path]) -> None:
+    def _mark_deleted(self, folder: str) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-        found = [record for path in paths for record in self._store.get_artifacts_by_uri(str(path.resolve()))]
-        for record in found:
-            record.state = mlmd.Artifact.DELETED
-        if found:
-            self._store.put_artifacts(found)
+        live = [a for a in self._store.get_artifacts() if a.state == mlmd.Artifact.LIVE and a.uri.startswith(folder)]
+        gone = [artifact for artifact in live if not Path(artifact.uri).exists()]
+        for artifact in gone:
+            artifact.state = mlmd.Artifact.DELETED
+        if gone:
+            self._store.put_artifacts(gone)
 
     def _pairs(
         self, kind: int, artifacts: Mapping[str, Artifact], step: str, uses: Mapping[str, tuple[str, int]]
