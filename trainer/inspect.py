@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ import click
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.components import history
-from trainer.components.inspection import DATA
-from trainer.components.source import list_data
 from trainer.pipeline import settings
 from trainer.pipeline.key import differences
 from trainer.pipeline.runner import Driver, plan
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.step import Artifact, Step
-from trainer.run import Request, inspection_of
+from trainer.run import Request, task_for
+from trainer.tasks.order import DATA
 
 _SHOWN_RUNS = 10
 
@@ -54,8 +52,8 @@ def why_step(root: Path, name: str) -> dict[str, Any]:
     recipe, chosen = settings.load(request.recipe, request.assignments)
     driver = Driver(root)
     try:
-        data = list_data(request.folders, driver.store, driver.index, time.time_ns)
-        graph = inspection_of(request, recipe, chosen, driver).graph()
+        task = task_for(request, recipe, chosen, driver)
+        data, graph = task.data(), task.graph()
         wanted = graph.step(name)
         known: dict[str, Artifact] = {DATA: data}
         changed: dict[str, str] = {}

@@ -14,8 +14,6 @@ import click
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.fleet_command import latest_release
-from trainer.components.inspection import DATA, Inspection
-from trainer.components.source import list_data
 from trainer.pipeline import settings
 from trainer.pipeline.lock import root_lock
 from trainer.pipeline.progress import Display
@@ -23,6 +21,7 @@ from trainer.pipeline.runner import Driver, Runner
 from trainer.pipeline.runs import RunRecord, Runs, run_id
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
+from trainer.tasks.order import DATA, Order, Task, task_of
 
 Clock = Callable[[], float]
 
@@ -79,9 +78,9 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
         record = RunRecord(run_id(now, set(runs.names())), recipe.name, now, arguments=request.arguments())
         driver = Driver(request.root)
         try:
-            data = list_data(request.folders, driver.store, driver.index, time.time_ns)
-            graph = inspection_of(request, recipe, chosen, driver).graph()
-            known = Runner(driver, record, display, clock, chosen.metadata_url).run(graph, {DATA: data})
+            task = task_for(request, recipe, chosen, driver)
+            data = task.data()
+            known = Runner(driver, record, display, clock, chosen.metadata_url).run(task.graph(), {DATA: data})
             _report(record, known, driver, runs)
             _check_data(known)
             record.result = _result(record, known, request.root)
@@ -97,9 +96,10 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
     return record.result
 
 
-def inspection_of(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Inspection:
-    """Return what builds the graph of a request."""
-    return Inspection(recipe, chosen, request.root, request.folders, request.version, request.taken, driver.imports)
+def task_for(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Task:
+    """Return what lists the data of a request and builds its graph."""
+    order = Order(recipe, chosen, request.root, request.folders, request.version, request.taken)
+    return task_of(order, driver)
 
 
 def _taken(model: str, home: Path) -> int:

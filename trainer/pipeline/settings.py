@@ -1,4 +1,4 @@
-"""What `--set KEY=VALUE` can change: the recipe's own keys, and how the steps work."""
+"""How the steps work: the section `pipeline` of a recipe's file; and `--set KEY=VALUE`, which changes both parts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.recipe import Recipe, load_recipe
-from edge_agent.contracts.strict import Strict, parse
+from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
+from edge_agent.contracts.strict import Strict, parse, read_yaml
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 _SHORT = {
@@ -65,7 +65,13 @@ class PusherSettings(Strict):
 
 
 class Settings(Strict):
-    """How the steps work, one group a step."""
+    """How the steps work, one group a step: the section `pipeline` of a recipe's file.
+
+    `module` is a Python file of the user's own with any of the functions `preprocessing_fn`, `build_model` and
+    `metrics`; a relative path is meant from the recipe's folder.
+    """
+
+    module: str = ""
 
     example_gen: ExampleGenSettings = ExampleGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
@@ -89,17 +95,29 @@ def find_recipe(name: str) -> Path:
 
 
 def load(recipe: str, assignments: Sequence[str]) -> tuple[Recipe, Settings]:
-    """Read the recipe and apply `KEY=VALUE` settings to it and to the steps' settings.
+    """Read the recipe with its section `pipeline` and apply `KEY=VALUE` settings to both.
 
     Raises ConfigError naming the nearest key for an unknown one.
     """
-    base = load_recipe(find_recipe(recipe)).model_dump(mode="json")
-    settings: dict[str, Any] = {}
+    path = find_recipe(recipe)
+    base = load_recipe(path).model_dump(mode="json")
+    settings = _section(path)
     for text in assignments:
         key, value = _assignment(text)
         target = base if key.split(".")[0] in Recipe.model_fields else settings
         _put(target, key.split("."), value)
     return parse(Recipe, base, f"recipe {recipe} with --set"), parse(Settings, settings, "--set")
+
+
+def _section(path: Path) -> dict[str, Any]:
+    """Return the steps' settings that the recipe's file holds; paths in it are meant from its folder."""
+    found = read_yaml(path).get(TRAINING) or {}
+    source = f"{path}: {TRAINING}"
+    settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
+    for group, key in ((settings, "module"), (settings.get("schema_gen", {}), "schema_file")):
+        if group.get(key):
+            group[key] = str((path.parent / group[key]).resolve())
+    return settings
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -56,8 +56,8 @@ class Step:
 
     `inputs` maps a keyword to "Step.output" or to the name of a source. `locations` are values that say where things
     are and never what they are: they are not part of the cache key. `runs` names modules that the function starts as
-    programs, for the code closure. `valid` is asked before a
-    cached result is believed, for steps whose effect lies outside the store.
+    programs, and `uses` files of the user's own code, for the code closure. `valid` is asked before a cached result is
+    believed, for steps whose effect lies outside the store.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Step:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     locations: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    uses: tuple[Path, ...] = ()
     resolve: Callable[[Known], Resolved] | None = None
     valid: Callable[[Mapping[str, Artifact]], bool] | None = None
 
