@@ -57,7 +57,7 @@ class Resolvers:
         return Resolved({"baseline": stored}, {"baseline_name": name})
 
     def release(self, known: Known) -> Resolved:
-        """`version`, `release` and `sources` of the bundle; another run may have taken a version since this one began."""
+        """`version`, `release` and `sources` of the bundle; another run may have taken a version since it began."""
         blessed = history.load(self._order.root)
         version, release = history.next_release(
             blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
