@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.components import history
+from trainer.components.folders import choose_folders
 from trainer.components.inspection import DATA
 from trainer.components.source import list_data
 from trainer.pipeline import settings
@@ -54,7 +55,9 @@ def why_step(root: Path, name: str) -> dict[str, Any]:
     recipe, chosen = settings.load(request.recipe, request.assignments)
     driver = Driver(root)
     try:
-        data = list_data(request.folders, driver.store, driver.index, time.time_ns)
+        located = choose_folders(request.folders, chosen.example_gen.spans)
+        data = list_data(located.folders, driver.store, driver.index, time.time_ns, located.spans)
+        request = replace(request, folders=located.folders)
         graph = inspection_of(request, recipe, chosen, driver).graph()
         wanted = graph.step(name)
         known: dict[str, Artifact] = {DATA: data}

@@ -14,6 +14,7 @@ import click
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.fleet_command import latest_release
+from trainer.components.folders import choose_folders
 from trainer.components.inspection import DATA, Inspection
 from trainer.components.source import list_data
 from trainer.pipeline import settings
@@ -30,6 +31,8 @@ Clock = Callable[[], float]
 @dataclass(frozen=True)
 class Request:
     """What to run. `folders` may be several: their rows are joined, later ones win for the same picture.
+
+    A folder may be a pattern of spans, see `trainer.components.spans`.
 
     `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer.
     """
@@ -79,7 +82,9 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
         record = RunRecord(run_id(now, set(runs.names())), recipe.name, now, arguments=request.arguments())
         driver = Driver(request.root)
         try:
-            data = list_data(request.folders, driver.store, driver.index, time.time_ns)
+            located = choose_folders(request.folders, chosen.example_gen.spans)
+            data = list_data(located.folders, driver.store, driver.index, time.time_ns, located.spans)
+            request = replace(request, folders=located.folders)
             graph = inspection_of(request, recipe, chosen, driver).graph()
             known = Runner(driver, record, display, clock, chosen.metadata_url).run(graph, {DATA: data})
             _report(record, known, driver, runs)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Network, Recipe
 from trainer.components import history
+from trainer.components.former import former_examples
 from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import Imports, code_closure
 from trainer.pipeline.graph import Graph, build_graph
+from trainer.pipeline.index import Index
 from trainer.pipeline.key import Parts
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known, Resolved, Step
@@ -194,8 +197,17 @@ class Inspection:
         return {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
 
     def _kept(self, known: Known) -> Resolved:
+        """Parts stay in the splits that they had for the blessed model, or else when ExampleGen ran last."""
+        return Resolved({"kept": self._stored("Examples", self._former(known))})
+
+    def _former(self, known: Known) -> str:
         former = history.not_made_of(self._blessed, self.recipe.name, known[DATA].digest)
-        return Resolved({"kept": self._stored("Examples", former.examples if former else "")})
+        if former is not None:
+            return former.examples
+        salt = self.settings.example_gen.salt
+        parameters = {"recipe": self._seen(), "shares": self.recipe.split.model_dump(), "salt": salt}
+        with closing(Index(self.root)) as index:
+            return former_examples(index.of_step("ExampleGen"), known[DATA].digest, parameters)
 
     def _warm_start(self, known: Known) -> Resolved:
         former = history.not_made_of(self._blessed, self.recipe.name, known[DATA].digest)

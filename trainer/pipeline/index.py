@@ -81,6 +81,12 @@ class Index:
         row = self._row(f"{sql} order by created desc, rowid desc limit 1", step)
         return _entry(row) if row else None
 
+    def of_step(self, step: str) -> list[Entry]:
+        """Return every finished execution of a step, oldest first."""
+        sql = "select step, parts, outputs, run, seconds, created from entries where step = ? order by created, rowid"
+        with closing(self._db.execute(sql, (step,))) as rows:
+            return [_entry(row) for row in rows]
+
     def made(self, digest: str) -> list[Entry]:
         """Return every execution that made content whose digest begins so."""
         sql = "select step, parts, outputs, run, seconds, created from entries where outputs like ? order by created"
