@@ -115,6 +115,12 @@ class Index:
         rows = self._rows("select key, step, parts, outputs, run, seconds, created from entries order by created")
         return {row[0]: _entry(row[1:]) for row in rows}
 
+    def of_step(self, step: str) -> list[Entry]:
+        """Return every finished execution of a step, oldest first."""
+        sql = "select step, parts, outputs, run, seconds, created from entries where step = ? order by created, rowid"
+        with closing(self._db.execute(sql, (step,))) as rows:
+            return [_entry(row) for row in rows]
+
     def made(self, digest: str) -> list[Entry]:
         """Return every execution that made content whose digest begins so."""
         sql = f"{_ENTRIES} where outputs like ? order by created"

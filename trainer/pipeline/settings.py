@@ -19,16 +19,21 @@ _SHORT = {
     "batch": "network.batch",
     "seed": "network.seed",
     "max_bad": "example_gen.max_bad",
+    "spans": "example_gen.spans",
     "variants": "converter.variants",
 }
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExampleGenSettings(Strict):
-    """Reading the data: share of bad pictures that is tolerated, salt of the split's hash."""
+    """Reading the data: share of bad pictures that is tolerated, salt of the split's hash, and which spans are read.
+
+    `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
+    """
 
     max_bad: Share = 0.001
     salt: str = ""
+    spans: str = "latest"
 
 
 class SchemaGenSettings(Strict):
