@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.export import export
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _root = click.option(
@@ -22,6 +23,9 @@ def pipeline() -> None:
 
     Example: trainer pipeline run --recipe machined-surface --data parts --root work
     """
+
+
+pipeline.add_command(export)
 
 
 @pipeline.command(context_settings=_HELP)
