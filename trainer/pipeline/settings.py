@@ -110,12 +110,13 @@ def load(recipe: str, assignments: Sequence[str]) -> tuple[Recipe, Settings]:
 
 
 def _section(path: Path) -> dict[str, Any]:
-    """Return the steps' settings that the recipe's file holds, the user's module by its whole path."""
+    """Return the steps' settings that the recipe's file holds; paths in it are meant from its folder."""
     found = read_yaml(path).get(TRAINING) or {}
     source = f"{path}: {TRAINING}"
     settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    if settings.get("module"):
-        settings["module"] = str((path.parent / settings["module"]).resolve())
+    for group, key in ((settings, "module"), (settings.get("schema_gen", {}), "schema_file")):
+        if group.get(key):
+            group[key] = str((path.parent / group[key]).resolve())
     return settings
 
 
