@@ -50,9 +50,9 @@ class Store:
             if not self.holds(digest):
                 shutil.rmtree(target, ignore_errors=True)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _sync_tree(staged)
+                sync_tree(staged)
                 staged.rename(target)
-                _sync(target.parent)
+                sync(target.parent)
             shutil.rmtree(staged, ignore_errors=True)
         except OSError as error:
             raise Unavailable(f"{self.cas}: cannot be written ({error.strerror}); free space and run again") from error
@@ -82,15 +82,17 @@ class Store:
         shutil.rmtree(self.scratch / key[:16], ignore_errors=True)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Make sure that every file and folder below `folder` is on the disk."""
     for path in _files(folder):
-        _sync(path)
+        sync(path)
     for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-        _sync(path)
-    _sync(folder)
+        sync(path)
+    sync(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -107,4 +109,4 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
