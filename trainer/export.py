@@ -9,10 +9,10 @@ from typing import Any
 
 from trainer.pipeline import settings
 from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.export.airflow import dag_file
 from trainer.pipeline.export.kubeflow import pipeline_file
 from trainer.pipeline.export.tasks import Surroundings, tasks_of
-from trainer.pipeline.runner import Driver
 from trainer.run import Request, task_for
 
 WRITERS = {"airflow": dag_file, "kubeflow": pipeline_file}

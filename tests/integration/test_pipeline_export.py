@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from tests.simulators.environments import locked_environment
 from trainer.cli import main
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import producer
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.settings import load
 from trainer.run import Request, task_for
 

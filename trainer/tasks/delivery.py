@@ -27,6 +27,7 @@ def delivery_steps(order: Order, converter: str, parameters: Mapping[str, Any], 
             parameters,
             {"folders": order.places},
             runs=CONVERTS,
+            alone="delivery",
             resolve=resolvers.release,
         ),
         Step(

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Recipe
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact
 

@@ -57,9 +57,10 @@ class Resolvers:
         return Resolved({"baseline": stored}, {"baseline_name": name})
 
     def release(self, known: Known) -> Resolved:
-        """`version`, `release` and `sources` of the bundle."""
+        """`version`, `release` and `sources` of the bundle; another run may have taken a version since it began."""
+        blessed = history.load(self._order.root)
         version, release = history.next_release(
-            self._blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
+            blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
         )
         trained = code_closure(self._making.trains, self._imports)
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)

@@ -7,8 +7,8 @@ from typing import Any
 
 from edge_agent.contracts.recipe import Camera, Network, Recipe
 from trainer.components.source import list_data
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.step import Artifact, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
