@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
@@ -64,9 +64,21 @@ class InfraValidatorSettings(Strict):
 
 
 class PusherSettings(Strict):
-    """`fleet_home` = publish to that fleet, too."""
+    """Where a blessed model goes: `fleet_home` = publish to that fleet, `to` = destinations below the folder `place`.
+
+    `folder` is the bundle with an alias `latest`, `tf-serving` what TensorFlow Serving watches, `tfjs` a model for
+    browsers, `saved-model` what `hub.load` takes. `place` is ROOT/served unless given.
+    """
 
     fleet_home: str = ""
+    to: tuple[Literal["fleet", "folder", "tf-serving", "tfjs", "saved-model"], ...] = ()
+    place: str = ""
+
+    @model_validator(mode="after")
+    def _home_of_the_fleet(self) -> PusherSettings:
+        if "fleet" in self.to and not self.fleet_home:
+            raise ValueError("'to' names the fleet; say which with fleet_home")
+        return self
 
 
 class Settings(Strict):

@@ -39,6 +39,11 @@ class Order:
         """Where the data lies, in the order of the listing."""
         return [str(folder.resolve()) for folder in self.folders]
 
+    @property
+    def served(self) -> Path:
+        """Folder below which the Pusher's destinations lie."""
+        return Path(self.settings.pusher.place) if self.settings.pusher.place else self.root / "served"
+
 
 class Task(Protocol):
     """One kind of data and the components that work on it."""

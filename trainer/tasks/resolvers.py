@@ -95,7 +95,7 @@ class Resolvers:
         """Say whether what the Pusher made is still there."""
         from trainer.components.pushed import still_pushed
 
-        return still_pushed(outputs, self._order.root)
+        return still_pushed(outputs, self._order.root, self._order.settings.pusher.to, self._order.served)
 
     def _stored(self, kind: str, digest: str) -> Artifact | None:
         """Return a former run's artifact; None when there is none or the store does not hold it any more."""
