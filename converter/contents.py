@@ -14,6 +14,7 @@ from converter.baseline import build_baseline, measure_pictures
 from converter.calibration import Finding
 from converter.card import model_card
 from converter.choose import Choice
+from converter.confidence import Cost
 from converter.evaluate import Truth, Worth, assess
 from converter.formats.tflite import INTEGER
 from converter.golden import candidates, pick, sensitivity, to_png
@@ -41,6 +42,7 @@ class Evidence:
     forced: tuple[Finding, ...]
     work: Path
     device_class: str | None = None
+    cost: Cost | None = None
 
     def report(self, variant: str) -> VariantReport:
         """Return one variant's report."""
@@ -56,7 +58,7 @@ def write_bundle(
     target: Path, release: Release, evidence: Evidence, choice: Choice, device_class: str, calibration: str
 ) -> BundleFolder:
     """Write the bundle of all variants that passed."""
-    source = assess(evidence.source, evidence.source, evidence.truth, evidence.recipe)
+    source = assess(evidence.source, evidence.source, evidence.truth, evidence.recipe, evidence.cost)
     passed = [report for report in evidence.reports if report.status == "passed"]
     variants = [(_variant(r, source, device_class, calibration), _content(r)) for r in passed]
     answers = evidence.scores(choice.id)

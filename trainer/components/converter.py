@@ -29,19 +29,22 @@ def converter(
     sources: Mapping[str, str],
     folders: Sequence[str],
     context: Context,
+    cost: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Convert, measure, choose and pack.
 
     Training pictures calibrate the integer variants, held-out ones (eval and test) say what each variant is worth;
     both are read from their original files in `folders`. Raises Rejected when no variant passes.
     """
+    from converter.confidence import Cost
     from converter.convert import Options, convert
 
     settings = Recipe.model_validate(recipe)
     calibration, held_out = context.scratch / "calibration.csv", context.scratch / "held-out.csv"
     write_table(examples, folders, ("train",), calibration)
     write_table(examples, folders, ("eval", "test"), held_out)
-    options = Options(version=version, release=release, sources=Sources(**sources), force=force)
+    price = Cost(**cost) if cost else None
+    options = Options(version=version, release=release, sources=Sources(**sources), force=force, cost=price)
     if variants:
         options = replace(options, variants=tuple(name.strip() for name in variants.split(",")))
 
