@@ -92,7 +92,7 @@ def test_limits_on_slices_are_judged_and_missing_parts_are_said():
         thresholds=(
             {"metric": "part_auroc", "lower": 0.6},
             {"metric": "part_auroc", "lower": 0.9, "slice": {"station": "B"}},
-            {"metric": "escape", "upper": 0.01},
+            {"metric": "escape", "upper": 0.01, "slice": {"station": "A"}},
             {"metric": "escape", "upper": 0.5, "slice": {"station": "nowhere"}},
         )
     )
