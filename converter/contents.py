@@ -43,6 +43,7 @@ class Evidence:
     work: Path
     device_class: str | None = None
     cost: Cost | None = None
+    remarks: tuple[str, ...] = ()
 
     def report(self, variant: str) -> VariantReport:
         """Return one variant's report."""
@@ -75,9 +76,13 @@ def write_bundle(
             "baseline": canonical_json(_baseline(evidence, choice.id)),
             "evaluation": canonical_json(_evaluation(evidence, choice, source)),
             "labels": canonical_json({"labels": list(evidence.recipe.labels.names)}),
-            "model_card": model_card(release, evidence.recipe, evidence.reports, choice.why, evidence.forced).encode(),
+            "model_card": _card(release, evidence, choice).encode(),
         },
     )
+
+
+def _card(release: Release, evidence: Evidence, choice: Choice) -> str:
+    return model_card(release, evidence.recipe, evidence.reports, choice.why, evidence.forced, evidence.remarks)
 
 
 def _content(report: VariantReport) -> bytes:

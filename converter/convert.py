@@ -47,7 +47,7 @@ def silent(share: float, text: str) -> None:
 class Options:
     """How to convert. `release` is the caller's; `sources` says what the model was made of, else it is derived.
 
-    With `cost`, the thresholds of least cost are taken.
+    With `cost`, the thresholds of least cost are taken. `remarks` stand in the model card under what it promises.
     """
 
     variants: tuple[str, ...] = VARIANTS
@@ -64,6 +64,7 @@ class Options:
     sources: Sources | None = None
     device_class: str | None = None
     cost: Cost | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,8 @@ def _convert(
     step = _Steps(progress, _MADE, _JUDGED, len(options.variants), "measured ")
     reports = [step.after(v, judge(place, v, answers[v], question)) for v in options.variants]
     reports += [judge_other(place, kind, answers[kind], question) for kind in ("tfjs", "onnx") if kind in others]
-    evidence = Evidence(
-        recipe, test, truth, source, tuple(reports), tuple(forced), work, options.device_class, options.cost
-    )
+    given = (options.device_class, options.cost, options.remarks)
+    evidence = Evidence(recipe, test, truth, source, tuple(reports), tuple(forced), work, *given)
     sources = options.sources or sources_of(model, set_digest([*calibration, *test]))
     release = Release(options.name or recipe.name, options.version, options.release, sources)
     return _finish(out, evidence, release, progress, set_digest(chosen_items))

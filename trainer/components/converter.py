@@ -13,6 +13,7 @@ from typing import Any
 from edge_agent.contracts.bundle import Sources
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.example_gen import PICTURES
+from trainer.evaluation.released import read_override
 from trainer.pipeline.step import Context
 
 
@@ -45,6 +46,9 @@ def converter(
     write_table(examples, folders, ("eval", "test"), held_out)
     price = Cost(**cost) if cost else None
     options = Options(version=version, release=release, sources=Sources(**sources), force=force, cost=price)
+    released = read_override(blessing)
+    if released is not None:
+        options = replace(options, remarks=(released.text, *released.refused))
     if variants:
         options = replace(options, variants=tuple(name.strip() for name in variants.split(",")))
 
