@@ -12,11 +12,22 @@ from edge_agent.contracts.recipe import Recipe
 
 
 def model_card(
-    release: Release, recipe: Recipe, variants: Sequence[VariantReport], why: str, findings: Sequence[Finding]
+    release: Release,
+    recipe: Recipe,
+    variants: Sequence[VariantReport],
+    why: str,
+    findings: Sequence[Finding],
+    remarks: Sequence[str] = (),
 ) -> str:
-    """Return the card's text."""
+    """Return the card's text. `remarks` come first among what it promises: what people must know of this release."""
     chosen = [f"# {release.name} {release.version} (release {release.release})", "", why + ".", ""]
-    sections = [*chosen, *_use(recipe), *_table(variants), *_limits(recipe, variants, findings), *_sources(release)]
+    sections = [
+        *chosen,
+        *_use(recipe),
+        *_table(variants),
+        *_limits(recipe, variants, findings, remarks),
+        *_sources(release),
+    ]
     return "\n".join(sections) + "\n"
 
 
@@ -50,12 +61,23 @@ def _share(interval: Interval) -> str:
     return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%}, n={interval.n})"
 
 
-def _limits(recipe: Recipe, variants: Sequence[VariantReport], findings: Sequence[Finding]) -> list[str]:
+def _limits(
+    recipe: Recipe, variants: Sequence[VariantReport], findings: Sequence[Finding], remarks: Sequence[str]
+) -> list[str]:
     notes = [f"- {v.id}: {v.worth.thresholds.note}" for v in variants if v.worth and v.status == "passed"]
     policy = recipe.thresholds
     aim = f"Aim: at most {policy.escape_rate:.1%} of defective parts accepted, {policy.confidence:.0%} confidence."
     forced = [f"- calibration, forced by a person: {finding}" for finding in findings]
-    return ["## What it promises", aim, *notes, *forced, "Intervals are 95 %; pictures of one part are alike.", ""]
+    told = [f"- **{remark}**" for remark in remarks]
+    return [
+        "## What it promises",
+        *told,
+        aim,
+        *notes,
+        *forced,
+        "Intervals are 95 %; pictures of one part are alike.",
+        "",
+    ]
 
 
 def _sources(release: Release) -> list[str]:

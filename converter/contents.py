@@ -14,6 +14,7 @@ from converter.baseline import build_baseline, measure_pictures
 from converter.calibration import Finding
 from converter.card import model_card
 from converter.choose import Choice
+from converter.confidence import Cost
 from converter.evaluate import Truth, Worth, assess
 from converter.formats.tflite import INTEGER
 from converter.golden import candidates, pick, sensitivity, to_png
@@ -41,6 +42,8 @@ class Evidence:
     forced: tuple[Finding, ...]
     work: Path
     device_class: str | None = None
+    cost: Cost | None = None
+    remarks: tuple[str, ...] = ()
 
     def report(self, variant: str) -> VariantReport:
         """Return one variant's report."""
@@ -56,7 +59,7 @@ def write_bundle(
     target: Path, release: Release, evidence: Evidence, choice: Choice, device_class: str, calibration: str
 ) -> BundleFolder:
     """Write the bundle of all variants that passed."""
-    source = assess(evidence.source, evidence.source, evidence.truth, evidence.recipe)
+    source = assess(evidence.source, evidence.source, evidence.truth, evidence.recipe, evidence.cost)
     passed = [report for report in evidence.reports if report.status == "passed"]
     variants = [(_variant(r, source, device_class, calibration), _content(r)) for r in passed]
     answers = evidence.scores(choice.id)
@@ -73,9 +76,13 @@ def write_bundle(
             "baseline": canonical_json(_baseline(evidence, choice.id)),
             "evaluation": canonical_json(_evaluation(evidence, choice, source)),
             "labels": canonical_json({"labels": list(evidence.recipe.labels.names)}),
-            "model_card": model_card(release, evidence.recipe, evidence.reports, choice.why, evidence.forced).encode(),
+            "model_card": _card(release, evidence, choice).encode(),
         },
     )
+
+
+def _card(release: Release, evidence: Evidence, choice: Choice) -> str:
+    return model_card(release, evidence.recipe, evidence.reports, choice.why, evidence.forced, evidence.remarks)
 
 
 def _content(report: VariantReport) -> bytes:

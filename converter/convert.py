@@ -17,6 +17,7 @@ import numpy as np
 from converter.bench import REPEAT, this_device_class
 from converter.calibration import leakage, lint, representative
 from converter.choose import Candidate, choose
+from converter.confidence import Cost
 from converter.contents import Evidence, write_bundle
 from converter.evaluate import Truth, label_indices
 from converter.formats.tflite import VARIANTS
@@ -44,7 +45,10 @@ def silent(share: float, text: str) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """How to convert. `release` is the caller's; `sources` says what the model was made of, else it is derived."""
+    """How to convert. `release` is the caller's; `sources` says what the model was made of, else it is derived.
+
+    With `cost`, the thresholds of least cost are taken. `remarks` stand in the model card under what it promises.
+    """
 
     variants: tuple[str, ...] = VARIANTS
     tfjs: bool = False
@@ -59,6 +63,8 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     sources: Sources | None = None
     device_class: str | None = None
+    cost: Cost | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,11 +156,12 @@ def _convert(
     with np.load(place.source, allow_pickle=False) as file:
         source = scores_of(dict(file))
     target = TARGETS[options.target]
-    question = Question(truth, source, recipe, options.limits, target, options.threads, options.repeat)
+    question = Question(truth, source, recipe, options.limits, target, options.threads, options.repeat, options.cost)
     step = _Steps(progress, _MADE, _JUDGED, len(options.variants), "measured ")
     reports = [step.after(v, judge(place, v, answers[v], question)) for v in options.variants]
     reports += [judge_other(place, kind, answers[kind], question) for kind in ("tfjs", "onnx") if kind in others]
-    evidence = Evidence(recipe, test, truth, source, tuple(reports), tuple(forced), work, options.device_class)
+    given = (options.device_class, options.cost, options.remarks)
+    evidence = Evidence(recipe, test, truth, source, tuple(reports), tuple(forced), work, *given)
     sources = options.sources or sources_of(model, set_digest([*calibration, *test]))
     release = Release(options.name or recipe.name, options.version, options.release, sources)
     return _finish(out, evidence, release, progress, set_digest(chosen_items))

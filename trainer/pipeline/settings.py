@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
 from edge_agent.contracts.strict import Strict, parse, read_yaml
+from trainer.evaluation.settings import EvaluatorSettings
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 _SHORT = {
@@ -93,6 +94,7 @@ class Settings(Strict):
     example_gen: ExampleGenSettings = ExampleGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
     trainer: TrainerSettings = TrainerSettings()
+    evaluator: EvaluatorSettings = EvaluatorSettings()
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()

@@ -102,7 +102,7 @@ class VisionTask:
                 f"{_HERE}.evaluator:evaluator",
                 {**transformed, "model": "Trainer.model"},
                 {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
-                {"recipe": self._judged()},
+                {"recipe": self._judged(), "settings": self.settings.evaluator.model_dump(mode="json")},
                 resolve=self._resolvers.baseline,
             ),
         ]
@@ -144,4 +144,6 @@ class VisionTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
-        return {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        cost = self.settings.evaluator.cost
+        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        return own if cost is None else {**own, "cost": cost.model_dump()}
