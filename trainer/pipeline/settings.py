@@ -27,21 +27,16 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExampleGenSettings(Strict):
-<<<<<<< HEAD
-    """Reading the data: share of bad pictures that is tolerated, salt of the split's hash, and which spans are read.
+    """Reading the data.
 
+    `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
     `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
     """
 
     max_bad: Share = 0.001
     salt: str = ""
-    spans: str = "latest"
-=======
-    """Reading the data: share of bad pictures or rows that is tolerated (`strict`: none), salt of the split's hash."""
-
-    max_bad: Share = 0.001
-    salt: str = ""
     strict: bool = False
+    spans: str = "latest"
 
 
 class TableSettings(Strict):
@@ -67,7 +62,6 @@ class TransformSettings(Strict):
 
     buckets: dict[str, Annotated[int, Field(ge=2, le=256)]] = {}
     vocabulary_max: Annotated[int, Field(ge=1, le=100_000)] = 1000
->>>>>>> 4cd14984158782a09282bf0b50d49b9851d43fc3
 
 
 class SchemaGenSettings(Strict):
