@@ -19,6 +19,8 @@ _SHORT = {
     "batch": "network.batch",
     "seed": "network.seed",
     "max_bad": "example_gen.max_bad",
+    "strict": "example_gen.strict",
+    "steps": "trainer.steps",
     "variants": "converter.variants",
 }
 Share = Annotated[float, Field(ge=0, le=1)]
