@@ -93,9 +93,9 @@ def evaluator(
 def judge(model: Path, recipe: Recipe, chosen: Pictures, test: Pictures) -> Judged:
     """Let a model answer; temperature and thresholds come from the `chosen` pictures only."""
     from trainer.vision.export import WEIGHTS
-    from trainer.vision.fit import load_weights
     from trainer.vision.network import build
     from trainer.vision.predict import predict
+    from trainer.vision.weights import load_weights
 
     network = build(recipe)
     load_weights(network, model / WEIGHTS)
