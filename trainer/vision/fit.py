@@ -17,7 +17,8 @@ from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
-from trainer.vision import checkpoint, evaluate
+from trainer.evaluation import rates
+from trainer.vision import checkpoint
 from trainer.vision.backbones import load_pretrained
 from trainer.vision.checkpoint import Arrays, State, key_of
 from trainer.vision.data import Batch, Pictures
@@ -215,5 +216,5 @@ def quality(network: Network, pictures: Pictures, recipe: Recipe) -> tuple[float
     joined = join_parts(scores, pictures.parts, pictures.labels, recipe.views.combine)
     truth = np.where(joined.defective, joined.scores, 1 - joined.scores)
     surprise = float(-np.log(np.clip(truth, 1e-4, 1)).mean())
-    auroc = evaluate.auroc(joined.scores, joined.defective)
+    auroc = rates.auroc(joined.scores, joined.defective)
     return auroc, (0.0 if math.isnan(auroc) else auroc) - _SURPRISE_SHARE * surprise
