@@ -115,6 +115,10 @@ class Index:
         rows = self._rows("select key, step, parts, outputs, run, seconds, created from entries order by created")
         return {row[0]: _entry(row[1:]) for row in rows}
 
+    def of_step(self, step: str) -> list[Entry]:
+        """Return every finished execution of a step, oldest first."""
+        return [_entry(row) for row in self._rows(f"{_ENTRIES} where step = ? order by created, rowid", step)]
+
     def made(self, digest: str) -> list[Entry]:
         """Return every execution that made content whose digest begins so."""
         sql = f"{_ENTRIES} where outputs like ? order by created"
