@@ -8,6 +8,7 @@ _LAZY = {
     "data": ("trainer.commands.data:data", "Make labelled sample data."),
     "pipeline": ("trainer.commands.pipeline:pipeline", "Train, evaluate, convert and push; see what ran and why."),
     "recipe": ("trainer.commands.recipe:recipe", "Propose, check and list recipes."),
+    "predict": ("trainer.commands.predict:predict", "Predict a folder of pictures or a table with a bundle."),
     "watch": ("trainer.commands.watch:watch", "Serve the fleet's retrain tickets."),
 }
 
