@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -58,6 +59,15 @@ def list_pictures(source: Path) -> Listing:
     if not found.pictures:
         raise Rejected(f"{source}: holds no picture to predict; give a folder of pictures or a table that names some")
     return found
+
+
+def content_digest(source: Path, digests: Callable[[Sequence[Path]], Mapping[Path, str]]) -> str:
+    """Name what is to be predicted by the content of its pictures, wherever it lies. Raises as `list_pictures`."""
+    found = list_pictures(source)
+    paths = [found.folder / one.image for one in found.pictures]
+    known = digests(sorted(set(paths)))
+    rows = [[one.image, one.part, known.get(path, "")] for one, path in zip(found.pictures, paths, strict=True)]
+    return digest_bytes(canonical_json([rows, [[bad.place, bad.reason] for bad in found.bad]]))
 
 
 def _read_table(table: Path) -> Listing:
