@@ -14,9 +14,9 @@ from converter.confidence import join_parts
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import defect_probability, probabilities
+from trainer.evaluation.rates import auroc
 from trainer.tabular.contract import FILE, inputs_of
 from trainer.tabular.values import Typed
-from trainer.vision.evaluate import auroc
 
 _REPEATS = 3
 

@@ -24,8 +24,9 @@ class TabularTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
-        making = Making((f"{_HERE}.table_trainer",), (f"{_HERE}.table_converter", *CONVERTS), self._converted())
-        self._resolvers = Resolvers(order, making, driver.imports)
+        converts = (f"{_HERE}.table_converter", *CONVERTS)
+        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted())
+        self._resolvers = Resolvers(order, making, driver)
         self._module = {"module": self.settings.module}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
 
@@ -44,8 +45,7 @@ class TabularTask:
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
         reading = settings.example_gen
-        seen = {"max_bad": reading.max_bad, "strict": reading.strict, "salt": reading.salt}
-        seen |= {"good": labels.good, "shares": self.recipe.split.model_dump()}
+        seen = {**self._split(), "max_bad": reading.max_bad, "strict": reading.strict}
         reviewed = text_of(settings.schema_gen.schema_file, "schema_gen.schema_file")
         examples = {"examples": "ExampleGen.examples"}
         return [
@@ -54,7 +54,7 @@ class TabularTask:
                 f"{_HERE}.table_example_gen:table_example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {**seen, "table": settings.table.model_dump(mode="json")},
+                seen,
                 {"places": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -110,12 +110,18 @@ class TabularTask:
                 f"{_HERE}.table_evaluator:table_evaluator",
                 {**examples, "model": "Trainer.model"},
                 {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
-                {"recipe": self._judged()},
+                {"recipe": self._judged(), "settings": self.settings.evaluator.model_dump(mode="json")},
                 self._module,
                 uses=self._own,
                 resolve=self._resolvers.baseline,
             ),
         ]
+
+    def _split(self) -> dict[str, Any]:
+        """Return what decides which row is in which split, and what is seen of it."""
+        table, shares = self.settings.table.model_dump(mode="json"), self.recipe.split.model_dump()
+        good, salt = self.recipe.labels.good, self.settings.example_gen.salt
+        return {"table": table, "good": good, "shares": shares, "salt": salt}
 
     def _trained(self) -> dict[str, Any]:
         """The recipe as far as it changes the trained model; the size of a picture does not."""
