@@ -85,7 +85,7 @@ def _try(
 ) -> Found | str:
     """Return what was found, or why the runtime gave no answer at all."""
     tested = _program("edge_agent.install.selftest", "--bundle", str(folder.folder), "--variant", variant.id)
-    _, height, width, channels = manifest.input.shape
+    _, height, width, channels = manifest.picture_input.shape
     images = pictures(examples, "test", (height, width, channels)).images[:_PICTURES]
     selftest = "" if tested.get("ok") else str(tested.get("reason", "no reason given"))
     if not len(images):
