@@ -21,6 +21,8 @@ _SHORT = {
     "seed": "network.seed",
     "max_bad": "example_gen.max_bad",
     "spans": "example_gen.spans",
+    "strict": "example_gen.strict",
+    "steps": "trainer.steps",
     "variants": "converter.variants",
 }
 Share = Annotated[float, Field(ge=0, le=1)]
