@@ -200,3 +200,21 @@ def gc(root: Path, keep_runs: int, dry_run: bool, as_json: bool) -> None:
         click.echo(f"{verb} {megabytes(found['bytes'])} ({what}); {megabytes(found['kept_bytes'])} stay")
 
     report(as_json, found, show)
+
+
+@pipeline.command("report", context_settings=_HELP)
+@_root
+@click.option("--run", "run_name", default="", help="The run; the newest one unless given.")
+@click.option("--open", "show_it", is_flag=True, help="Open the page in the browser.")
+@json_option
+def report_page(root: Path, run_name: str, show_it: bool, as_json: bool) -> None:
+    """Write the page of a run again, from what the store holds, and say where it lies.
+
+    Example: trainer pipeline report --root work --open
+    """
+    from trainer.reports.again import write_again
+
+    page = write_again(root, run_name).resolve()
+    if show_it:
+        click.launch(page.as_uri())
+    report(as_json, {"report": str(page)}, lambda: click.echo(f"report: {page}"))
