@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
 from trainer.components.table_source import list_tables
-from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.step import Artifact, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
