@@ -54,6 +54,7 @@ def _data(known: Known) -> dict[str, Any] | None:
     found = quality_histograms(statistics.path) if statistics else {}
     return {
         "counts": data_counts(_json(examples, "parts.json"), _json(examples, "pictures.json")),
+        "leaks": _json(examples, "leaks.json")["counts"] if (examples.path / "leaks.json").is_file() else {},
         "quarantine": _json(examples, "quarantine.json"),
         "properties": examples.properties,
         "anomalies": report,
