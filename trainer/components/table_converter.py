@@ -53,8 +53,9 @@ def table_converter(
     parts = tuple(str(part) for table in splits for part in table.texts[PART])
     released = read_override(blessing)
     remarks = (released.text, *released.refused) if released is not None else ()
-    named = {"version": version, "release": release, "sources": Sources(**sources)}
-    options = table_options(Options(**named, cost=Cost(**cost) if cost else None, remarks=remarks), variants)
+    price = Cost(**cost) if cost else None
+    made_of = Sources(**sources)
+    options = Options(version=version, release=release, sources=made_of, cost=price, remarks=remarks)
 
     def progress(share: float, text: str) -> None:
         context.progress(text, share)
@@ -62,7 +63,9 @@ def table_converter(
     out = context.scratch / "conversion"
     shutil.rmtree(out, ignore_errors=True)
     held_out = HeldOut(rows, np.concatenate(labels), parts)
-    made = convert_table(model / "saved_model", settings, contract, held_out, out, options, progress)
+    made = convert_table(
+        model / "saved_model", settings, contract, held_out, out, table_options(options, variants), progress
+    )
     shutil.copytree(made.bundle, bundle, dirs_exist_ok=True)
     failed = [f"{one.id} {one.status}: {one.reason}" for one in made.variants if one.status != "passed"]
     properties = {"bundle": made.bundle_id, "chosen": made.chosen, "version": version, "release": release}
