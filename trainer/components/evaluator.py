@@ -1,38 +1,52 @@
-"""Evaluator of pictures: the model on parts it never saw, by TFMA and by part, against the latest blessed one."""
+"""Evaluator: the model on parts it never saw, by TFMA and by part, against the latest blessed one."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.examples import columns
+from trainer.components.tfma_metrics import analyse
 from trainer.components.trainer import RECIPE, load_pictures, network_shape
 from trainer.components.worst import write_worst
-from trainer.evaluation import verdict
-from trainer.evaluation.answers import SLICED
+from trainer.evaluation.answers import SLICED, Answers
+from trainer.evaluation.assessment import cost_of
+from trainer.evaluation.plain import finite
 from trainer.evaluation.settings import EvaluatorSettings
-from trainer.evaluation.verdict import Judged, Truth
+from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
 from trainer.pipeline.step import Context
-from trainer.vision import evaluate
 from trainer.vision.data import Pictures
+from trainer.vision.evaluate import heatmap_hit_rate
 
-SPLITS = ("eval", "test")
+METRICS = "metrics.json"
+BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 
 
 @dataclass(frozen=True)
 class Question:
-    """What every model is asked: the pictures of both splits, and the truth of each."""
+    """What every model is asked: `pictures` by split, what is `known` of them, and the recipe they are judged by."""
 
     recipe: Recipe
-    asked: EvaluatorSettings
+    cost: Cost | None
     pictures: Mapping[str, Pictures]
-    truth: Mapping[str, Truth]
+    known: Mapping[str, Answers]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model's answers and its heatmaps (n, rows, columns) of the test pictures."""
+
+    candidate: Candidate
+    heatmaps: npt.NDArray[np.float32]
 
 
 def evaluator(
@@ -56,55 +70,69 @@ def evaluator(
     the worst errors in `errors/`) and the ModelBlessing (a file BLESSED or NOT_BLESSED that names the model's digest).
     """
     wanted, asked = Recipe.model_validate(recipe), EvaluatorSettings.model_validate(settings)
-    pictures = {split: load_pictures(examples, transform_graph, split, wanted) for split in SPLITS}
-    truth = {split: _truth(examples, split, pictures[split]) for split in SPLITS}
-    question = Question(wanted, asked, pictures, truth)
-    test = pictures["test"]
-    context.progress(f"{len(test)} test pictures", None)
-    judged, heatmaps = judge(model, question)
+    pictures = {split: load_pictures(examples, transform_graph, split, wanted) for split in (EVAL, TEST)}
+    known = {split: _known(examples, split, pictures[split], wanted) for split in (EVAL, TEST)}
+    question = Question(wanted, cost_of(asked.cost), pictures, known)
+    context.progress(f"{len(pictures[TEST])} test pictures", None)
+    judged = judge(model, question)
     former = None
     if baseline is not None and _comparable(baseline, wanted):
-        former, _ = judge(baseline, question)
-    said = verdict.pronounce(judged, former, baseline_name, wanted, asked)
-    if len(test):
-        known = (test.labels > 0) & test.masked.astype(bool)
-        said.metrics["heatmap_hit_rate"] = evaluate.heatmap_hit_rate(heatmaps, test.masks, known)
+        former = judge(baseline, question, baseline_name).candidate
+    found = conclude(judged.candidate, former, wanted, asked)
+    metrics = {**found.metrics, "heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
+    if len(pictures[TEST]):
         context.progress("slices", None)
-        said.metrics["slices"] = verdict.slices_by_tfma(judged, evaluation / "tfma")
-        said.metrics["worst"] = write_worst(
-            test, judged.test.scores, heatmaps, judged.parts, judged.thresholds, wanted, evaluation / "errors"
-        )
-    return verdict.write_verdict(judged, said, model.name, evaluation, blessing)
+        metrics["slices"] = _by_picture(judged.candidate.test, evaluation / "tfma")
+        metrics["worst"] = write_worst(pictures[TEST], judged.candidate, judged.heatmaps, wanted, evaluation / "errors")
+    (evaluation / METRICS).write_text(json.dumps(finite(metrics), indent=1), encoding="utf-8")
+    judged.candidate.predictions.write(evaluation)
+    blessed = found.decision.blessed
+    (blessing / (BLESSED if blessed else NOT_BLESSED)).write_text(f"{model.name}\n", encoding="utf-8")
+    short = {name: value for name, value in finite(asdict(found.measured)).items() if value is not None}
+    said = list(found.decision.reasons or metrics["remarks"])
+    return {"evaluation": short, "blessing": {"blessed": int(blessed), "reasons": said}}
 
 
-def judge(model: Path, question: Question) -> tuple[Judged, npt.NDArray[np.float32]]:
-    """Let a model answer; return what follows, and the heatmaps (n, rows, columns) of the test pictures."""
+def judge(model: Path, question: Question, name: str = "") -> Judged:
+    """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any."""
     from trainer.vision.export import WEIGHTS
     from trainer.vision.network import build
     from trainer.vision.predict import predict
     from trainer.vision.weights import load_weights
 
-    recipe = question.recipe
-    network = build(recipe)
+    network = build(question.recipe)
     load_weights(network, model / WEIGHTS)
-    heatmaps = np.zeros((0, 1, 1), np.float32)
-    logits = {}
-    for split in SPLITS:
-        pictures = question.pictures[split]
-        logits[split] = np.zeros((0, len(recipe.labels.names)), np.float32)
+    nothing = np.zeros((0, len(question.recipe.labels.names)), np.float32)
+    heatmaps, logits = np.zeros((0, 1, 1), np.float32), dict.fromkeys((EVAL, TEST), nothing)
+    for split, pictures in question.pictures.items():
         if len(pictures):
             outputs = predict(network, pictures.images)
-            logits[split], heatmaps = outputs.logits, outputs.heatmaps
-    return verdict.judge(logits, question.truth, recipe, question.asked), heatmaps
+            logits[split] = outputs.logits
+            heatmaps = outputs.heatmaps if split == TEST else heatmaps
+    return Judged(candidate(logits, question.known, question.recipe, question.cost, name), heatmaps)
 
 
-def _truth(examples: Path, split: str, pictures: Pictures) -> Truth:
-    """Return what is known of a split; columns to slice by as far as it knows anything in them."""
+def _known(examples: Path, split: str, pictures: Pictures, recipe: Recipe) -> Answers:
+    """Return what is known of a split: parts, labels, names, digests, and the columns to slice by."""
     table = columns(examples, split)
     found = {name: [value.decode() for value in table[name]] for name in SLICED if name in table}
     names, digests = (tuple(value.decode() for value in table[name]) for name in ("name", "sha256"))
-    attributes = {name: values for name, values in found.items() if any(values)}
-    return Truth(pictures.parts, pictures.labels, names, digests, attributes)
+    slices = {name: values for name, values in found.items() if any(values)}
+    nothing = np.zeros((len(pictures), len(recipe.labels.names)))
+    return Answers(tuple(pictures.parts), pictures.labels, nothing, names, digests, slices)
+
+
+def _hit_rate(judged: Judged, test: Pictures) -> float:
+    if not len(test):
+        return math.nan
+    known = (test.labels > 0) & test.masked.astype(bool)
+    return heatmap_hit_rate(judged.heatmaps, test.masks, known)
+
+
+def _by_picture(test: Answers, folder: Path) -> dict[str, dict[str, float]]:
+    slices = {name: values for name, values in test.attributes.items() if len(set(values)) > 1}
+    named = {name: [value or "unknown" for value in values] for name, values in slices.items()}
+    return analyse(test.scores, test.labels > 0, named, folder)
 
 
 def _comparable(baseline: Path, recipe: Recipe) -> bool:

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from converter.confidence import Cost
+from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
-from trainer.evaluation import verdict
+from trainer.components.tfma_metrics import analyse
+from trainer.evaluation.answers import Answers
+from trainer.evaluation.assessment import cost_of
+from trainer.evaluation.plain import finite
 from trainer.evaluation.settings import EvaluatorSettings
-from trainer.evaluation.verdict import Judged, Truth
+from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
 from trainer.pipeline.step import Context
 from trainer.tabular.contract import FILE, inputs_of
 from trainer.tabular.examples import read_columns, read_split
 from trainer.tabular.features import label_places
 from trainer.tabular.importance import importances
 from trainer.tabular.module import METRICS as OWN_METRICS
-from trainer.tabular.module import OwnCode
-from trainer.tabular.values import LABEL, PART, Typed
+from trainer.tabular.module import OwnCode, told
+from trainer.tabular.values import LABEL, PART, ROW, Typed
 
-RECIPE = "recipe.json"
-SPLITS = ("eval", "test")
+METRICS, RECIPE = "metrics.json", "recipe.json"
+BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 
 
 @dataclass(frozen=True)
 class Question:
-    """What every model is asked: the rows of both splits, and the truth of each."""
+    """What every model is asked: `rows` by split, what is `known` of them, and the recipe they are judged by."""
 
     recipe: Recipe
-    asked: EvaluatorSettings
-    tables: Mapping[str, Typed]
-    truth: Mapping[str, Truth]
+    cost: Cost | None
+    rows: Mapping[str, Typed]
+    known: Mapping[str, Answers]
 
 
 def table_evaluator(
@@ -52,68 +58,79 @@ def table_evaluator(
 ) -> dict[str, Any]:
     """Measure on the test split with thresholds from the eval split; bless or not, with reasons.
 
-    Writes the ModelEvaluation (`metrics.json`, the answers in `predictions.json`, TFMA's files in `tfma/`) and the
-    ModelBlessing (a file BLESSED or NOT_BLESSED that names the model's digest), as the Evaluator of pictures does.
+    Writes what the Evaluator of pictures does, and in `metrics.json` the user's own metrics (`own`) and what the model
+    leans on (`importance`).
     """
     wanted, asked = Recipe.model_validate(recipe), EvaluatorSettings.model_validate(settings)
-    tables = {split: read_split(examples, split) for split in SPLITS}
-    sliced = read_columns(examples)["slices"]
-    question = Question(wanted, asked, tables, {split: _truth(tables[split], sliced, wanted) for split in SPLITS})
-    test = question.truth["test"]
-    context.progress(f"{len(test.labels)} test rows", None)
+    rows = {split: read_split(examples, split) for split in (EVAL, TEST)}
+    known = {split: _known(rows[split], read_columns(examples)["slices"], wanted) for split in (EVAL, TEST)}
+    question = Question(wanted, cost_of(asked.cost), rows, known)
+    context.progress(f"{len(known[TEST])} test rows", None)
     judged = judge(model, question)
     former = None
-    if baseline is not None and _comparable(baseline, tables["test"], wanted):
-        former = judge(baseline, question)
-    said = verdict.pronounce(judged, former, baseline_name, wanted, asked)
-    said.metrics["own"] = _own_metrics(module, judged)
-    if len(test.labels):
+    if baseline is not None and _comparable(baseline, rows[TEST], wanted):
+        former = judge(baseline, question, baseline_name)
+    found = conclude(judged, former, wanted, asked)
+    metrics = {**found.metrics, "heatmap_hit_rate": None, "own": _own_metrics(module, judged.test)}
+    if len(judged.test):
         context.progress("which columns matter", None)
-        said.metrics["importance"] = importances(
-            model, tables["test"], test.parts, test.labels, wanted, judged.temperature
-        )
+        metrics["importance"] = importances(model, rows[TEST], judged)
         context.progress("slices", None)
-        said.metrics["slices"] = verdict.slices_by_tfma(judged, evaluation / "tfma")
-    return verdict.write_verdict(judged, said, model.name, evaluation, blessing)
+        metrics["slices"] = _by_row(judged.test, evaluation / "tfma")
+    (evaluation / METRICS).write_text(json.dumps(finite(metrics), indent=1), encoding="utf-8")
+    judged.predictions.write(evaluation)
+    blessed = found.decision.blessed
+    (blessing / (BLESSED if blessed else NOT_BLESSED)).write_text(f"{model.name}\n", encoding="utf-8")
+    short = {name: value for name, value in finite(asdict(found.measured)).items() if value is not None}
+    said = list(found.decision.reasons or metrics["remarks"])
+    return {"evaluation": short, "blessing": {"blessed": int(blessed), "reasons": said}}
 
 
-def judge(model: Path, question: Question) -> Judged:
-    """Let a model answer by its serving graph."""
+def _known(table: Typed, slices: list[str], recipe: Recipe) -> Answers:
+    """Return what is known of a split before anything is answered."""
+    labels = label_places(table.texts[LABEL], recipe.labels.names)
+    sliced = {name: table.texts[name].tolist() for name in slices if table.texts[name].any()}
+    nothing = np.zeros((len(labels), len(recipe.labels.names)))
+    parts, names = (tuple(table.texts[column]) for column in (PART, ROW))
+    return Answers(parts, labels, nothing, names, (), sliced)
+
+
+def judge(model: Path, question: Question, name: str = "") -> Candidate:
+    """Let a model answer by its serving graph; temperature and thresholds come from the eval rows."""
     from trainer.tabular.export import Served
 
     served = Served(model)
     contract = RowContract.model_validate_json((model / FILE).read_bytes())
-
-    def logits(split: str) -> npt.NDArray[np.float32]:
-        if not len(question.truth[split].labels):
-            return np.zeros((0, len(question.recipe.labels.names)), np.float32)
-        return np.asarray(served(inputs_of(question.tables[split], contract))["logits"], np.float32)
-
-    return verdict.judge({split: logits(split) for split in SPLITS}, question.truth, question.recipe, question.asked)
+    logits = {split: _logits(served, inputs_of(table, contract), question) for split, table in question.rows.items()}
+    return candidate(logits, question.known, question.recipe, question.cost, name)
 
 
-def _truth(table: Typed, sliced: list[str], recipe: Recipe) -> Truth:
-    labels = label_places(table.texts[LABEL], recipe.labels.names)
-    attributes = {name: list(table.texts[name]) for name in sliced}
-    return Truth(tuple(table.texts[PART]), labels, attributes=attributes)
+def _logits(served: Any, rows: npt.NDArray[np.float32], question: Question) -> npt.NDArray[np.float32]:
+    if not len(rows):
+        return np.zeros((0, len(question.recipe.labels.names)), np.float32)
+    return np.asarray(served(rows)["logits"], np.float32)
 
 
-def _own_metrics(module: str, judged: Judged) -> dict[str, float]:
+def _own_metrics(module: str, test: Answers) -> dict[str, float]:
     """Return the user's Keras metrics of the test rows: class index against class probabilities."""
     function = OwnCode(module).function(OWN_METRICS, 0)
-    if function is None or not len(judged.test):
+    if function is None or not len(test):
         return {}
-    from edge_agent.contracts.errors import Rejected
-    from trainer.tabular.module import told
-
     found: dict[str, float] = {}
     for metric in function():
         if not hasattr(metric, "update_state") or not hasattr(metric, "result"):
             raise Rejected(f"metrics: found {type(metric).__name__}, expected a list of keras.metrics.Metric")
         with told(Path(module), f"metric {metric.name}"):
-            metric.update_state(judged.test.labels, judged.test.probabilities)
+            metric.update_state(test.labels, test.probabilities)
             found[str(metric.name)] = float(metric.result())
     return found
+
+
+def _by_row(test: Answers, folder: Path) -> dict[str, dict[str, float]]:
+    """Return TFMA's metrics of rows, overall and where the slices differ."""
+    differing = {name: values for name, values in test.attributes.items() if len(set(values)) > 1}
+    named = {name: [value or "unknown" for value in values] for name, values in differing.items()}
+    return analyse(test.scores, test.labels > 0, named, folder)
 
 
 def _comparable(baseline: Path, test: Typed, recipe: Recipe) -> bool:
