@@ -145,7 +145,7 @@ def _node(driver: Driver, entry: Entry, name: str) -> Node:
     lines = (
         f"{stored.digest[:SHORT]}{there}",
         f"{entry.step}.{name} · {entry.seconds:.1f} s",
-        f"{when[:16]} · run {entry.run}",
+        f"run {entry.run} · {when[11:19]}",
         f"code {code[:8]} · libraries {libraries[:8]}",
     )
     facts = {
@@ -168,6 +168,8 @@ def _told(libraries: Mapping[str, str]) -> str:
 
 def shown(value: Any) -> str:
     """Return a property's value as text, cut where it is long."""
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return "; ".join(value)
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return text if len(text) <= 400 else text[:400] + " …"
 
