@@ -7,6 +7,7 @@ from edge_agent.contracts.command import Command
 _LAZY = {
     "data": ("trainer.commands.data:data", "Make labelled sample data."),
     "pipeline": ("trainer.commands.pipeline:pipeline", "Train, evaluate, convert and push; see what ran and why."),
+    "recipe": ("trainer.commands.recipe:recipe", "Propose, check and list recipes."),
     "watch": ("trainer.commands.watch:watch", "Serve the fleet's retrain tickets."),
 }
 

@@ -9,21 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.fleet_command import latest_release
 from trainer.components.folders import choose_folders
-from trainer.components.inspection import DATA, Inspection
-from trainer.components.source import list_data
 from trainer.pipeline import settings
-from trainer.pipeline.lock import root_lock
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.progress import Display
-from trainer.pipeline.runner import Driver, Runner
-from trainer.pipeline.runs import RunRecord, Runs, run_id
+from trainer.pipeline.runner import Runner, default_jobs
+from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.selection import ALL, Selection
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
+from trainer.tasks.order import DATA, Order, Task, task_of
 
 Clock = Callable[[], float]
 
@@ -34,7 +32,8 @@ class Request:
 
     A folder may be a pattern of spans, see `trainer.components.spans`.
 
-    `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer.
+    `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer. `jobs` is how
+    many steps may run at once (0 = as many as suit the machine). A run that serves a `ticket` keeps its fleet's home.
     """
 
     recipe: str
@@ -43,6 +42,10 @@ class Request:
     assignments: tuple[str, ...] = ()
     version: str = ""
     taken: int = 0
+    selection: Selection = ALL
+    jobs: int = 0
+    ticket: str = ""
+    fleet_home: str = ""
 
     def arguments(self) -> dict[str, Any]:
         """Return the request as it is kept with the run."""
@@ -52,14 +55,31 @@ class Request:
             "assignments": list(self.assignments),
             "version": self.version,
             "taken": self.taken,
+            "from": self.selection.begin,
+            "to": self.selection.end,
+            "only": list(self.selection.only),
+            "jobs": self.jobs,
+            "ticket": self.ticket,
+            "fleet_home": self.fleet_home,
         }
 
     @classmethod
     def of(cls, arguments: dict[str, Any], root: Path) -> Request:
         """Return the request that `arguments` describes."""
         folders = tuple(Path(folder) for folder in arguments["folders"])
-        assignments, taken = tuple(arguments["assignments"]), arguments.get("taken", 0)
-        return cls(arguments["recipe"], folders, root, assignments, arguments["version"], taken)
+        selection = Selection(arguments.get("from", ""), arguments.get("to", ""), tuple(arguments.get("only", ())))
+        return cls(
+            arguments["recipe"],
+            folders,
+            root,
+            tuple(arguments["assignments"]),
+            arguments["version"],
+            arguments.get("taken", 0),
+            selection,
+            arguments.get("jobs", 0),
+            arguments.get("ticket", ""),
+            arguments.get("fleet_home", ""),
+        )
 
     def with_settings(self, *assignments: str) -> Request:
         """Return the request with more settings."""
@@ -67,28 +87,25 @@ class Request:
 
 
 def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -> dict[str, Any]:
-    """Run the pipeline under the root's lock and return `run, blessed, reasons, bundle, metrics, steps`.
+    """Run the pipeline and return `run, blessed, reasons, bundle, metrics, steps`.
 
+    Several runs may work in one root at once: what one does already, the other waits for and takes over.
     A model that is not blessed is a result, not an error. Raises Rejected for bad data, ConfigError for bad settings,
     Unavailable when a step or the disk failed; the run's record keeps the error.
     """
     recipe, chosen = settings.load(request.recipe, request.assignments)
     if chosen.pusher.fleet_home:
         request = replace(request, taken=_taken(recipe.name, Path(chosen.pusher.fleet_home)))
-    with root_lock(request.root, lambda holder: click.echo(f"waiting for process {holder}", err=True)):
-        runs = Runs(request.root)
-        runs.close_killed(int(clock() * 1000))
-        now = int(clock() * 1000)
-        record = RunRecord(run_id(now, set(runs.names())), recipe.name, now, arguments=request.arguments())
+    runs = Runs(request.root)
+    now = int(clock() * 1000)
+    runs.close_killed(now)
+    with runs.begin(now) as name:
+        record = RunRecord(name, recipe.name, now, arguments=request.arguments())
         driver = Driver(request.root)
         try:
-            located = choose_folders(request.folders, chosen.example_gen.spans)
-            data = list_data(located.folders, driver.store, driver.index, time.time_ns, located.spans)
-            request = replace(request, folders=located.folders)
-            graph = inspection_of(request, recipe, chosen, driver).graph()
-            known = Runner(driver, record, display, clock, chosen.metadata_url).run(graph, {DATA: data})
+            known = _run(request, recipe, chosen, driver, record, display, clock)
             _report(record, known, driver, runs)
-            _check_data(known)
+            _check_data(known, request.root)
             record.result = _result(record, known, request.root)
             record.state = "done"
         except (LinesideError, KeyboardInterrupt) as error:
@@ -102,9 +119,30 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
     return record.result
 
 
-def inspection_of(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Inspection:
-    """Return what builds the graph of a request."""
-    return Inspection(recipe, chosen, request.root, request.folders, request.version, request.taken, driver.imports)
+def _run(
+    request: Request,
+    recipe: Recipe,
+    chosen: Settings,
+    driver: Driver,
+    record: RunRecord,
+    display: Display,
+    clock: Clock,
+) -> Known:
+    task = task_for(request, recipe, chosen, driver)
+    with driver.using():
+        data = task.data()
+        driver.index.pin(record.run, [data.digest])
+    jobs = request.jobs or default_jobs()
+    runner = Runner(driver, record, display, clock, chosen.metadata_url, jobs, request.selection)
+    return runner.run(task.graph(), {DATA: data})
+
+
+def task_for(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Task:
+    """Return what lists the data of a request and builds its graph."""
+    located = choose_folders(request.folders, chosen.example_gen.spans)
+    version, taken = request.version, request.taken
+    order = Order(recipe, chosen, request.root, located.folders, version, taken, located.spans)
+    return task_of(order, driver)
 
 
 def _taken(model: str, home: Path) -> int:
@@ -115,11 +153,12 @@ def _taken(model: str, home: Path) -> int:
         return 0
 
 
-def _check_data(known: Known) -> None:
-    anomalies = known["ExampleValidator.anomalies"]
-    if not anomalies.blessed:
+def _check_data(known: Known, root: Path) -> None:
+    anomalies = known.get("ExampleValidator.anomalies")
+    if anomalies is not None and not anomalies.blessed:
         more = f" (and {len(anomalies.reasons) - 1} more)" if len(anomalies.reasons) > 1 else ""
-        raise Rejected(f"ExampleValidator: {anomalies.reasons[0]}{more}")
+        first = anomalies.reasons[0].replace("--root ROOT", f"--root {root}")
+        raise Rejected(f"ExampleValidator: {first}{more}")
 
 
 def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:
@@ -130,7 +169,7 @@ def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:
         "blessed": blessed,
         "reasons": [reason for artifact in blessings for reason in artifact.reasons],
         "bundle": _bundle(known, root),
-        "metrics": _metrics(known["Evaluator.evaluation"]),
+        "metrics": _metrics(known["Evaluator.evaluation"]) if "Evaluator.evaluation" in known else {},
         "steps": [{"name": s.name, "status": s.status, "seconds": round(s.seconds, 3)} for s in record.steps],
     }
 
@@ -158,6 +197,7 @@ def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None
     from trainer.lineage import lineage_lines
     from trainer.reports.page import write_report
 
-    last = next(known[name] for name in ("Converter.bundle", "Trainer.model", "ExampleGen.examples") if name in known)
-    lines = lineage_lines(driver, last.digest)
+    names = ("Converter.bundle", "Trainer.model", "ExampleGen.examples")
+    last = next((known[name] for name in names if name in known), None)
+    lines = lineage_lines(driver, last.digest) if last else []
     write_report(record, known, lines, runs.path(record.run) / "report.html")

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from edge_agent.contracts.encoding import Identifier
-from edge_agent.contracts.strict import Strict, load_yaml
+from edge_agent.contracts.strict import Strict, parse, read_yaml
 from edge_agent.contracts.verdict import Automation
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -226,6 +226,20 @@ class Recipe(Strict):
         return content
 
 
+TRAINING = "pipeline"
+"""Section of a recipe's file that only the trainer reads: how the steps of its pipeline work."""
+
+
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe from YAML. Raises ConfigError with the file, the key and the remedy."""
-    return load_yaml(Recipe, path)
+    """Read a recipe from YAML, without its section for the trainer.
+
+    Raises ConfigError with the file, the key and the remedy.
+    """
+    return parse(Recipe, without_training(read_yaml(path)), str(path))
+
+
+def without_training(content: Any) -> Any:
+    """Return what a recipe's file holds without the section for the trainer; anything but a mapping as it is."""
+    if not isinstance(content, dict):
+        return content
+    return {key: value for key, value in content.items() if key != TRAINING}

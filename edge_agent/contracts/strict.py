@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge_agent.contracts.encoding import IDENTIFIER
 from edge_agent.contracts.errors import ConfigError
 
 
@@ -26,6 +27,11 @@ def load_yaml(model: type[M], path: Path) -> M:
 
     Raises ConfigError naming the file, the key, what was found and, for an unknown key, the nearest known one.
     """
+    return parse(model, read_yaml(path), str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what the YAML file at `path` holds. Raises ConfigError naming the file and the line."""
     import yaml
 
     try:
@@ -33,12 +39,11 @@ def load_yaml(model: type[M], path: Path) -> M:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}); give the path of a YAML file") from error
     try:
-        content = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
         raise ConfigError(f"{path}: not valid YAML{line}; check indentation and quotes") from error
-    return parse(model, content, str(path))
 
 
 def parse(model: type[M], content: Any, source: str) -> M:
@@ -73,6 +78,8 @@ def _first_problem(model: type[BaseModel], error: ValidationError, content: Any)
 
 def _words(message: str) -> str:
     """Return a message in the words of a YAML file."""
+    if IDENTIFIER in message:
+        return "expected small letters, digits, dots, dashes and underscores, at most 63 of them"
     return message.replace("tuple", "list").replace(
         "dictionary or object to extract fields from", "mapping of keys to values"
     )

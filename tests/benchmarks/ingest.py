@@ -86,25 +86,27 @@ def _pictures(data: Path, root: Path) -> dict[str, float]:
     import tensorflow_data_validation  # noqa: F401
 
     from trainer.components.example_gen import example_gen
-    from trainer.components.inspection import Inspection
-    from trainer.components.source import list_data
     from trainer.components.statistics_gen import statistics_gen
     from trainer.pipeline import settings
     from trainer.pipeline.runner import Driver
     from trainer.pipeline.step import Context
+    from trainer.tasks.order import Order
+    from trainer.tasks.vision import VisionTask
 
     found: dict[str, Any] = {"imports": time.perf_counter() - started}
     recipe, chosen = settings.load(RECIPE, ())
     driver, context = Driver(root), Context(root, lambda text, done: None)
-    step = Inspection(recipe, chosen, root, [data]).graph().step("ExampleGen")
+    task = VisionTask(Order(recipe, chosen, root, [data]), driver)
+    step = task.graph().step("ExampleGen")
+    sliced = task.graph().step("StatisticsGen").parameters
     examples, statistics = root / "examples", root / "statistics"
     examples.mkdir(parents=True)
     statistics.mkdir()
     artifacts = []
-    found["listing"] = seconds(lambda: artifacts.append(list_data([data], driver.store, driver.index, time.time_ns)))
+    found["listing"] = seconds(lambda: artifacts.append(task.data()))
     values = {**step.parameters, **step.locations}
     found["examples"] = seconds(lambda: example_gen(artifacts[0].path, None, examples, context=context, **values))
-    found["statistics"] = seconds(lambda: statistics_gen(examples, statistics, context))
+    found["statistics"] = seconds(lambda: statistics_gen(examples, statistics, context=context, **sliced))
     driver.close()
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return found

@@ -18,7 +18,6 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import load_recipe
-from trainer.components.inspection import DATA, Inspection
 from trainer.components.source import list_data
 from trainer.pipeline.graph import build_graph
 from trainer.pipeline.progress import Lines
@@ -26,6 +25,8 @@ from trainer.pipeline.runner import Driver, Runner
 from trainer.pipeline.runs import RunRecord, Runs, run_id
 from trainer.pipeline.settings import RECIPES, Settings
 from trainer.samples.generate import generate_samples
+from trainer.tasks.order import DATA, Order
+from trainer.tasks.vision import VisionTask
 
 PICTURES = 2400
 pytestmark = pytest.mark.slow
@@ -75,8 +76,8 @@ def _ingest(folder, root, **changed):
     driver = Driver(root)
     record = RunRecord(run_id(1000, set(Runs(root).names())), "ingest", 1000)
     try:
-        data = list_data([folder], driver.store, driver.index, time.time_ns)
-        step = Inspection(recipe.model_copy(update={"network": network}), settings, root, [folder]).graph().steps[0]
+        task = VisionTask(Order(recipe.model_copy(update={"network": network}), settings, root, [folder]), driver)
+        data, step = task.data(), task.graph().steps[0]
         runner = Runner(driver, record, Lines(io.StringIO()), time.time)
         return runner.run(build_graph("ingest", [step], [DATA]), {DATA: data})["ExampleGen.examples"]
     finally:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from trainer.pipeline.closure import Imports
 from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.progress import Lines
 from trainer.pipeline.runner import Driver, Runner
-from trainer.pipeline.runs import RunRecord, Runs, run_id
+from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.step import Artifact, Step
 
 _STEPS = """
@@ -70,17 +71,25 @@ class Toy:
         """Open the root."""
         return Driver(self.root, Imports(None, self.home, ("toy",)))
 
-    def run(self, mode: str = "", word: str = "some", data: str = "data") -> tuple[dict[str, Artifact], RunRecord]:
-        """Run all steps; return what is known at the end, and the record."""
+    def run(
+        self, mode: str = "", word: str = "some", data: str = "data", **how: Any
+    ) -> tuple[dict[str, Artifact], RunRecord]:
+        """Run all steps; return what is known at the end, and the record. `how` goes to the runner."""
+        return self.run_graph(self.graph(mode, word), data, **how)
+
+    def run_graph(self, graph: Graph, data: str = "data", **how: Any) -> tuple[dict[str, Artifact], RunRecord]:
+        """The same with other steps."""
         runs = Runs(self.root)
-        record = RunRecord(run_id(1_000, set(runs.names())), "toy", 1_000)
-        driver = self.driver()
-        try:
-            runner = Runner(driver, record, Lines(io.StringIO()), _clock())
-            return runner.run(self.graph(mode, word), {"data": self.data(driver, data)}), record
-        finally:
-            runs.save(record)
-            driver.close()
+        runs.close_killed(1_000)
+        with runs.begin(1_000) as name:
+            record = RunRecord(name, "toy", 1_000)
+            driver = self.driver()
+            try:
+                runner = Runner(driver, record, Lines(io.StringIO()), _clock(), **how)
+                return runner.run(graph, {"data": self.data(driver, data)}), record
+            finally:
+                runs.save(record)
+                driver.close()
 
     def data(self, driver: Driver, text: str) -> Artifact:
         """Put the pipeline's input into the store."""

@@ -57,7 +57,7 @@ def example_gen(
             piece = chosen[start : start + _SHARD]
             found = read.pictures(piece, roots, settings, name, context)
             path = examples / f"Split-{name}" / f"data_tfrecord-{number:05d}-of-{-(-len(chosen) // _SHARD):05d}"
-            write_shard((_example(row, one, settings) for row, one in found), path)
+            write_shard((example_of(row, one, settings) for row, one in found), path)
     check_bad(read.bad, len(rows) + len(listing["bad"]), max_bad, len(read.used))
     context.progress("looking for near-duplicates", None)
     twice = _twice(listing["rows"], read)
@@ -155,7 +155,8 @@ def read_all(rows: Sequence[Listed], roots: Sequence[Path], recipe: Recipe) -> I
         yield from pool.map(read, rows)
 
 
-def _example(row: Listed, found: Found, recipe: Recipe) -> Example:
+def example_of(row: Listed, found: Found, recipe: Recipe) -> Example:
+    """Return what is written of a readable picture."""
     known = row["label"] == recipe.labels.good or bool(found.mask.any())
     texts = {name: str(row["image" if name == "name" else name]) for name in TEXTS}
     return Example(found.image, found.mask, known, texts, image_quality(found.image))

@@ -13,7 +13,7 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.components.examples import pictures
 from trainer.components.transform import LABEL, apply
-from trainer.pipeline.step import Context
+from trainer.pipeline.step import EPOCHS, Context
 from trainer.vision.data import Pictures
 
 HISTORY, RECIPE = "training.json", "recipe.json"
@@ -42,7 +42,7 @@ def trainer(
     training = load_pictures(examples, transform_graph, "train", settings)
     held_out = load_pictures(examples, transform_graph, "eval", settings)
     weights, remark = _weights(warm_start, settings)
-    curve = _Curve(context.scratch / "epochs.jsonl")
+    curve = _Curve(context.scratch / EPOCHS)
 
     def report(epoch: Epoch) -> None:
         curve.add(asdict(epoch))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
 from edge_agent.contracts.errors import Unavailable
+from trainer.pipeline.lock import file_lock
+from trainer.pipeline.staging import StagingArea, sweep
 
 
 def tree_digest(folder: Path) -> str:
@@ -21,12 +24,17 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 class Store:
-    """The content-addressed store below `ROOT/cas` with its staging area beside it, on the same file system."""
+    """The content-addressed store below `ROOT/cas`, with a staging area beside it, on the same file system.
+
+    Several processes may use it at once: each stages in an area of its own, which dies with it.
+    """
 
     def __init__(self, root: Path) -> None:
         self.cas = root / "cas"
         self.staging = root / "staging"
         self.scratch = root / "scratch"
+        self.locks = root / "locks"
+        self._area = StagingArea(self.staging)
 
     def path(self, digest: str) -> Path:
         """Return where content with this digest lies, or would lie."""
@@ -34,7 +42,7 @@ class Store:
 
     def stage(self, name: str) -> Path:
         """Return a new empty folder whose content can be published later."""
-        folder = self.staging / name
+        folder = self._area.folder() / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
@@ -46,30 +54,44 @@ class Store:
         """
         try:
             digest = tree_digest(staged)
-            target = self.path(digest)
-            if not self.holds(digest):
-                shutil.rmtree(target, ignore_errors=True)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _sync_tree(staged)
-                staged.rename(target)
-                _sync(target.parent)
+            with self._locked(digest):
+                self._place(staged, digest)
             shutil.rmtree(staged, ignore_errors=True)
         except OSError as error:
             raise Unavailable(f"{self.cas}: cannot be written ({error.strerror}); free space and run again") from error
         return digest
 
+    def _place(self, staged: Path, digest: str) -> None:
+        target = self.path(digest)
+        if self.holds(digest):
+            return
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync_tree(staged)
+        staged.rename(target)
+        _sync(target.parent)
+
     def holds(self, digest: str) -> bool:
         """Say whether the content is there and whole: it is read and hashed, for disks forget."""
         folder = self.path(digest)
-        return folder.is_dir() and tree_digest(folder) == digest
+        try:
+            return folder.is_dir() and tree_digest(folder) == digest
+        except FileNotFoundError:  # somebody removes it at this moment
+            return False
 
     def evict(self, digest: str) -> None:
-        """Remove content that is damaged."""
-        shutil.rmtree(self.path(digest), ignore_errors=True)
+        """Remove content that is damaged; what another run has mended meanwhile stays."""
+        with self._locked(digest):
+            if not self.holds(digest):
+                shutil.rmtree(self.path(digest), ignore_errors=True)
 
     def clean(self) -> None:
-        """Remove what a killed run left half done; checkpoints stay."""
-        shutil.rmtree(self.staging, ignore_errors=True)
+        """Remove what was staged here; checkpoints stay."""
+        self._area.close()
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half done; checkpoints stay."""
+        sweep(self.staging)
 
     def scratch_folder(self, key: str) -> Path:
         """Return the folder in which an execution with this key keeps its checkpoints."""
@@ -80,6 +102,9 @@ class Store:
     def drop_scratch(self, key: str) -> None:
         """Remove the checkpoints of a key whose result is published."""
         shutil.rmtree(self.scratch / key[:16], ignore_errors=True)
+
+    def _locked(self, digest: str) -> AbstractContextManager[None]:
+        return file_lock(self.locks / f"content-{digest[:16]}", remove=True)
 
 
 def _sync_tree(folder: Path) -> None:
@@ -101,7 +126,7 @@ def _sync(path: Path) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file by new content that is either whole or not there: temporary file, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     with unfinished.open("wb") as file:
         file.write(data)
         file.flush()

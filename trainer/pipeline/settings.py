@@ -1,17 +1,17 @@
-"""What `--set KEY=VALUE` can change: the recipe's own keys, and how the steps work."""
+"""How the steps work: the section `pipeline` of a recipe's file; and `--set KEY=VALUE`, which changes both parts."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.recipe import Recipe, load_recipe
-from edge_agent.contracts.strict import Strict, parse
+from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
+from edge_agent.contracts.strict import Strict, parse, read_yaml
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 _SHORT = {
@@ -33,13 +33,39 @@ class ExampleGenSettings(Strict):
 
     max_bad: Share = 0.001
     salt: str = ""
-    spans: str = "latest"
+    spans: Annotated[str, BeforeValidator(str)] = "latest"
+
+
+class StatisticsGenSettings(Strict):
+    """`slices` names columns, comma-separated: statistics of each of their values, too.
+
+    Beam computes from `memory_records` on.
+    """
+
+    slices: str = "label,exposure,station,lot"
+    memory_records: Annotated[int, Field(ge=0)] = 500_000
 
 
 class SchemaGenSettings(Strict):
     """`schema_file` is the path of a reviewed schema (text form); empty = infer one."""
 
     schema_file: str = ""
+
+
+class ExampleValidatorSettings(Strict):
+    """What stops a run beside the schema: distances to the former data (`drift_…`) and to production (`skew_…`).
+
+    Of categorical features L-infinity, of numeric ones the Jensen-Shannon divergence; 0 = as the schema's comparators
+    say, else only measured. `serving` is a folder of pictures from production with a `labels.csv` (labels not needed).
+    `near_duplicates` of different parts: `warn` or `block`.
+    """
+
+    drift_categorical: Share = 0.0
+    drift_numeric: Share = 0.0
+    skew_categorical: Share = 0.0
+    skew_numeric: Share = 0.0
+    serving: str = ""
+    near_duplicates: Literal["warn", "block"] = "warn"
 
 
 class TrainerSettings(Strict):
@@ -70,15 +96,28 @@ class PusherSettings(Strict):
 
 
 class Settings(Strict):
-    """How the steps work, one group a step."""
+    """How the steps work, one group a step: the section `pipeline` of a recipe's file.
+
+    `module` is a Python file of the user's own with any of the functions `preprocessing_fn`, `build_model` and
+    `metrics`; a relative path is meant from the recipe's folder.
+    """
+
+    module: str = ""
 
     example_gen: ExampleGenSettings = ExampleGenSettings()
+    statistics_gen: StatisticsGenSettings = StatisticsGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
+    example_validator: ExampleValidatorSettings = ExampleValidatorSettings()
     trainer: TrainerSettings = TrainerSettings()
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
     metadata_url: str = ""
+
+    @property
+    def sliced_by(self) -> list[str]:
+        """Columns by whose values statistics are sliced."""
+        return [name.strip() for name in self.statistics_gen.slices.split(",") if name.strip()]
 
 
 def find_recipe(name: str) -> Path:
@@ -94,17 +133,33 @@ def find_recipe(name: str) -> Path:
 
 
 def load(recipe: str, assignments: Sequence[str]) -> tuple[Recipe, Settings]:
-    """Read the recipe and apply `KEY=VALUE` settings to it and to the steps' settings.
+    """Read the recipe with its section `pipeline` and apply `KEY=VALUE` settings to both.
 
     Raises ConfigError naming the nearest key for an unknown one.
     """
-    base = load_recipe(find_recipe(recipe)).model_dump(mode="json")
-    settings: dict[str, Any] = {}
+    path = find_recipe(recipe)
+    base = load_recipe(path).model_dump(mode="json")
+    settings = _section(path)
     for text in assignments:
         key, value = _assignment(text)
         target = base if key.split(".")[0] in Recipe.model_fields else settings
         _put(target, key.split("."), value)
     return parse(Recipe, base, f"recipe {recipe} with --set"), parse(Settings, settings, "--set")
+
+
+def _section(path: Path) -> dict[str, Any]:
+    """Return the steps' settings that the recipe's file holds; paths in it are meant from its folder."""
+    found = read_yaml(path).get(TRAINING) or {}
+    source = f"{path}: {TRAINING}"
+    settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
+    for group, key in (
+        (settings, "module"),
+        (settings.get("schema_gen", {}), "schema_file"),
+        (settings.get("example_validator", {}), "serving"),
+    ):
+        if group.get(key):
+            group[key] = str((path.parent / group[key]).resolve())
+    return settings
 
 
 def _assignment(text: str) -> tuple[str, Any]:

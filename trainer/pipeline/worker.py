@@ -7,6 +7,7 @@ standard error, which is the run's log file. End of input, also by the death of 
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -76,8 +78,21 @@ def _call(job: dict[str, Any], report: Callable[[str, float | None], None]) -> d
     module, _, name = job["function"].partition(":")
     function = getattr(importlib.import_module(module), name)
     paths = {key: None if path is None else Path(path) for key, path in job["paths"].items()}
-    made = function(**paths, **job["values"], context=Context(Path(job["scratch"]), report))
+    scratch = Path(job["scratch"])
+    with _own(scratch):
+        made = function(**paths, **job["values"], context=Context(scratch, report))
     return dict(made or {})
+
+
+@contextmanager
+def _own(scratch: Path) -> Iterator[None]:
+    """Wait until no other worker writes checkpoints there: one whose parent was killed lives a moment longer."""
+    handle = os.open(scratch, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def raise_error(answer: dict[str, Any], step: str, log: Path) -> None:

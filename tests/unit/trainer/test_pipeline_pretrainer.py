@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
-from trainer.components.inspection import Inspection
 from trainer.pipeline.graph import Graph
+from trainer.pipeline.runner import Driver
 from trainer.pipeline.settings import load
+from trainer.tasks.order import Order
+from trainer.tasks.vision import VisionTask
 
 
 def graph(root: Path, *settings: str) -> Graph:
     recipe, chosen = load("machined-surface", settings)
-    return Inspection(recipe, chosen, root, [root]).graph()
+    driver = Driver(root)
+    try:
+        return VisionTask(Order(recipe, chosen, root, [root]), driver).graph()
+    finally:
+        driver.close()
 
 
 def taught(root: Path, *settings: str) -> Any:

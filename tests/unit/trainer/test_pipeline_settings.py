@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.pipeline.settings import find_recipe, known_keys, load
+from edge_agent.contracts.recipe import load_recipe
+from trainer.pipeline.settings import RECIPES, find_recipe, known_keys, load
 
 
 def test_a_shipped_recipe_is_found_by_its_name():
@@ -51,3 +54,22 @@ def test_an_unknown_key_of_a_recipe_file_names_the_nearest(tmp_path):
 
 def test_every_key_is_dotted_down_to_a_value():
     assert {"network.epochs", "example_gen.max_bad", "name"} <= set(known_keys())
+
+
+def test_a_recipes_file_says_how_the_steps_work(tmp_path: Path) -> None:
+    path = tmp_path / "inspection.yaml"
+    shipped = (RECIPES / "machined-surface.yaml").read_text()
+    path.write_text(shipped + "pipeline:\n  module: mine.py\n  example_gen: {salt: s}\n  trainer: {warm_start: true}\n")
+    recipe, chosen = load(str(path), ["example_gen.salt=t"])
+    assert recipe == load("machined-surface", [])[0]
+    assert chosen.module == str(tmp_path / "mine.py")
+    assert chosen.example_gen.salt == "t"
+    assert chosen.trainer.warm_start
+    assert load_recipe(path) == recipe
+
+
+def test_an_unknown_key_in_a_recipes_pipeline_names_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "inspection.yaml"
+    path.write_text((RECIPES / "machined-surface.yaml").read_text() + "pipeline:\n  trainr: {warm_start: true}\n")
+    with pytest.raises(ConfigError, match=r"pipeline: unknown key 'trainr'; did you mean 'trainer'\?"):
+        load(str(path), [])

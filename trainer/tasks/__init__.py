@@ -1,0 +1,1 @@
+"""Which components a task consists of and how they are wired: one module a kind of data."""

@@ -1,0 +1,59 @@
+"""What a run of the pipeline is asked for, as the tasks need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge_agent.contracts.errors import ConfigError
+from edge_agent.contracts.recipe import Recipe
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.graph import Graph
+from trainer.pipeline.settings import Settings
+from trainer.pipeline.step import Artifact
+
+DATA = "data"
+"""Name of the source that every task has: the listing of its data."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A recipe, how its steps shall work, where results and data lie.
+
+    `version` is the name of the new version ("" = the next number), `taken` the fleet's latest release of this model.
+    `spans` says which of the folders are spans of data: `folder` (number), `span` and `version`.
+    """
+
+    recipe: Recipe
+    settings: Settings
+    root: Path
+    folders: Sequence[Path]
+    version: str = ""
+    taken: int = 0
+    spans: Sequence[Mapping[str, int]] = ()
+
+    @property
+    def places(self) -> list[str]:
+        """Where the data lies, in the order of the listing."""
+        return [str(folder.resolve()) for folder in self.folders]
+
+
+class Task(Protocol):
+    """One kind of data and the components that work on it."""
+
+    def data(self) -> Artifact:
+        """List the data by content. Raises as the reading of the tables does."""
+
+    def graph(self) -> Graph:
+        """Return all steps in order."""
+
+
+def task_of(order: Order, driver: Driver) -> Task:
+    """Return the task that the recipe names. Raises ConfigError for one that cannot be trained yet."""
+    if order.recipe.task == "vision":
+        from trainer.tasks.vision import VisionTask
+
+        return VisionTask(order, driver)
+    raise ConfigError(f"task '{order.recipe.task}' has no pipeline yet; use 'vision'")

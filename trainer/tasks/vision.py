@@ -1,0 +1,166 @@
+"""The vision task: pictures of parts, by folders with a `labels.csv`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.recipe import Camera, Network, Recipe
+from trainer.components.source import list_data
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.graph import Graph, build_graph
+from trainer.pipeline.step import Artifact, Known, Resolved, Step
+from trainer.tasks.delivery import CONVERTS, delivery_steps
+from trainer.tasks.order import DATA, Order
+from trainer.tasks.resolvers import Making, Resolvers
+from trainer.tasks.schema import schema_step
+from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
+
+_HERE = "trainer.components"
+
+
+class VisionTask:
+    """Builds the graph: which component gets what, and what may change before it must run again."""
+
+    def __init__(self, order: Order, driver: Driver) -> None:
+        self._order, self._driver = order, driver
+        self.recipe, self.settings = order.recipe, order.settings
+        making = Making((f"{_HERE}.trainer",), (f"{_HERE}.converter", *CONVERTS), self._converted())
+        self._resolvers = Resolvers(order, making, driver.imports, driver.index)
+
+    def data(self) -> Artifact:
+        """List the pictures of all folders with their digests."""
+        return list_data(self._order.folders, self._driver.store, self._driver.index, time.time_ns, self._order.spans)
+
+    def graph(self) -> Graph:
+        """Return all steps in order."""
+        steps = [*self._data_steps(), *self._model_steps()]
+        steps += delivery_steps(self._order, f"{_HERE}.converter:converter", self._converted(), self._resolvers)
+        return build_graph(self.recipe.name, steps, [DATA])
+
+    def _data_steps(self) -> list[Step]:
+        settings = self.settings.example_gen
+        shares = self.recipe.split.model_dump()
+        labels = list(self.recipe.labels.names)
+        schema, schema_output = schema_step(self._order, labels, SCHEMA_RULES)
+        serving = self._serving()
+        return [
+            Step(
+                "ExampleGen",
+                f"{_HERE}.example_gen:example_gen",
+                {"data": DATA},
+                {"examples": "Examples"},
+                {"recipe": self._seen(), "shares": shares, "max_bad": settings.max_bad, "salt": settings.salt},
+                {"folders": self._order.places},
+                resolve=self._resolvers.kept,
+            ),
+            Step(
+                "StatisticsGen",
+                f"{_HERE}.statistics_gen:statistics_gen",
+                {"examples": "ExampleGen.examples"},
+                {"statistics": "ExampleStatistics"},
+                {"slices": self.settings.sliced_by, "memory_records": self.settings.statistics_gen.memory_records},
+            ),
+            schema,
+            *serving,
+            Step(
+                "ExampleValidator",
+                f"{_HERE}.example_validator:example_validator",
+                {
+                    "examples": "ExampleGen.examples",
+                    "statistics": "StatisticsGen.statistics",
+                    "schema": schema_output,
+                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                },
+                {"anomalies": "ExampleAnomalies"},
+                {
+                    "label": SCHEMA_RULES["label"],
+                    "good": self.recipe.labels.good,
+                    "labels": labels,
+                    "often_constant": OFTEN_CONSTANT,
+                    "limits": self.settings.example_validator.model_dump(exclude={"serving"}),
+                },
+                resolve=self._resolvers.compared,
+            ),
+            Step(
+                "Transform",
+                f"{_HERE}.transform:transform",
+                {"examples": "ExampleGen.examples", "anomalies": "ExampleValidator.anomalies"},
+                {"transform_graph": "TransformGraph"},
+                {"labels": labels},
+            ),
+        ]
+
+    def _serving(self) -> list[Step]:
+        """Return the step that reads pictures of production, if there are any to compare with."""
+        folder = self.settings.example_validator.serving
+        if not folder:
+            return []
+
+        def listed(_known: Known) -> Resolved:
+            driver = self._driver
+            found = list_data([Path(folder)], driver.store, driver.index, time.time_ns, serving=True)
+            return Resolved({"data": found})
+
+        function, places = f"{_HERE}.serving_gen:serving_gen", {"folders": [str(Path(folder).resolve())]}
+        values = {"recipe": self._seen(), "max_bad": self.settings.example_gen.max_bad}
+        return [Step("ServingExampleGen", function, {}, {"examples": "Examples"}, values, places, resolve=listed)]
+
+    def _model_steps(self) -> list[Step]:
+        transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
+        first = self._pretrainer()
+        begin = {"pretrained": "Pretrainer.pretrained"} if first else {}
+        return [
+            *first,
+            Step(
+                "Trainer",
+                f"{_HERE}.trainer:trainer",
+                {**transformed, **begin},
+                {"model": "Model"},
+                {"recipe": self._trained()},
+                resolve=self._resolvers.warm_start,
+            ),
+            Step(
+                "Evaluator",
+                f"{_HERE}.evaluator:evaluator",
+                {**transformed, "model": "Trainer.model"},
+                {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
+                {"recipe": self._judged()},
+                resolve=self._resolvers.baseline,
+            ),
+        ]
+
+    def _pretrainer(self) -> list[Step]:
+        """Return the step that learns from drawn surfaces, if the recipe wants any: it depends on no picture."""
+        if not self.recipe.network.pretraining:
+            return []
+        function = f"{_HERE}.pretrainer:pretrainer"
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, {"recipe": self._pretrained()})]
+
+    def _seen(self) -> dict[str, Any]:
+        """The recipe as far as it changes the examples; all else has its default."""
+        network = Network(height=self.recipe.network.height, width=self.recipe.network.width)
+        camera = self.recipe.camera.model_copy(update={"exposure_us": None, "gain_db": None})
+        return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
+
+    def _trained(self) -> dict[str, Any]:
+        """The recipe as far as it changes the trained model."""
+        known = self.recipe
+        return Recipe(
+            name="any", labels=known.labels, camera=known.camera, network=known.network, views=known.views
+        ).model_dump(mode="json")
+
+    def _pretrained(self) -> dict[str, Any]:
+        """The recipe as far as it changes what is learned from drawn surfaces."""
+        network = self.recipe.network.model_copy(update={"epochs": 1})
+        camera = Camera(colour=self.recipe.camera.colour)
+        return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
+
+    def _judged(self) -> dict[str, Any]:
+        """The recipe as far as it changes the evaluation."""
+        named = {"thresholds": self.recipe.thresholds, "blessing": self.recipe.blessing}
+        return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
+
+    def _converted(self) -> dict[str, Any]:
+        return {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
