@@ -5,9 +5,10 @@ from __future__ import annotations
 from edge_agent.contracts.command import Command
 
 _LAZY = {
-    "data": ("trainer.commands.data:data", "Make labelled sample data."),
+    "data": ("trainer.commands.data:data", "Make sample data; look at data."),
     "pipeline": ("trainer.commands.pipeline:pipeline", "Train, evaluate, convert and push; see what ran and why."),
     "recipe": ("trainer.commands.recipe:recipe", "Propose, check and list recipes."),
+    "schema": ("trainer.commands.schema:schema", "See the data's schema, and accept what is new."),
     "watch": ("trainer.commands.watch:watch", "Serve the fleet's retrain tickets."),
 }
 

@@ -123,9 +123,19 @@ def _with_values(schema: Any) -> dict[str, list[str]]:
 def _validated(given: Any, schema: Any, environment: str, former: Any, served: Any) -> Any:
     from tensorflow_data_validation.api.validation_api import validate_statistics
 
+    whole, before, production = (_whole(one) for one in (given, former, served))
     return validate_statistics(
-        given, schema, environment=environment, previous_statistics=former, serving_statistics=served
+        whole, schema, environment=environment, previous_statistics=before, serving_statistics=production
     )
+
+
+def _whole(statistics: Any) -> Any:
+    """Return the statistics without those of slices."""
+    if statistics is None:
+        return None
+    ready = type(statistics)()
+    ready.datasets.append(statistics.datasets[0])
+    return ready
 
 
 def _with_limits(schema: Any, given: Any, limits: Mapping[str, Any], drift: bool, skew: bool) -> Any:

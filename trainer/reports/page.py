@@ -15,6 +15,7 @@ from trainer.pipeline.runs import RunRecord
 from trainer.pipeline.step import Artifact, Known
 from trainer.reports.charts import Mark, Series, histogram, line_chart, strip, threshold_points
 from trainer.reports.data import data_counts, quality_histograms
+from trainer.reports.run_statistics import write_page
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -36,6 +37,9 @@ def write_report(record: RunRecord, known: Known, lineage: list[str], target: Pa
         bundle=_bundle(known.get("Converter.bundle")),
         lineage=lineage,
     )
+    statistics = known.get("StatisticsGen.statistics")
+    if statistics is not None:
+        write_page(statistics.path, f"{record.pipeline} · data of run {record.run}", target.parent)
     write_atomically(target, page.encode())
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trainer.components.reviewed import REVIEWED
 from trainer.pipeline.step import Step
 from trainer.tasks.order import Order
 from trainer.tasks.resolvers import text_of
 
-REVIEWED = "schema.pbtxt"
-"""File in a root that holds the reviewed schema, unless the setting `schema_gen.schema_file` names another."""
 _HERE = "trainer.components.schema_gen"
 
 
