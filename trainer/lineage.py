@@ -59,6 +59,8 @@ def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str
         yield f"{indent}  … as above"
         return
     seen.add(entry.parts.key)
+    if "override_by" in stored.properties:
+        yield f"{indent}  {stored.properties['reasons'][0]}"
     yield f"{indent}  code {entry.parts.code_digest[:12]}, libraries {entry.parts.environment_digest[:12]}"
     for keyword, used in entry.parts.inputs.items():
         makers = driver.index.made(used) if used else []

@@ -105,7 +105,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
         try:
             known = _run(request, recipe, chosen, driver, record, display, clock)
             _report(record, known, driver, runs)
-            _check_data(known, request.root)
+            _check_data(known)
             record.result = _result(record, known, request.root)
             record.state = "done"
         except (LinesideError, KeyboardInterrupt) as error:
@@ -138,10 +138,9 @@ def _run(
 
 
 def task_for(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Task:
-    """Return what lists the data of a request and builds its graph."""
-    located = choose_folders(request.folders, chosen.example_gen.spans)
-    version, taken = request.version, request.taken
-    order = Order(recipe, chosen, request.root, located.folders, version, taken, located.spans)
+    """Return what lists the data of a request and builds its graph. Raises as `choose_folders`."""
+    found = choose_folders(request.folders, chosen.example_gen.spans)
+    order = Order(recipe, chosen, request.root, found.folders, request.version, request.taken, found.spans)
     return task_of(order, driver)
 
 
@@ -153,12 +152,11 @@ def _taken(model: str, home: Path) -> int:
         return 0
 
 
-def _check_data(known: Known, root: Path) -> None:
+def _check_data(known: Known) -> None:
     anomalies = known.get("ExampleValidator.anomalies")
     if anomalies is not None and not anomalies.blessed:
         more = f" (and {len(anomalies.reasons) - 1} more)" if len(anomalies.reasons) > 1 else ""
-        first = anomalies.reasons[0].replace("--root ROOT", f"--root {root}")
-        raise Rejected(f"ExampleValidator: {first}{more}")
+        raise Rejected(f"ExampleValidator: {anomalies.reasons[0]}{more}")
 
 
 def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 import csv
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from edge_agent.cli import main
+from tests.simulators.environments import TOP, locked_environment
 
-TOP = Path(__file__).resolve().parents[2]
 FIXTURES = TOP / "tests" / "fixtures"
 HEAVY = {"tensorflow", "keras", "torch", "apache-beam", "pandas", "pyarrow", "sqlalchemy", "scipy", "matplotlib"}
 MEGABYTES = 400
@@ -26,11 +24,7 @@ SAME = 1e-5
 def agent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh virtual environment with the locked packages of an extra and this checkout."""
     folder = tmp_path_factory.mktemp("device") / request.param
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    lock = TOP / "scripts" / "requirements" / f"{request.param}.txt"
-    install = [uv, "pip", "install", "-q", "-p", str(folder)]
-    subprocess.run([*install, "--require-hashes", "-r", str(lock)], check=True)
+    install = locked_environment(folder, request.param)
     subprocess.run([*install, "--no-deps", str(TOP)], check=True, cwd=folder)
     return folder
 

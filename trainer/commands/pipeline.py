@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.export import export
 
 if TYPE_CHECKING:
     from trainer.run import Request
@@ -25,6 +26,9 @@ def pipeline() -> None:
 
     Example: trainer pipeline run --recipe machined-surface --data parts --root work
     """
+
+
+pipeline.add_command(export)
 
 
 @pipeline.command(context_settings=_HELP)

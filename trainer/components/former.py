@@ -11,18 +11,16 @@ from typing import Any
 from trainer.pipeline.index import Entry
 
 EXAMPLES, STATISTICS = "examples", "statistics"
+_SAME = ("shares", "salt")
 
 
-def former_examples(
-    entries: Sequence[Entry], data: str, labels: Mapping[str, Any], shares: Mapping[str, float], salt: str
-) -> str:
+def former_examples(entries: Sequence[Entry], data: str, parameters: Mapping[str, Any]) -> str:
     """Return the digest of the Examples made last of other data under the same labels, shares and salt; "" if none.
 
-    `entries` are ExampleGen's executions, oldest first; `data` is the digest of these data. What came after the first
-    execution on these very data does not count.
+    `entries` are ExampleGen's executions, oldest first; `data` is the digest of these data, `parameters` are the
+    step's. What came after the first execution on these very data does not count.
     """
-    wanted = (labels, shares, salt)
-    alike = [entry for entry in entries if _drawn_by(entry.parts.parameters) == wanted]
+    alike = [entry for entry in entries if _alike(entry.parts.parameters, parameters)]
     earlier = _before(alike, data)
     return earlier[-1].outputs[EXAMPLES].digest if earlier else ""
 
@@ -32,8 +30,9 @@ def _before(entries: Sequence[Entry], data: str) -> Sequence[Entry]:
     return entries[: places[0]] if places else entries
 
 
-def _drawn_by(parameters: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    return parameters.get("recipe", {}).get("labels"), parameters.get("shares"), parameters.get("salt")
+def _alike(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    labels = [parameters.get("recipe", {}).get("labels") for parameters in (before, now)]
+    return labels[0] == labels[1] and all(before.get(name) == now.get(name) for name in _SAME)
 
 
 def former_span(entries: Sequence[Entry], examples: str, span: int | None, kept: str) -> str:

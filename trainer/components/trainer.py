@@ -53,12 +53,13 @@ def trainer(
     evaluation = held_out if len(held_out) else None
     drawn = None if pretrained is None else pretrained / WEIGHTS
     result = train(training, evaluation, settings, settings.network.seed, checkpoints, report, drawn, weights)
-    context.progress("exporting", 1.0)
+    context.progress(f"exporting; {result.watch.seen()}", 1.0)
     export(result.network, settings, model)
     history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": weights is not None}
+    history["input"] = asdict(result.watch.seen())
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(dict(recipe), indent=1, sort_keys=True), encoding="utf-8")
-    reasons = [remark] if remark else []
+    reasons = [str(result.watch.seen()), *([remark] if remark else [])]
     if result.resumed_from:
         reasons.append(f"went on after epoch {result.resumed_from}")
     properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}

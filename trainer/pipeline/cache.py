@@ -67,9 +67,9 @@ class Store:
             return
         shutil.rmtree(target, ignore_errors=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sync_tree(staged)
+        sync_tree(staged)
         staged.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
 
     def holds(self, digest: str) -> bool:
         """Say whether the content is there and whole: it is read and hashed, for disks forget."""
@@ -107,15 +107,17 @@ class Store:
         return file_lock(self.locks / f"content-{digest[:16]}", remove=True)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Make sure that every file and folder below `folder` is on the disk."""
     for path in _files(folder):
-        _sync(path)
+        sync(path)
     for path in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-        _sync(path)
-    _sync(folder)
+        sync(path)
+    sync(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -132,4 +134,4 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-    _sync(path.parent)
+    sync(path.parent)

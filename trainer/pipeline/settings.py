@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
 from edge_agent.contracts.strict import Strict, parse, read_yaml
+from trainer.evaluation.settings import EvaluatorSettings
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 _SHORT = {
@@ -26,14 +27,40 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExampleGenSettings(Strict):
-    """Reading the data: share of bad pictures that is tolerated, salt of the split's hash, and which spans are read.
+    """Reading the data: share of bad pictures or rows that is tolerated (`strict`: none), salt of the split's hash.
 
     `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
     """
 
     max_bad: Share = 0.001
     salt: str = ""
+    strict: bool = False
     spans: Annotated[str, BeforeValidator(str)] = "latest"
+
+
+class TableSettings(Strict):
+    """What the columns of a table are. Every column that is not named here is an input of the model.
+
+    `label`; `part`: rows of one part stay together ("" = every row is a part); `time`, `ignore`: not looked at;
+    `split`: where a person wants a row; `slices`: the evaluation is divided by these, the model does not see them.
+    `kinds` says of a column that it is a `number` or a `text`, where its cells do not.
+    """
+
+    label: str = "label"
+    part: str = ""
+    time: str = ""
+    split: str = ""
+    slices: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    kinds: dict[str, Literal["number", "text"]] = {}
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+
+
+class TransformSettings(Strict):
+    """Tables without an own `preprocessing_fn`: `buckets` of as many rows by column; most different texts a column."""
+
+    buckets: dict[str, Annotated[int, Field(ge=2, le=256)]] = {}
+    vocabulary_max: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
 
 class StatisticsGenSettings(Strict):
@@ -69,9 +96,17 @@ class ExampleValidatorSettings(Strict):
 
 
 class TrainerSettings(Strict):
-    """`warm_start` begins with the weights of the latest blessed model."""
+    """`warm_start` begins with the weights of the latest blessed model.
+
+    Of tables: `steps` of training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never),
+    `class_weights`: rare labels count more, `tensorboard`: folder for logs.
+    """
 
     warm_start: bool = False
+    steps: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0)] = 0
+    class_weights: bool = True
+    tensorboard: str = ""
 
 
 class ConverterSettings(Strict):
@@ -90,9 +125,21 @@ class InfraValidatorSettings(Strict):
 
 
 class PusherSettings(Strict):
-    """`fleet_home` = publish to that fleet, too."""
+    """Where a blessed model goes: `fleet_home` = publish to that fleet, `to` = destinations below the folder `place`.
+
+    `folder` is the bundle with an alias `latest`, `tf-serving` what TensorFlow Serving watches, `tfjs` a model for
+    browsers, `saved-model` what `hub.load` takes. `place` is ROOT/served unless given.
+    """
 
     fleet_home: str = ""
+    to: tuple[Literal["fleet", "folder", "tf-serving", "tfjs", "saved-model"], ...] = ()
+    place: str = ""
+
+    @model_validator(mode="after")
+    def _home_of_the_fleet(self) -> PusherSettings:
+        if "fleet" in self.to and not self.fleet_home:
+            raise ValueError("'to' names the fleet; say which with fleet_home")
+        return self
 
 
 class Settings(Strict):
@@ -104,11 +151,14 @@ class Settings(Strict):
 
     module: str = ""
 
+    table: TableSettings = TableSettings()
     example_gen: ExampleGenSettings = ExampleGenSettings()
     statistics_gen: StatisticsGenSettings = StatisticsGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
     example_validator: ExampleValidatorSettings = ExampleValidatorSettings()
+    transform: TransformSettings = TransformSettings()
     trainer: TrainerSettings = TrainerSettings()
+    evaluator: EvaluatorSettings = EvaluatorSettings()
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
@@ -152,11 +202,7 @@ def _section(path: Path) -> dict[str, Any]:
     found = read_yaml(path).get(TRAINING) or {}
     source = f"{path}: {TRAINING}"
     settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    for group, key in (
-        (settings, "module"),
-        (settings.get("schema_gen", {}), "schema_file"),
-        (settings.get("example_validator", {}), "serving"),
-    ):
+    for group, key in ((settings, "module"), (settings.get("schema_gen", {}), "schema_file")):
         if group.get(key):
             group[key] = str((path.parent / group[key]).resolve())
     return settings

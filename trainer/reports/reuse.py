@@ -10,7 +10,10 @@ FILE, STATISTICS = "report.html", "statistics.html"
 
 
 def reuse_report(record: RunRecord, runs: Runs) -> bool:
-    """Link the newest page, and its statistics, whose run ended with the same outputs into the record's folder; False if there is none."""
+    """Link the newest page whose run ended with the same outputs, and its statistics, into the record's folder.
+
+    Returns False if there is none.
+    """
     outputs = [step.outputs for step in record.steps]
     for name in reversed(runs.names()):
         page = runs.path(name) / FILE

@@ -22,8 +22,8 @@ DATA = "data"
 class Order:
     """A recipe, how its steps shall work, where results and data lie.
 
-    `version` is the name of the new version ("" = the next number), `taken` the fleet's latest release of this model.
-    `spans` says which of the folders are spans of data: `folder` (number), `span` and `version`.
+    `spans` says of folders that were chosen by a pattern which span and version they are. `version` is the name of the
+    new model's version ("" = the next number), `taken` the fleet's latest release of this model.
     """
 
     recipe: Recipe
@@ -38,6 +38,11 @@ class Order:
     def places(self) -> list[str]:
         """Where the data lies, in the order of the listing."""
         return [str(folder.resolve()) for folder in self.folders]
+
+    @property
+    def served(self) -> Path:
+        """Folder below which the Pusher's destinations lie."""
+        return Path(self.settings.pusher.place) if self.settings.pusher.place else self.root / "served"
 
 
 class Task(Protocol):

@@ -10,8 +10,8 @@ from typing import Any
 from trainer.components import history
 from trainer.components.former import former_examples, former_span, statistics_of
 from trainer.pipeline.cache import Store
-from trainer.pipeline.closure import Imports, code_closure
-from trainer.pipeline.index import Index
+from trainer.pipeline.closure import code_closure
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.key import Parts
 from trainer.pipeline.step import Artifact, Known, Resolved
 from trainer.tasks.order import DATA, Order
@@ -21,8 +21,13 @@ MODEL, EXAMPLES = "Trainer.model", "ExampleGen.examples"
 
 @dataclass(frozen=True)
 class Making:
-    """What a bundle is made by: modules that train, modules that convert, parameters of the conversion."""
+    """What examples and bundles are made by.
 
+    `examples` are ExampleGen's parameters that examples must share for their splits to be kept; `trains` and `converts`
+    are modules, `parameters` those of the conversion.
+    """
+
+    examples: Mapping[str, Any]
     trains: Sequence[str]
     converts: Sequence[str]
     parameters: Mapping[str, Any]
@@ -31,34 +36,31 @@ class Making:
 class Resolvers:
     """Looks former runs up for one order; what they find depends on content alone, so that a repeated run is cached."""
 
-    def __init__(self, order: Order, making: Making, imports: Imports | None, index: Index | None = None) -> None:
-        self._order, self._making, self._imports, self._index = order, making, imports, index
+    def __init__(self, order: Order, making: Making, driver: Driver) -> None:
+        self._order, self._making, self._driver = order, making, driver
         self._name = order.recipe.name
         self._blessed = history.load(order.root)
         self._store = Store(order.root)
 
     def kept(self, known: Known) -> Resolved:
-        """`kept`: the examples of the latest blessed model, else those made last: parts stay in their splits."""
-        former = history.not_made_of(self._blessed, self._name, known[DATA].digest)
+        """`kept`: former examples, whose parts stay in their splits.
+
+        Those of the latest blessed model, or else what ExampleGen made last.
+        """
+        return Resolved({"kept": self._stored("Examples", self._former_examples(known[DATA].digest))})
+
+    def _former_examples(self, data: str) -> str:
+        former = history.not_made_of(self._blessed, self._name, data)
         if former is not None:
-            return Resolved({"kept": self._stored("Examples", former.examples)})
-        entries = self._index.of_step("ExampleGen") if self._index else []
-        salt = self._order.settings.example_gen.salt
-        labels, shares = (
-            part.model_dump(mode="json") for part in (self._order.recipe.labels, self._order.recipe.split)
-        )
-        return Resolved(
-            {"kept": self._stored("Examples", former_examples(entries, known[DATA].digest, labels, shares, salt))}
-        )
+            return former.examples
+        return former_examples(self._driver.index.of_step("ExampleGen"), data, self._making.examples)
 
     def compared(self, known: Known) -> Resolved:
-        """`previous`: the statistics of the span before, else of the data that `kept` names; and no `serving` data."""
-        if self._index is None:
-            return Resolved({"previous": None, "serving": None})
-        examples, entries = known[EXAMPLES], self._index.of_step("ExampleGen")
-        kept = self.kept(known).inputs["kept"]
-        former = former_span(entries, examples.digest, examples.properties.get("span"), kept.digest if kept else "")
-        digest = statistics_of(self._index.of_step("StatisticsGen"), former)
+        """`previous`: statistics of the span before, else of the data that `kept` names; `serving`: none."""
+        index, examples = self._driver.index, known[EXAMPLES]
+        kept, span = self._former_examples(known[DATA].digest), examples.properties.get("span")
+        former = former_span(index.of_step("ExampleGen"), examples.digest, span, kept)
+        digest = statistics_of(index.of_step("StatisticsGen"), former)
         serving = {} if self._order.settings.example_validator.serving else {"serving": None}
         return Resolved({"previous": self._stored("ExampleStatistics", digest), **serving})
 
@@ -79,12 +81,12 @@ class Resolvers:
         return Resolved({"baseline": stored}, {"baseline_name": name})
 
     def release(self, known: Known) -> Resolved:
-        """`version`, `release` and `sources` of the bundle; another run may have taken one since this began."""
+        """`version`, `release` and `sources` of the bundle; another run may have taken a version since it began."""
         blessed = history.load(self._order.root)
         version, release = history.next_release(
             blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
         )
-        trained = code_closure(self._making.trains, self._imports)
+        trained = code_closure(self._making.trains, self._driver.imports)
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
         sources = {"data": known[DATA].digest, "code": parts.code_digest, "environment": parts.environment_digest}
         return Resolved(parameters={"version": version, "release": release, "sources": sources})
@@ -94,7 +96,7 @@ class Resolvers:
         return Resolved(parameters={"origin": self._bundle_origin(known)})
 
     def _bundle_origin(self, known: Known) -> str:
-        code = code_closure(self._making.converts, self._imports)
+        code = code_closure(self._making.converts, self._driver.imports)
         inputs = {name: known[name].digest for name in (MODEL, EXAMPLES, DATA)}
         return Parts("", inputs, {}, self._making.parameters, code.files, code.libraries).key
 
@@ -102,7 +104,7 @@ class Resolvers:
         """Say whether what the Pusher made is still there."""
         from trainer.components.pushed import still_pushed
 
-        return still_pushed(outputs, self._order.root)
+        return still_pushed(outputs, self._order.root, self._order.settings.pusher.to, self._order.served)
 
     def _stored(self, kind: str, digest: str) -> Artifact | None:
         """Return a former run's artifact; None when there is none or the store does not hold it any more."""

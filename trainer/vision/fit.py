@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
-from trainer.vision import checkpoint, evaluate
+from trainer.evaluation import rates
+from trainer.vision import checkpoint
 from trainer.vision.checkpoint import Arrays, State, key_of
-from trainer.vision.data import Pictures, batches
+from trainer.vision.data import Batch, Pictures
+from trainer.vision.feeding import Feed, Watch
 from trainer.vision.lessons import Lessons
 from trainer.vision.loss import losses
 from trainer.vision.network import Network, build
@@ -70,6 +73,8 @@ class Fit:
         self._average: Arrays = []
         self._best: Arrays = []
         self.best_epoch, self.best_score = 0, -math.inf
+        self.watch = Watch()
+        self._batches: Iterator[dict[str, Any]] = iter(())
 
     def begin(self, weights: Path | None, gently: bool = False) -> int:
         """Go on from the checkpoint of this very fit, if there is one; return how many epochs are already done.
@@ -81,13 +86,29 @@ class Fit:
         if gently:
             self._rate *= _GENTLE_RATE
         state = checkpoint.load(self._folder, self._key)
+        done = 0 if state is None else state.epoch
         if state is not None:
             self._restore(state)
-            return state.epoch
-        if weights is not None:
-            load_weights(self._network, weights)
-        self._average = weights_of(self._model)
-        return 0
+        else:
+            if weights is not None:
+                load_weights(self._network, weights)
+            self._average = weights_of(self._model)
+        self._batches = self._feed(done)
+        return done
+
+    def _feed(self, done: int) -> Iterator[dict[str, Any]]:
+        """Return all batches after the epochs that are done; they are made ahead, over the ends of epochs too."""
+        epoch_of = lru_cache(2)(lambda epoch: self._lessons.epoch(epoch, self._steps, self._batch))
+
+        def make(number: int) -> Batch:
+            epoch, step = divmod(number, self._steps)
+            return epoch_of(epoch)(step)
+
+        last = self._recipe.network.epochs
+        if done >= last:
+            return iter(())
+        feed = Feed(make, make(done * self._steps), self._lessons.varied(self._batch), self._seed)
+        return iter(feed.batches(done * self._steps, last * self._steps))
 
     def _restore(self, state: State) -> None:
         self._model.set_weights(state.weights)
@@ -99,9 +120,8 @@ class Fit:
     def epoch(self, epoch: int) -> Epoch:
         """Train one epoch, measure it, remember the best, write the checkpoint."""
         _reseed(self._model, self._seed, epoch)
-        make = self._lessons.epoch(epoch, self._steps, self._batch)
         sums = np.zeros(3)
-        for number, batch in enumerate(batches(make, self._steps, make(0))):
+        for number, batch in enumerate(self.watch.over(self._batches, self._steps)):
             step = epoch * self._steps + number
             self._optimiser.learning_rate.assign(rate_at(step, self._steps * self._recipe.network.epochs, self._rate))
             values = np.asarray(self._step(batch))
@@ -195,7 +215,7 @@ def quality(network: Network, pictures: Pictures, recipe: Recipe) -> tuple[float
     joined = join_parts(scores, pictures.parts, pictures.labels, recipe.views.combine)
     truth = np.where(joined.defective, joined.scores, 1 - joined.scores)
     surprise = float(-np.log(np.clip(truth, 1e-4, 1)).mean())
-    auroc = evaluate.auroc(joined.scores, joined.defective)
+    auroc = rates.auroc(joined.scores, joined.defective)
     return auroc, (0.0 if math.isnan(auroc) else auroc) - _SURPRISE_SHARE * surprise
 
 

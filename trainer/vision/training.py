@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from trainer.vision.data import Pictures
+from trainer.vision.feeding import Watch
 from trainer.vision.fit import Epoch, Fit
 from trainer.vision.lessons import DrawnLessons, LabelledLessons
 from trainer.vision.network import Network
@@ -18,13 +19,14 @@ _PRETRAINING_EPOCHS = 10
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The trained network with the weights of its best epoch, and how it went."""
+    """The trained network with the weights of its best epoch, how it went, and where its time went."""
 
     network: Network
     epochs: tuple[Epoch, ...]
     best_epoch: int
     best_score: float
     resumed_from: int
+    watch: Watch
 
 
 Report = Callable[[Epoch], None]
@@ -73,7 +75,7 @@ def train(
     for epoch in _epochs(fit, resumed_from, recipe.network.epochs):
         history.append(epoch)
         report(epoch)
-    return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from)
+    return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from, fit.watch)
 
 
 def _epochs(fit: Fit, done: int, of: int) -> Iterator[Epoch]:

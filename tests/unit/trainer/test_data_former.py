@@ -2,8 +2,7 @@ from trainer.components.former import former_examples, former_span, statistics_o
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.key import Parts
 
-LABELS, SHARES = {"good": "ok"}, {"eval": 0.2}
-PARAMETERS = {"recipe": {"labels": LABELS}, "shares": SHARES, "salt": ""}
+PARAMETERS = {"recipe": {"labels": {"good": "ok"}}, "shares": {"eval": 0.2}, "salt": ""}
 
 
 def _made(data, examples, parameters=PARAMETERS, **properties):
@@ -13,14 +12,14 @@ def _made(data, examples, parameters=PARAMETERS, **properties):
 
 def test_the_last_examples_of_other_data_keep_their_splits():
     entries = [_made("d1", "e1"), _made("d2", "e2"), _made("d2", "e2b"), _made("d3", "e3")]
-    assert former_examples(entries, "d4", LABELS, SHARES, "") == "e3"
-    assert former_examples(entries, "d2", LABELS, SHARES, "") == "e1"
-    assert former_examples(entries, "d1", LABELS, SHARES, "") == ""
+    assert former_examples(entries, "d4", PARAMETERS) == "e3"
+    assert former_examples(entries, "d2", PARAMETERS) == "e1"
+    assert former_examples(entries, "d1", PARAMETERS) == ""
 
 
 def test_another_salt_or_share_or_product_draws_anew():
     for change in ({"salt": "x"}, {"shares": {"eval": 0.3}}, {"recipe": {"labels": {"good": "fine"}}}):
-        assert former_examples([_made("d1", "e1", {**PARAMETERS, **change})], "d2", LABELS, SHARES, "") == ""
+        assert former_examples([_made("d1", "e1", {**PARAMETERS, **change})], "d2", PARAMETERS) == ""
 
 
 def test_a_span_is_compared_with_the_one_before_it():
