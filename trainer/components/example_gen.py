@@ -25,6 +25,8 @@ from trainer.vision.traits import MISNAMED
 
 PICTURES = "pictures"
 """`pictures.json` says of each picture that is used where it lies: folder number, image, part, label, split."""
+COLUMNS = "columns"
+"""`columns.json` says which columns of the tables are `empty` throughout."""
 _SHARD = 1000
 _USED = ("folder", "image", "part", "label", "sha256")
 
@@ -63,7 +65,8 @@ def example_gen(
     twice = _twice(listing["rows"], read)
     labels = sorted(part_labels(rows, settings).items())
     parts = {part: {"split": split.of(part), "label": label} for part, label in labels}
-    contents = {"parts": parts, "quarantine": read.bad, PICTURES: read.used}
+    columns = {"empty": listing.get("empty", [])}
+    contents = {"parts": parts, "quarantine": read.bad, PICTURES: read.used, COLUMNS: columns}
     for file, content in contents.items():
         (examples / f"{file}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
     (examples / leaks.FILE).write_text(json.dumps(twice, indent=1, sort_keys=True), encoding="utf-8")
@@ -187,7 +190,6 @@ def _properties(
         "quarantined": len(read.bad),
         "misnamed": read.traits[MISNAMED],
         "normalised": json.dumps(dict(sorted(read.traits.items()))),
-        "empty_columns": json.dumps(listing.get("empty", [])),
         "repeated": repeated,
         "near_duplicates": twice["counts"]["near"],
         "near_duplicates_across_splits": twice["counts"]["split"],

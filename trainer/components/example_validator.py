@@ -66,7 +66,10 @@ def example_validator(
         found.blocking += _feature_skew(examples, names, serving, (label,))
     found.blocking += [*torn_parts(tables), *not_in_recipe(label, tables, labels, domains.get(label, ()))]
     found.warnings += thin(tables, label, good)
-    twice = _leaks(examples)
+    empty = _json(examples / "columns.json").get("empty", [])
+    found.warnings += [f"{name} is empty in every record; fill it or leave the column out" for name in empty]
+    doubled = _json(examples / leaks.FILE)
+    twice = leaks.warnings_of(doubled) if doubled else []
     (found.blocking if limits["near_duplicates"] == "block" else found.warnings).extend(twice)
     (anomalies / FILE).write_text(json.dumps(found.content, indent=1), encoding="utf-8")
     return {"anomalies": {"blessed": int(not found.blocking), "reasons": found.blocking or found.warnings}}
@@ -176,6 +179,6 @@ def _plain(values: Any) -> Any:
     return one.decode("utf-8", "replace") if isinstance(one, bytes) else one
 
 
-def _leaks(examples: Path) -> list[str]:
-    path = examples / leaks.FILE
-    return leaks.warnings_of(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
+def _json(path: Path) -> dict[str, Any]:
+    """Read what only some kinds of Examples have; {} where it is not there."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
