@@ -153,9 +153,9 @@ def _kinds(judged: Judged) -> rules.Kinds:
 def judge(model: Path, question: Question) -> Judged:
     """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any."""
     from trainer.vision.export import WEIGHTS
-    from trainer.vision.fit import load_weights
     from trainer.vision.network import build
     from trainer.vision.predict import predict
+    from trainer.vision.weights import load_weights
 
     recipe = question.recipe
     network = build(recipe)

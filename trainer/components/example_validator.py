@@ -14,7 +14,7 @@ from trainer.components import leaks
 from trainer.components.anomaly_lines import accept_value, distances, from_tfdv
 from trainer.components.feature_skew import feature_skew
 from trainer.components.record_checks import Texts, idle_features, not_in_recipe, thin, torn_parts, unknown_values
-from trainer.components.records import batches, merged, split_names, texts
+from trainer.components.records import KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
 from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.components.statistics_gen import in_memory, load_statistics, ordered, require_statistics
 from trainer.pipeline.step import Context
@@ -23,7 +23,7 @@ FILE = "anomalies.json"
 """`blocking` and `warnings` (lines), `distances` (to former and serving data, as TFDV measured them)."""
 _COMPARED = "train"
 _MEASURE_ONLY = 1e9
-_KEYS = ("part", "name")
+_NOT_COMPARED = (*NO_FEATURES, "part", "masked")
 
 
 def example_validator(
@@ -49,7 +49,7 @@ def example_validator(
     expected = load_schema(schema)
     names = ordered(split_names(statistics))
     domains = _with_values(expected)
-    tables = {name: texts(examples, name, sorted({"part", "name", label, *domains})) for name in names}
+    tables = {name: texts(examples, name, sorted({label, *domains})) for name in names}
     found = _Found()
     served = in_memory(examples=serving, split="serving") if serving else None
     for name in names:
@@ -66,11 +66,10 @@ def example_validator(
         found.blocking += _feature_skew(examples, names, serving, (label,))
     found.blocking += [*torn_parts(tables), *not_in_recipe(label, tables, labels, domains.get(label, ()))]
     found.warnings += thin(tables, label, good)
-    empty = _json(examples / "columns.json").get("empty", [])
-    found.warnings += [f"{name} is empty in every record; fill it or leave the column out" for name in empty]
-    doubled = _json(examples / leaks.FILE)
-    twice = leaks.warnings_of(doubled) if doubled else []
-    (found.blocking if limits["near_duplicates"] == "block" else found.warnings).extend(twice)
+    found.warnings += [f"{name} is empty in every record; fill it or leave the column out" for name in _empty(examples)]
+    twice = _json(examples / leaks.FILE)
+    doubled = leaks.warnings_of(twice) if twice else []
+    (found.blocking if limits["near_duplicates"] == "block" else found.warnings).extend(doubled)
     (anomalies / FILE).write_text(json.dumps(found.content, indent=1), encoding="utf-8")
     return {"anomalies": {"blessed": int(not found.blocking), "reasons": found.blocking or found.warnings}}
 
@@ -161,7 +160,7 @@ def _with_limits(schema: Any, given: Any, limits: Mapping[str, Any], drift: bool
 def _feature_skew(examples: Path, names: Sequence[str], serving: Path, without: Sequence[str]) -> Iterator[str]:
     training = {key: record for name in names for key, record in _by_key(examples, name)}
     served = dict(_by_key(serving, "serving"))
-    for skew in feature_skew(training, served, (*_KEYS, "sha256", "masked", *without)):
+    for skew in feature_skew(training, served, (*_NOT_COMPARED, *without)):
         yield f"serving: {skew.line}"
 
 
@@ -170,8 +169,9 @@ def _by_key(examples: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
     found = list(batches(examples, split, ("image", "mask")))
     for record in merged(found).to_pylist() if found else []:
         plain = {name: _plain(values) for name, values in record.items()}
-        if plain.get("part"):
-            yield " ".join(str(plain[key]) for key in _KEYS if plain.get(key)), plain
+        keys = [next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values()]
+        if keys[0]:
+            yield " ".join(keys), plain
 
 
 def _plain(values: Any) -> Any:
@@ -179,6 +179,17 @@ def _plain(values: Any) -> Any:
     return one.decode("utf-8", "replace") if isinstance(one, bytes) else one
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """Read what only some kinds of Examples have; {} where it is not there."""
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+def _empty(examples: Path) -> list[str]:
+    """Return the columns that the tables have and no record fills."""
+    listed = _json(examples / "empty-columns.json")
+    layout = _json(examples / "columns.json")
+    if not layout:
+        return list(listed or [])
+    wanted = [*layout["numbers"], *layout["texts"]]
+    filled = {name for split in split_names(examples) for name in column_names(examples, split)}
+    return [name for name in wanted if name not in filled]
+
+
+def _json(path: Path) -> Any:
+    """Read what only some kinds of Examples have; None where it is not there."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

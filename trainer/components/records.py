@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-NO_FEATURES = ("image", "mask", "name", "sha256")
-"""Columns of Examples that statistics, schema and validation leave out."""
+NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row")
+"""Columns of Examples, of pictures or tables, that statistics, schema and validation leave out."""
+KEYS = {"part": ("part", "@part"), "name": ("name", "@row")}
+"""Where a record's part and the name of its place lie, in pictures and in tables."""
 _BATCH = 1024
 
 
@@ -43,6 +45,11 @@ def decoded(serialized: Sequence[bytes], without: Sequence[str] = NO_FEATURES) -
     return pa.RecordBatch.from_arrays([batch.column(place) for place in kept], names=names)
 
 
+def column_names(examples: Path, split: str) -> set[str]:
+    """Return the names of the columns that any record of a split has."""
+    return {name for batch in batches(examples, split, ()) for name in batch.schema.names}
+
+
 def merged(found: Sequence[Any]) -> Any:
     """Join record batches; columns that only some have are null in the others."""
     from tfx_bsl.arrow import table_util
@@ -51,7 +58,13 @@ def merged(found: Sequence[Any]) -> Any:
 
 
 def texts(examples: Path, split: str, names: Sequence[str]) -> dict[str, list[str]]:
-    """Return text columns of a split, "" for a missing value; a column that no record has is left out."""
+    """Return text columns of a split and its `KEYS`, "" for what is missing, without columns that no record has."""
+    lies = {name: (name,) for name in names} | KEYS
+    found = _texts(examples, split, [one for places in lies.values() for one in places])
+    return {name: found[one] for name, places in lies.items() for one in places if one in found}
+
+
+def _texts(examples: Path, split: str, names: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     rows = 0
     for batch in batches(examples, split, ()):
