@@ -88,16 +88,14 @@ def checked(own: Preprocessing) -> Preprocessing:
 
 
 def analyse(train: Typed, contract: RowContract, function: Preprocessing, target: Path) -> None:
-    """Run TFT's analysis over the training rows, one Arrow batch in memory, and write its graph.
-
-    The Beam runner is built here: left to itself, Beam would download one.
-    """
+    """Run TFT's analysis over the training rows, one Arrow batch in memory, and write its graph."""
     import apache_beam as beam
     import pyarrow as pa
     import tensorflow_transform.beam as tft_beam
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from tensorflow_metadata.proto.v0 import schema_pb2
     from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
+
+    from trainer.components.in_memory_beam import InMemoryRunner
 
     count = len(next(iter(train.texts.values())))
     ends = pa.array(np.arange(count + 1, dtype=np.int32))
@@ -115,7 +113,7 @@ def analyse(train: Typed, contract: RowContract, function: Preprocessing, target
     batch = pa.RecordBatch.from_arrays(arrays, [column.name for column in contract.columns])
     with (
         tempfile.TemporaryDirectory() as scratch,
-        beam.Pipeline(runner=FnApiRunner()) as pipeline,
+        beam.Pipeline(runner=InMemoryRunner()) as pipeline,
         tft_beam.Context(temp_dir=scratch),
     ):
         data = (pipeline | beam.Create([batch]), TensorAdapterConfig(batch.schema, how))

@@ -59,7 +59,7 @@ def components(data: Path, root: Path, steps: int, seed: int) -> list[Any]:
 
 
 def evaluation() -> Any:
-    """Return what TFMA measures: AUC with a lowest value, accuracy, and the same for every material."""
+    """Return what TFMA measures: AUC with a lowest value, accuracy, and the same for every shift."""
     lowest = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 0.6}))
     metrics = [
         tfma.MetricConfig(class_name="AUC", threshold=lowest),
@@ -71,7 +71,7 @@ def evaluation() -> Any:
     )
     return tfma.EvalConfig(
         model_specs=[model],
-        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["material"])],
+        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["shift"])],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
     )
 
