@@ -10,6 +10,7 @@ _LAZY = {
     "pipeline": ("trainer.commands.pipeline:pipeline", "Train, evaluate, convert and push; see what ran and why."),
     "recipe": ("trainer.commands.recipe:recipe", "Propose, check and list recipes."),
     "thresholds": ("trainer.commands.thresholds:thresholds", "What other thresholds would do, without training."),
+    "predict": ("trainer.commands.predict:predict", "Predict a folder of pictures or a table with a bundle."),
     "watch": ("trainer.commands.watch:watch", "Serve the fleet's retrain tickets."),
 }
 
