@@ -118,7 +118,9 @@ def _figures(rounds: list[dict[str, Took]]) -> Iterator[Figure]:
     yield Figure("T1", f"{_NAME}, share of TFX's time", ratio, "", 0.25, "lower", note)
     work = median(found["ours.cold"].cpu / found["tfx.cold"].cpu for found in rounds)
     note = f"{rounds[-1]['ours.cold'].cpu:.1f} s against {rounds[-1]['tfx.cold'].cpu:.1f} s in the last round"
-    yield Figure("T1.cpu", "the same in processor time, which other programs disturb less", work, "", None, "lower", note)
+    yield Figure(
+        "T1.cpu", "the same in processor time, which other programs disturb less", work, "", None, "lower", note
+    )
     note = f"whole process, median of {len(rounds)}; TFX {middle('tfx.cached'):.1f} s"
     yield Figure("T2", "the same fully cached", cached, "s", 1.0, "lower", note)
 
@@ -133,7 +135,9 @@ def _parity(data: Path, rounds: list[Path]) -> Iterator[Figure]:
     note = f"rows {found['rows']}; {found['features']} columns of each split, histograms and words included"
     yield Figure("T1.statistics", "columns whose statistics differ from TFX's", found["differ"], "", 0, "lower", note)
     note = f"largest of {found['values']} transformed values of the test rows"
-    yield Figure("T1.transform", "difference of a transformed value to TFX's", found["transform"], "", 1e-6, "lower", note)
+    yield Figure(
+        "T1.transform", "difference of a transformed value to TFX's", found["transform"], "", 1e-6, "lower", note
+    )
     ours, theirs = found["auc"]
     spread = max(max(each) - min(each) for each in (ours, theirs))
     shown = ", ".join(f"{a:.4f} / {b:.4f}" for a, b in zip(ours, theirs, strict=True))
