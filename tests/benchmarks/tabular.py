@@ -128,7 +128,7 @@ def _figures(rounds: list[dict[str, Took]]) -> Iterator[Figure]:
 def _parity(data: Path, rounds: list[Path]) -> Iterator[Figure]:
     """Compare what both made, in a process of its own for the libraries that this takes."""
     call = [sys.executable, "-m", "tests.benchmarks.tabular_parity", str(data), *map(str, rounds)]
-    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"the comparison with TFX failed: {done.stderr[-2000:]}")
     found = json.loads(done.stdout.splitlines()[-1])

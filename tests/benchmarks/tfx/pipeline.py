@@ -1,7 +1,7 @@
 """The benchmark's pipeline in TFX 1.16 by its LocalDagRunner; run by a Python 3.10 that has TFX, as a whole process.
 
-`python pipeline.py DATA ROOT STEPS SEED`: DATA holds `train/`, `eval/` and `test/` with a CSV file each, ROOT is the pipeline's
-root with its metadata; the last line of the output is JSON.
+`python pipeline.py DATA ROOT STEPS SEED`: DATA holds `train/`, `eval/` and `test/` with a CSV file each, ROOT is the
+pipeline's root with its metadata; the last line of the output is JSON.
 """
 
 from __future__ import annotations
