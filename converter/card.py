@@ -12,21 +12,35 @@ from edge_agent.contracts.recipe import Recipe
 
 
 def model_card(
-    release: Release, recipe: Recipe, variants: Sequence[VariantReport], why: str, findings: Sequence[Finding]
+    release: Release,
+    recipe: Recipe,
+    variants: Sequence[VariantReport],
+    why: str,
+    findings: Sequence[Finding],
+    remarks: Sequence[str] = (),
 ) -> str:
-    """Return the card's text."""
+    """Return the card's text. `remarks` come first among what it promises: what people must know of this release."""
     chosen = [f"# {release.name} {release.version} (release {release.release})", "", why + ".", ""]
-    sections = [*chosen, *_use(recipe), *_table(variants), *_limits(recipe, variants, findings), *_sources(release)]
+    sections = [
+        *chosen,
+        *_use(recipe),
+        *_table(variants),
+        *_limits(recipe, variants, findings, remarks),
+        *_sources(release),
+    ]
     return "\n".join(sections) + "\n"
 
 
 def _use(recipe: Recipe) -> list[str]:
+    defects = ", ".join(f"`{label}`" for label in recipe.labels.defects)
+    labels = f"good is `{recipe.labels.good}`, defects are {defects}"
+    if recipe.task == "tabular":
+        takes = "Input: one row of a table, whose columns the manifest names."
+        return ["## Use", f"Inspection by readings of `{recipe.name}`: {labels}.", takes, ""]
     network, camera = recipe.network, recipe.camera
     return [
         "## Use",
-        f"Visual inspection of `{recipe.name}`: good is `{recipe.labels.good}`, defects are "
-        + ", ".join(f"`{label}`" for label in recipe.labels.defects)
-        + ".",
+        f"Visual inspection of `{recipe.name}`: {labels}.",
         f"Input: one {camera.colour.value} picture, {network.height} x {network.width} pixels after crop and resize. "
         f"Up to {recipe.views.count} pictures of a part count as one ({recipe.views.combine}).",
         "",
@@ -50,12 +64,23 @@ def _share(interval: Interval) -> str:
     return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%}, n={interval.n})"
 
 
-def _limits(recipe: Recipe, variants: Sequence[VariantReport], findings: Sequence[Finding]) -> list[str]:
+def _limits(
+    recipe: Recipe, variants: Sequence[VariantReport], findings: Sequence[Finding], remarks: Sequence[str]
+) -> list[str]:
     notes = [f"- {v.id}: {v.worth.thresholds.note}" for v in variants if v.worth and v.status == "passed"]
     policy = recipe.thresholds
     aim = f"Aim: at most {policy.escape_rate:.1%} of defective parts accepted, {policy.confidence:.0%} confidence."
     forced = [f"- calibration, forced by a person: {finding}" for finding in findings]
-    return ["## What it promises", aim, *notes, *forced, "Intervals are 95 %; pictures of one part are alike.", ""]
+    told = [f"- **{remark}**" for remark in remarks]
+    return [
+        "## What it promises",
+        *told,
+        aim,
+        *notes,
+        *forced,
+        "Intervals are 95 %; pictures of one part are alike.",
+        "",
+    ]
 
 
 def _sources(release: Release) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from converter.bounds import allowed_escapes, defective_needed, upper_bound
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Thresholds
@@ -90,58 +91,37 @@ def calibration_error(class_probabilities: Floats, labels: npt.NDArray[np.int64]
     return float(np.abs(gaps).sum() / len(predicted))
 
 
-def upper_bound(events: int, trials: int, confidence: float) -> float:
-    """Return the one-sided Clopper-Pearson upper bound of a share; 1 when there were no trials or all were events."""
-    if events >= trials:
-        return 1.0
-    low, high = events / trials, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _at_most(events, trials, middle) > 1 - confidence else (low, middle)
-    return high
+@dataclass(frozen=True)
+class Cost:
+    """What a defective part that was accepted, a good one that was rejected, and a part that a person saw cost.
 
+    `defective_share` is the share of defective parts in production; None = as among the held-out parts.
+    """
 
-def _at_most(events: int, trials: int, share: float) -> float:
-    """Return the binomial probability of at most `events` in `trials`."""
-    log_p, log_q = math.log(max(share, 1e-300)), math.log1p(-min(share, 1 - 1e-16))
-    return math.fsum(
-        math.exp(
-            math.lgamma(trials + 1)
-            - math.lgamma(k + 1)
-            - math.lgamma(trials - k + 1)
-            + k * log_p
-            + (trials - k) * log_q
-        )
-        for k in range(events + 1)
-    )
-
-
-def defective_needed(escape_rate: float, confidence: float) -> int:
-    """Return how many held-out defective parts, none accepted, the promise takes (2 % at 95 % confidence: 149)."""
-    return math.ceil(math.log(1 - confidence) / math.log(1 - escape_rate))
-
-
-def allowed_escapes(defective: int, escape_rate: float, confidence: float) -> int | None:
-    """Return how many of `defective` held-out parts may be accepted while the promise holds; None = not even 0."""
-    if upper_bound(0, defective, confidence) > escape_rate:
-        return None
-    escapes = 0
-    while upper_bound(escapes + 1, defective, confidence) <= escape_rate:
-        escapes += 1
-    return escapes
+    escape: float
+    overkill: float
+    review: float
+    defective_share: float | None = None
 
 
 def choose_thresholds(
-    scores: npt.NDArray[np.float64], defective: npt.NDArray[np.bool_], policy: Thresholds
+    scores: npt.NDArray[np.float64],
+    defective: npt.NDArray[np.bool_],
+    policy: Thresholds,
+    cost: Cost | None = None,
 ) -> ThresholdPair:
     """Choose both thresholds from held-out parts, scores (n,) and whether each is `defective` (n,).
 
-    `accept_below` is an order statistic of the defective parts' scores, so that the share of all defective parts
-    that would be accepted is at most `escape_rate` with the given confidence (exact, whatever the scores'
-    distribution). With too few defective parts nothing is promised (`evidence="insufficient"`, the note says how
-    many are needed): half the lowest defective score is taken, but people see at least half and at most the whole of
-    what they can review, however well the few parts are told apart. What is left of the review share is spent on
-    caution. Raises Rejected for scores that are no probabilities.
+    `accept_below` is at most an order statistic of the defective parts' scores, so that the share of all defective
+    parts that would be accepted is at most `escape_rate` with the given confidence (exact, whatever the scores'
+    distribution). It is where fixed-sequence testing from 0 upwards stops (Angelopoulos et al., Learn then Test,
+    2021), for the escape rate only rises with the threshold. With `cost`, the pair of least cost within that bound
+    and within the review share is taken.
+
+    With too few defective parts nothing is promised (`evidence="insufficient"`, the note says how many are needed):
+    half the lowest defective score is taken, but people see at least half and at most the whole of what they can
+    review, however well the few parts are told apart. What is left of the review share is spent on caution.
+    Raises Rejected for scores that are no probabilities.
     """
     if not (np.isfinite(scores).all() and ((scores >= 0) & (scores <= 1)).all()):
         raise Rejected("scores of parts must be probabilities from 0 to 1; the model gave something else")
@@ -149,9 +129,12 @@ def choose_thresholds(
     needed = defective_needed(policy.escape_rate, policy.confidence)
     if len(bad) == 0 or len(good) == 0:
         found = f"{len(bad)} defective and {len(good)} good parts held out"
-        note = f"insufficient evidence: {found}; {needed} defective parts are needed"
+        note = f"insufficient evidence: {found}; {_wanted(needed, len(bad))}"
         return ThresholdPair(accept_below=0.0, reject_above=1.0, defective_parts=len(bad), review_share=1.0, note=note)
     escapes = allowed_escapes(len(bad), policy.escape_rate, policy.confidence)
+    if escapes is not None and cost is not None:
+        accept, reject = least_cost(scores, defective, float(bad[escapes]), policy.review_share, cost)
+        return _described(scores, bad, accept, reject, policy, None)
     cautious = _good_quantile(good, policy.review_share / 2)
     if escapes is None:
         wary = min(float(bad[0]) * _CAUTION, cautious)
@@ -160,6 +143,50 @@ def choose_thresholds(
         accept = min(float(bad[escapes]), max(cautious, float(bad[0]) * _CAUTION))
     reject = _reject_from(scores, good, accept, policy.review_share)
     return _described(scores, bad, accept, reject, policy, needed if escapes is None else None)
+
+
+def _wanted(needed: int, there: int) -> str:
+    more = f", {needed - there} more than there are" if needed > there else ""
+    return f"{needed} defective parts are needed{more}"
+
+
+_PLACES = 400
+
+
+def least_cost(
+    scores: npt.NDArray[np.float64],
+    defective: npt.NDArray[np.bool_],
+    accept_limit: float,
+    review_share: float,
+    cost: Cost,
+) -> tuple[float, float]:
+    """Return (accept_below, reject_above) of least cost a part, `accept_below` at most `accept_limit`.
+
+    At most `review_share` of the parts lie between the two. Thresholds lie halfway between neighbouring scores; of
+    equal costs the lower thresholds are taken. Many scores are thinned out to some hundred.
+    """
+    known = np.unique(scores)
+    if len(known) > _PLACES:
+        known = np.unique(np.quantile(known, np.linspace(0, 1, _PLACES), method="lower"))
+    places = np.r_[0.0, (known[1:] + known[:-1]) / 2, min(float(np.nextafter(known[-1], 2.0)), 1.0)]
+    accepts = np.unique(np.minimum(places, accept_limit))
+    places = np.unique(np.r_[places, accepts])
+    bad_a, good_a = (_share_below(scores[kind], accepts)[:, None] for kind in (defective, ~defective))
+    bad_r, good_r = (_share_below(scores[kind], places)[None, :] for kind in (defective, ~defective))
+    found = float(defective.mean())
+    share = found if cost.defective_share is None else cost.defective_share
+    of_bad = cost.escape * bad_a + cost.review * (bad_r - bad_a)
+    of_good = cost.overkill * (1 - good_r) + cost.review * (good_r - good_a)
+    total = share * of_bad + (1 - share) * of_good
+    seen = found * (bad_r - bad_a) + (1 - found) * (good_r - good_a)
+    allowed = (places[None, :] >= accepts[:, None]) & (seen <= review_share + 1e-12)
+    total = np.where(allowed, np.round(total, 12), np.inf)
+    row, column = np.unravel_index(int(np.argmin(total)), total.shape)
+    return float(accepts[row]), float(places[column])
+
+
+def _share_below(scores: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.searchsorted(np.sort(scores), places, "left") / len(scores)
 
 
 def _good_quantile(good: npt.NDArray[np.float64], share: float) -> float:
@@ -195,7 +222,7 @@ def _described(
     promise = f"true escape rate at most {bound:.1%} ({policy.confidence:.0%} confidence)"
     note = f"{escaped} of {len(bad)} held-out defective parts accepted; {promise}"
     if needed is not None:
-        note = f"insufficient evidence for {policy.escape_rate:.1%}: {note}; {needed} defective parts are needed"
+        note = f"insufficient evidence for {policy.escape_rate:.1%}: {note}; {_wanted(needed, len(bad))}"
     return ThresholdPair(
         accept_below=min(accept, 1.0),
         reject_above=max(reject, min(accept, 1.0)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from converter.confidence import calibration_error, choose_thresholds, fit_temperature, join_parts
+from converter.confidence import Cost, calibration_error, choose_thresholds, fit_temperature, join_parts
 from edge_agent.contracts.bundle import Interval, Parity, ThresholdPair
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import Floats, defect_probability, probabilities
@@ -57,7 +57,7 @@ def wilson(successes: int, n: int) -> Interval:
     return Interval(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half), n=n)
 
 
-def assess(logits: Floats, source: Floats, truth: Truth, recipe: Recipe) -> Worth:
+def assess(logits: Floats, source: Floats, truth: Truth, recipe: Recipe, cost: Cost | None = None) -> Worth:
     """Compare a variant's logits (n, classes) with the source's on the same pictures, and both with the truth.
 
     "Lost" counts are net: pictures the source had right (defects it had found) less those the variant gained.
@@ -85,7 +85,7 @@ def assess(logits: Floats, source: Floats, truth: Truth, recipe: Recipe) -> Wort
         defects_lost=int((theirs != 0)[defective].sum()) - int(found.sum()),
         temperature=temperature,
         calibration_error=calibration_error(calibrated, truth.labels),
-        thresholds=choose_thresholds(frames.scores, frames.defective, recipe.thresholds),
+        thresholds=choose_thresholds(frames.scores, frames.defective, recipe.thresholds, cost),
     )
 
 

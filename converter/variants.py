@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from converter.bench import EdgeRun, run_on_edge
 from converter.calibration import Finding
+from converter.confidence import Cost
 from converter.evaluate import Truth, assess
 from converter.flatbuffer import read_graph
 from converter.formats.tflite import INTEGER
@@ -74,6 +75,7 @@ class Question:
     target: Target
     threads: int
     repeat: int
+    cost: Cost | None = None
 
 
 def make(
@@ -151,7 +153,7 @@ def weigh(report: VariantReport, logits: Floats, run: EdgeRun | None, question: 
     stride = run.stride if run else 1
     truth, source = question.truth.every(stride), question.source[::stride]
     try:
-        worth = assess(logits, source, truth, question.recipe)
+        worth = assess(logits, source, truth, question.recipe, question.cost)
     except Rejected as error:
         return replace(report, status="rejected", reason=f"NOT_FINITE: {error}", run=run)
     failed = failed_gates(report.id, worth, question.limits)

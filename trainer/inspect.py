@@ -33,6 +33,12 @@ def status_of(root: Path) -> dict[str, Any]:
     }
 
 
+def metadata_url_of(root: Path) -> str:
+    """Return where the newest run keeps its lineage; "" = in the root."""
+    request = Request.of(Runs(root).latest().arguments, root)
+    return settings.load(request.recipe, request.assignments)[1].metadata_url
+
+
 def show_status(found: dict[str, Any]) -> None:
     """Print what `status_of` found."""
     for run in found["runs"]:

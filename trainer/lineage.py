@@ -59,18 +59,23 @@ def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str
         yield f"{indent}  … as above"
         return
     seen.add(entry.parts.key)
+    if "override_by" in stored.properties:
+        yield f"{indent}  {stored.properties['reasons'][0]}"
     yield f"{indent}  code {entry.parts.code_digest[:12]}, libraries {entry.parts.environment_digest[:12]}"
     for keyword, used in entry.parts.inputs.items():
         makers = driver.index.made(used) if used else []
         if makers:
             yield from _lines(driver, used, makers[-1], indent + "  ", seen, f"{keyword}: ")
         elif used:
-            yield f"{indent}  {keyword}: RawImages {used[:12]} ({_content(driver, used)})"
+            yield f"{indent}  {keyword}: {_content(driver, used)}"
 
 
 def _content(driver: Driver, digest: str) -> str:
     path = driver.store.path(digest) / "listing.json"
     if not path.is_file():
-        return "its listing is gone"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return f"{len(rows)} pictures of {len({row['part'] for row in rows})} parts"
+        return f"data {digest[:12]} (its listing is gone)"
+    listing = json.loads(path.read_text(encoding="utf-8"))
+    if "files" in listing:
+        return f"RawTables {digest[:12]} ({len(listing['files'])} files)"
+    rows = listing["rows"]
+    return f"RawImages {digest[:12]} ({len(rows)} pictures of {len({row['part'] for row in rows})} parts)"

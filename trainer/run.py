@@ -12,8 +12,10 @@ from typing import Any
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.fleet_command import latest_release
+from trainer.components.folders import choose_folders
 from trainer.pipeline import settings
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.metadata_url import without_password
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runner import Runner, default_jobs
 from trainer.pipeline.runs import RunRecord, Runs
@@ -28,6 +30,8 @@ Clock = Callable[[], float]
 @dataclass(frozen=True)
 class Request:
     """What to run. `folders` may be several: their rows are joined, later ones win for the same picture.
+
+    A folder may be a pattern of spans, see `trainer.components.spans`.
 
     `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer. `jobs` is how
     many steps may run at once (0 = as many as suit the machine). A run that serves a `ticket` keeps its fleet's home.
@@ -45,11 +49,11 @@ class Request:
     fleet_home: str = ""
 
     def arguments(self) -> dict[str, Any]:
-        """Return the request as it is kept with the run."""
+        """Return the request as it is kept with the run; a password in it is not kept."""
         return {
             "recipe": self.recipe,
             "folders": [str(folder.resolve()) for folder in self.folders],
-            "assignments": list(self.assignments),
+            "assignments": [without_password(text) for text in self.assignments],
             "version": self.version,
             "taken": self.taken,
             "from": self.selection.begin,
@@ -135,8 +139,9 @@ def _run(
 
 
 def task_for(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Task:
-    """Return what lists the data of a request and builds its graph."""
-    order = Order(recipe, chosen, request.root, request.folders, request.version, request.taken)
+    """Return what lists the data of a request and builds its graph. Raises as `choose_folders`."""
+    found = choose_folders(request.folders, chosen.example_gen.spans)
+    order = Order(recipe, chosen, request.root, found.folders, request.version, request.taken, found.spans)
     return task_of(order, driver)
 
 

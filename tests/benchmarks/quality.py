@@ -113,7 +113,7 @@ def _on_exposures(run: dict[str, Any], exposures: str, source: Path) -> dict[str
 
 def judged(rows: list[Row], results: list[Row], source: Path) -> dict[str, Any]:
     """Compare the agent's results with the labels; the pictures of a part are joined as the recipe says."""
-    from trainer.vision.evaluate import auroc
+    from trainer.evaluation.rates import auroc
 
     found = {row["image"]: row for row in results}
     scores = np.array([float(found[row["image"]]["score"]) for row in rows])

@@ -1,4 +1,4 @@
-"""T2, T4, T5: the pipeline where nothing changed, the start of every command, and many pictures read.
+"""T2 to T5: the pipeline where nothing changed, statistics, the start of every command, and many pictures read.
 
 The cold run is for information: it trains the sample parts' small network and makes one variant.
 """
@@ -14,6 +14,7 @@ from edge_agent.home import Home
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.ingest import ingest_figures
 from tests.benchmarks.starts import start_figures
+from tests.benchmarks.table_statistics import statistics_figures
 from tests.benchmarks.timing import command, seconds
 from tests.simulators.line import TINY, install
 from tests.simulators.tiny_pipeline import RECIPE
@@ -29,6 +30,7 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-trainer-") as folder:
         root = Path(folder) / "root"
         yield from _pipeline(Path(folder) / "parts", root)
+        yield from statistics_figures()
         yield from start_figures(root, _station(Path(folder) / "station"))
         yield from ingest_figures(Path(folder))
 

@@ -1,8 +1,11 @@
-"""`trainer data`: sample data."""
+"""`trainer data`: sample data, and a look at data before and after a run."""
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,9 +16,9 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 
 @click.group(context_settings=_HELP)
 def data() -> None:
-    """Make labelled sample data.
+    """Make labelled sample data, and look at data.
 
-    Example: trainer data sample parts --parts 120
+    Example: trainer data check parts
     """
 
 
@@ -40,3 +43,39 @@ def sample(folder: Path, parts: int, seed: int, brightness: float, blur: float, 
         {"parts": counts.parts, "images": counts.images},
         lambda: click.echo(f"{counts.images} pictures of {counts.parts} parts are in {folder}"),
     )
+
+
+@data.command(context_settings=_HELP)
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--recipe", default="machined-surface", show_default=True, help="Recipe file, or the name of one.")
+@click.option("--spans", default="latest", show_default=True, help="Where FOLDER is a pattern: which spans.")
+@click.option("--max-bad", default=0.001, show_default=True, help="Share of bad records from which the exit code is 3.")
+@json_option
+def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as_json: bool) -> None:
+    """Read every picture of FOLDER as a run would, and list what is bad, unusual, or there twice.
+
+    Example: trainer data check parts --recipe machined-surface
+    """
+    from edge_agent.contracts.recipe import load_recipe
+    from trainer.components.folders import choose_folders
+    from trainer.components.picture_check import check_folders
+    from trainer.components.quarantine import check_bad
+    from trainer.pipeline.progress import display
+    from trainer.pipeline.settings import find_recipe
+    from trainer.reports.check import show_check
+
+    chosen = choose_folders(folders, spans)
+    shown = display(sys.stderr)
+    shown.begin("check")
+    started = time.monotonic()
+    try:
+        found: dict[str, Any] = check_folders(
+            chosen.folders,
+            load_recipe(find_recipe(recipe)),
+            lambda text, done: shown.progress("check", text, done),
+        )
+        shown.end("check", "done", time.monotonic() - started)
+    finally:
+        shown.close()
+    report(as_json, found, lambda: show_check(found, [place.name for place in chosen.places if place]))
+    check_bad(found["bad"], found["pictures"] + len(found["bad"]), max_bad, found["pictures"])

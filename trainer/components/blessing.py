@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from edge_agent.contracts.recipe import Blessing
-from trainer.vision.evaluate import auroc
-
-Scores = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-_DRAWS = 1000
-_LEVEL = 0.95
+from trainer.evaluation.limits import Judgement
+from trainer.evaluation.rates import Bools, Scores, auroc
+from trainer.evaluation.resampling import interval
 
 
 @dataclass(frozen=True)
@@ -49,53 +42,41 @@ class Decision:
     remarks: tuple[str, ...]
 
 
-def interval(scores: Scores, defective: Bools, seed: int = 1) -> tuple[float, float]:
-    """Return the bootstrap interval of the AUROC over parts (n,); NaN where there are not both kinds.
-
-    Where both kinds are told apart perfectly every draw is 1: the lower end then is that of as many independent pairs
-    as the rarer kind has parts, all in order (Clopper-Pearson).
-    """
-    rng = np.random.default_rng(seed)
-    low, high = _quantiles([auroc(scores[draw], defective[draw]) for draw in _draws(defective, rng)])
-    pairs = min(int(defective.sum()), int((~defective).sum()))
-    return (((1 - _LEVEL) / 2) ** (1 / pairs) if low == 1.0 else low), high
-
-
 def change(now: Scores, former: Scores, defective: Bools, name: str, seed: int = 1) -> Change:
     """Compare two models on the same parts by a paired bootstrap."""
-    rng = np.random.default_rng(seed)
-    drops = [
-        auroc(former[draw], defective[draw]) - auroc(now[draw], defective[draw]) for draw in _draws(defective, rng)
-    ]
-    low, high = _quantiles(drops)
+    low, high = interval(
+        defective, lambda draw: auroc(former[draw], defective[draw]) - auroc(now[draw], defective[draw]), seed
+    )
     return Change(auroc(former, defective) - auroc(now, defective), low, high, name)
 
 
-def _draws(defective: Bools, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
-    """Draw parts with replacement, defective and good ones apart, so that every draw has both."""
-    bad, good = np.flatnonzero(defective), np.flatnonzero(~defective)
-    if not len(bad) or not len(good):
-        return []
-    return [np.concatenate([rng.choice(bad, len(bad)), rng.choice(good, len(good))]) for _ in range(_DRAWS)]
+@dataclass(frozen=True)
+class Kinds:
+    """How many parts of each kind the thresholds come from."""
+
+    defective: int
+    good: int
 
 
-def _quantiles(values: Sequence[float]) -> tuple[float, float]:
-    if not values:
-        return math.nan, math.nan
-    low, high = np.quantile(np.asarray(values), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    return float(low), float(high)
+def decide(
+    measured: Measured,
+    changed: Change | None,
+    policy: Blessing,
+    chosen: Kinds | None = None,
+    judgements: Sequence[Judgement] = (),
+) -> Decision:
+    """Compare with the recipe's policy and with the `judgements` on its limits.
 
-
-def decide(measured: Measured, changed: Change | None, policy: Blessing) -> Decision:
-    """Compare with the recipe's policy. Without parts of both kinds nothing is known, so nothing is blessed.
-
-    A loss against the former model counts when it is larger than allowed and its interval excludes chance.
+    Without parts of both kinds, among those that are judged and among those that the thresholds come from (`chosen`),
+    nothing is known, so nothing is blessed. A loss against the former model counts when it is larger than allowed and
+    its interval excludes chance.
     """
-    if not measured.defective or not measured.good:
-        found = f"{measured.defective} defective and {measured.good} good parts held out"
-        return Decision(False, (f"insufficient evidence: {found}; both kinds are needed",), ())
-    reasons: list[str] = []
-    remarks: list[str] = []
+    for split, found in (("eval", chosen), ("test", measured)):
+        if found is not None and not (found.defective and found.good):
+            there = f"{found.defective} defective and {found.good} good parts held out"
+            return Decision(False, (f"insufficient evidence: {there} (split {split}); both kinds are needed",), ())
+    reasons = [judgement.text for judgement in judgements if not judgement.passed]
+    remarks = [judgement.text for judgement in judgements if judgement.passed]
     shown = f"AUROC per part {measured.auroc:.3f} (95 % interval {measured.auroc_low:.3f} to {measured.auroc_high:.3f})"
     (reasons if measured.auroc < policy.auroc_min else remarks).append(f"{shown}, required {policy.auroc_min:.3f}")
     recall = f"recall of {measured.defective} defective parts {measured.recall:.3f}"

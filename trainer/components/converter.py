@@ -13,6 +13,7 @@ from typing import Any
 from edge_agent.contracts.bundle import Sources
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.example_gen import PICTURES
+from trainer.evaluation.released import read_override
 from trainer.pipeline.step import Context
 
 
@@ -29,19 +30,25 @@ def converter(
     sources: Mapping[str, str],
     folders: Sequence[str],
     context: Context,
+    cost: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Convert, measure, choose and pack.
 
     Training pictures calibrate the integer variants, held-out ones (eval and test) say what each variant is worth;
     both are read from their original files in `folders`. Raises Rejected when no variant passes.
     """
+    from converter.confidence import Cost
     from converter.convert import Options, convert
 
     settings = Recipe.model_validate(recipe)
     calibration, held_out = context.scratch / "calibration.csv", context.scratch / "held-out.csv"
     write_table(examples, folders, ("train",), calibration)
     write_table(examples, folders, ("eval", "test"), held_out)
-    options = Options(version=version, release=release, sources=Sources(**sources), force=force)
+    price = Cost(**cost) if cost else None
+    options = Options(version=version, release=release, sources=Sources(**sources), force=force, cost=price)
+    released = read_override(blessing)
+    if released is not None:
+        options = replace(options, remarks=(released.text, *released.refused))
     if variants:
         options = replace(options, variants=tuple(name.strip() for name in variants.split(",")))
 

@@ -6,14 +6,18 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 
 FILE = "labels.csv"
 REQUIRED = ("image", "part", "label")
-OPTIONAL = ("mask", "exposure", "station", "split", "split_hint")
+OPTIONAL = ("mask", "exposure", "station", "lot", "split", "split_hint")
+_DESCRIBING = ("exposure", "station", "lot")
 SPLITS = ("train", "eval", "test")
+_LONGEST_RECORD = 100
+"""Lines that one record may span by quoted newlines: an unclosed quote would otherwise swallow the rest."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Row:
     label: str
     exposure: str
     station: str
+    lot: str
     split: str
 
 
@@ -46,10 +51,11 @@ class Bad:
 
 @dataclass(frozen=True)
 class Table:
-    """All usable rows and the lines that are not."""
+    """All usable rows, the lines that are not, and the columns that are there and hold nothing."""
 
     rows: tuple[Row, ...]
     bad: tuple[Bad, ...]
+    empty: tuple[str, ...] = ()
 
 
 def read_tables(folders: Sequence[Path]) -> Table:
@@ -60,28 +66,46 @@ def read_tables(folders: Sequence[Path]) -> Table:
     """
     rows: list[Row] = []
     bad: list[Bad] = []
+    columns: set[str] = set()
     for number, folder in enumerate(folders):
-        for found in _read(folder, number):
+        for found in _read(folder, number, columns):
             if isinstance(found, Row):
                 rows.append(found)
             else:
                 bad.append(found)
     if not rows:
         raise Rejected(f"{', '.join(map(str, folders))}: {FILE} names no usable picture; add rows to it")
-    return Table(tuple(rows), tuple(bad))
+    empty = [name for name in _DESCRIBING if name in columns and not any(getattr(row, name) for row in rows)]
+    return Table(tuple(rows), tuple(bad), tuple(empty))
 
 
-def _read(folder: Path, number: int) -> Iterator[Row | Bad]:
-    lines = csv.reader(io.StringIO(_text(folder), newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(lines, [])]
-        _check_header(header, folder)
-        seen: set[str] = set()
-        for fields in lines:
-            if fields:
-                yield _row(fields, header, number, lines.line_num, seen)
-    except csv.Error as error:
-        raise Rejected(f"{folder / FILE}:{lines.line_num}: {error}; correct the quotes of this line") from error
+def _read(folder: Path, number: int, columns: set[str]) -> Iterator[Row | Bad]:
+    lines = io.StringIO(_text(folder), newline="").readlines()
+    records = _records(lines)
+    _, fields, _ = next(records, (0, [], ""))
+    header = [name.strip() for name in fields]
+    _check_header(header, folder)
+    columns |= set(header)
+    seen: set[str] = set()
+    for line, fields, problem in records:
+        if problem:
+            yield Bad(number, f"{FILE}:{line}", "", problem)
+        elif fields:
+            yield _row(fields, header, number, line, seen)
+
+
+def _records(lines: Sequence[str]) -> Iterator[tuple[int, list[str], str]]:
+    """Yield the last line, the fields and the problem of each record; after a broken one go on with the next line."""
+    place = 0
+    while place < len(lines):
+        reader = csv.reader(islice(lines, place, place + _LONGEST_RECORD), strict=True)
+        try:
+            fields = next(reader, [])
+            problem = ""
+        except csv.Error as error:
+            fields, problem = [], f"{error}; correct the quotes of this line"
+        place += 1 if problem else max(reader.line_num, 1)
+        yield place, fields, problem
 
 
 def _text(folder: Path) -> str:
@@ -122,6 +146,7 @@ def _row(fields: list[str], header: list[str], folder: int, line: int, seen: set
         label=values["label"],
         exposure=values.get("exposure", ""),
         station=values.get("station", ""),
+        lot=values.get("lot", ""),
         split=split,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,15 +16,27 @@ from trainer.pipeline.step import Artifact
 TYPE = "RawImages"
 
 
-def list_data(folders: Sequence[Path], store: Store, index: Index, now_ns: Callable[[], int]) -> Artifact:
-    """Return the artifact that lists all pictures of the folders with their digests.
+def list_data(
+    folders: Sequence[Path],
+    store: Store,
+    index: Index,
+    now_ns: Callable[[], int],
+    spans: Sequence[Mapping[str, int]] = (),
+) -> Artifact:
+    """Return the artifact that lists all pictures of the folders with their digests, and `spans` where there are any.
 
     It names no absolute path, so the same data elsewhere is the same. Raises as `read_tables`.
     """
     table = read_tables(folders)
     wanted = {folders[row.folder] / name for row in table.rows for name in (row.image, row.mask) if name}
     known = digests(sorted(wanted), index, now_ns)
-    listing = canonical_json({"rows": _rows(table, folders, known), "bad": [asdict(bad) for bad in table.bad]})
+    content: dict[str, object] = {
+        "rows": _rows(table, folders, known),
+        "bad": [asdict(bad) for bad in table.bad],
+        "empty": list(table.empty),
+        "spans": [dict(span) for span in spans],
+    }
+    listing = canonical_json(content)
     staged = store.stage("data.listing")
     (staged / "listing.json").write_bytes(listing)
     digest = store.publish(staged)

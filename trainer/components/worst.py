@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +10,63 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from converter.confidence import PartScores
+from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.recipe import Recipe
 from trainer.vision.data import Pictures
 
-_COUNT = 8
+_COUNT = 6
 _HEIGHT = 160
+_QUALITY = 88
 
 
 def write_worst(
     pictures: Pictures,
     scores: npt.NDArray[np.float64],
     heatmaps: npt.NDArray[np.float32],
+    parts: PartScores,
+    thresholds: ThresholdPair,
     recipe: Recipe,
     folder: Path,
 ) -> list[dict[str, Any]]:
-    """Write the pictures with the largest error, mask outlined and heatmap beside them, as PNG files.
+    """Write the most wrongly scored pictures, mask outlined and heatmap beside them, as JPEG files.
 
-    `scores` (n,) are defect probabilities, `heatmaps` (n, rows, columns) 0..1. Returns what each one shows.
+    Defective pictures with the lowest scores (kind `missed`) and good ones with the highest (kind `false alarm`), each
+    of another part; `scores` (n,), `heatmaps` (n, rows, columns) 0..1. Returns what each
+    shows and the verdict on its part.
     """
     folder.mkdir(parents=True)
-    errors = np.abs(scores - (pictures.labels > 0))
-    found = []
-    for number, place in enumerate(np.argsort(-errors, kind="stable")[:_COUNT]):
-        name = f"{number:02d}.png"
-        panel = _panel(pictures.images[place], pictures.masks[place], heatmaps[place])
-        (folder / name).write_bytes(cv2.imencode(".png", panel)[1].tobytes())
-        label = recipe.labels.names[int(pictures.labels[place])]
-        found.append(
-            {"file": f"errors/{name}", "part": pictures.parts[place], "label": label, "score": float(scores[place])}
-        )
+    bad = pictures.labels > 0
+    of_part = dict(zip(parts.parts, parts.scores.tolist(), strict=True))
+    found: list[dict[str, Any]] = []
+    for kind, places in (
+        ("missed", np.flatnonzero(bad)[np.argsort(scores[bad], kind="stable")]),
+        ("false alarm", np.flatnonzero(~bad)[np.argsort(-scores[~bad], kind="stable")]),
+    ):
+        for place in _one_a_part(places, pictures.parts):
+            name = f"{len(found):02d}.jpg"
+            panel = _panel(pictures.images[place], pictures.masks[place], heatmaps[place])
+            (folder / name).write_bytes(cv2.imencode(".jpg", panel, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
+            said: dict[str, Any] = {"file": f"errors/{name}", "kind": kind, "part": pictures.parts[place]}
+            said["label"] = recipe.labels.names[int(pictures.labels[place])]
+            said["score"], said["part_score"] = float(scores[place]), of_part[pictures.parts[place]]
+            said["verdict"] = _verdict(said["part_score"], thresholds)
+            found.append(said)
     return found
+
+
+def _one_a_part(places: npt.NDArray[np.int64], parts: Sequence[str]) -> list[int]:
+    first: dict[str, int] = {}
+    for place in places:
+        first.setdefault(parts[int(place)], int(place))
+    return list(first.values())[:_COUNT]
+
+
+def _verdict(score: float, thresholds: ThresholdPair) -> str:
+    """Say what would become of a part with this score."""
+    if score < thresholds.accept_below:
+        return "accept"
+    return "reject" if score >= thresholds.reject_above else "review"
 
 
 def _panel(

@@ -20,10 +20,13 @@ Report = Callable[[str, float | None], None]
 
 
 class Executor:
-    """Runs the functions of steps in one child process; `log` receives all that they print."""
+    """Runs the functions of steps in one child process; `log` receives all that they print.
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    `environment` is set for the child beyond this process's own.
+    """
+
+    def __init__(self, log: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._log, self._environment = log, environment or {}
         self._child: subprocess.Popen[str] | None = None
 
     def start(self) -> subprocess.Popen[str]:
@@ -39,7 +42,7 @@ class Executor:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **quiet},
+                env={**os.environ, **quiet, **self._environment},
                 start_new_session=True,
             )
         return self._child
@@ -81,6 +84,12 @@ class Executor:
         self.stop()
         why = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
         return Unavailable(f"{step.name}: the worker process {why}; run again to go on (log: {self._log})")
+
+    def kill(self) -> None:
+        """End the worker while another thread waits in `run`, which then raises Unavailable."""
+        if self._child is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End the worker and what it started."""

@@ -63,7 +63,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Begun:
-    """An execution that is noted as running. `entry` is there once its results lie in the store."""
+    """An execution that is noted as running. `entry` is there once its function has ended."""
 
     execution: int
     step: str
@@ -115,6 +115,12 @@ class Index:
         rows = self._rows("select key, step, parts, outputs, run, seconds, created from entries order by created")
         return {row[0]: _entry(row[1:]) for row in rows}
 
+    def of_step(self, step: str) -> list[Entry]:
+        """Return every finished execution of a step, oldest first."""
+        sql = "select step, parts, outputs, run, seconds, created from entries where step = ? order by created, rowid"
+        with closing(self._db.execute(sql, (step,))) as rows:
+            return [_entry(row) for row in rows]
+
     def made(self, digest: str) -> list[Entry]:
         """Return every execution that made content whose digest begins so."""
         sql = f"{_ENTRIES} where outputs like ? order by created"
@@ -162,7 +168,7 @@ class Index:
         self._rows(sql, execution, step, run, key)
 
     def stored(self, execution: int, entry: Entry) -> None:
-        """Note that all that the execution made lies in the store: whoever comes next can finish it."""
+        """Note what the execution has made: once all of it lies in the store, whoever comes next can finish it."""
         content = json.dumps(
             {"parts": asdict(entry.parts), "outputs": _outputs(entry), "ms": entry.created_ms, "seconds": entry.seconds}
         )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
 from edge_agent.contracts.strict import Strict, parse, read_yaml
+from trainer.evaluation.settings import EvaluatorSettings
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 _SHORT = {
@@ -19,16 +20,50 @@ _SHORT = {
     "batch": "network.batch",
     "seed": "network.seed",
     "max_bad": "example_gen.max_bad",
+    "spans": "example_gen.spans",
+    "strict": "example_gen.strict",
+    "steps": "trainer.steps",
     "variants": "converter.variants",
 }
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExampleGenSettings(Strict):
-    """Reading the data: share of bad pictures that is tolerated, salt of the split's hash."""
+    """Reading the data.
+
+    `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
+    `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
+    """
 
     max_bad: Share = 0.001
     salt: str = ""
+    strict: bool = False
+    spans: str = "latest"
+
+
+class TableSettings(Strict):
+    """What the columns of a table are. Every column that is not named here is an input of the model.
+
+    `label`; `part`: rows of one part stay together ("" = every row is a part); `time`, `ignore`: not looked at;
+    `split`: where a person wants a row; `slices`: the evaluation is divided by these, the model does not see them.
+    `kinds` says of a column that it is a `number` or a `text`, where its cells do not.
+    """
+
+    label: str = "label"
+    part: str = ""
+    time: str = ""
+    split: str = ""
+    slices: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    kinds: dict[str, Literal["number", "text"]] = {}
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+
+
+class TransformSettings(Strict):
+    """Tables without an own `preprocessing_fn`: `buckets` of as many rows by column; most different texts a column."""
+
+    buckets: dict[str, Annotated[int, Field(ge=2, le=256)]] = {}
+    vocabulary_max: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
 
 class SchemaGenSettings(Strict):
@@ -38,9 +73,17 @@ class SchemaGenSettings(Strict):
 
 
 class TrainerSettings(Strict):
-    """`warm_start` begins with the weights of the latest blessed model."""
+    """`warm_start` begins with the weights of the latest blessed model.
+
+    Of tables: `steps` of training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never),
+    `class_weights`: rare labels count more, `tensorboard`: folder for logs.
+    """
 
     warm_start: bool = False
+    steps: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0)] = 0
+    class_weights: bool = True
+    tensorboard: str = ""
 
 
 class ConverterSettings(Strict):
@@ -96,9 +139,12 @@ class Settings(Strict):
 
     module: str = ""
 
+    table: TableSettings = TableSettings()
     example_gen: ExampleGenSettings = ExampleGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
+    transform: TransformSettings = TransformSettings()
     trainer: TrainerSettings = TrainerSettings()
+    evaluator: EvaluatorSettings = EvaluatorSettings()
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()

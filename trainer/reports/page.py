@@ -14,7 +14,7 @@ from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.runs import RunRecord
 from trainer.pipeline.step import Artifact, Known
 from trainer.reports.charts import Mark, Series, histogram, line_chart, strip, threshold_points
-from trainer.reports.data import data_counts, quality_histograms
+from trainer.reports.data import data_counts, quality_histograms, rows_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -47,11 +47,14 @@ def _data(known: Known) -> dict[str, Any] | None:
     statistics = known.get("StatisticsGen.statistics")
     report = _json(anomalies, "anomalies.json") if anomalies else {"blocking": [], "warnings": []}
     found = quality_histograms(statistics.path) if statistics else {}
+    parts, table = _json(examples, "parts.json"), not (examples.path / "pictures.json").is_file()
+    rows = rows_of(parts) if table else _json(examples, "pictures.json")
     return {
-        "counts": data_counts(_json(examples, "parts.json"), _json(examples, "pictures.json")),
+        "counts": data_counts(parts, rows),
         "quarantine": _json(examples, "quarantine.json"),
         "properties": examples.properties,
         "anomalies": report,
+        "table": table,
         "quality": {name: histogram(groups) for name, groups in found.items()},
     }
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from trainer.components import history
+from trainer.components.former import former_examples
 from trainer.pipeline.cache import Store
-from trainer.pipeline.closure import Imports, code_closure
+from trainer.pipeline.closure import code_closure
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.files import digests
-from trainer.pipeline.index import Index
 from trainer.pipeline.key import Parts
 from trainer.pipeline.step import Artifact, Known, Resolved
 from trainer.tasks.order import DATA, Order
@@ -22,8 +23,13 @@ MODEL, EXAMPLES = "Trainer.model", "ExampleGen.examples"
 
 @dataclass(frozen=True)
 class Making:
-    """What a bundle is made by: modules that train, modules that convert, parameters of the conversion."""
+    """What examples and bundles are made by.
 
+    `examples` are ExampleGen's parameters that examples must share for their splits to be kept; `trains` and `converts`
+    are modules, `parameters` those of the conversion.
+    """
+
+    examples: Mapping[str, Any]
     trains: Sequence[str]
     converts: Sequence[str]
     parameters: Mapping[str, Any]
@@ -32,16 +38,24 @@ class Making:
 class Resolvers:
     """Looks former runs up for one order; what they find depends on content alone, so that a repeated run is cached."""
 
-    def __init__(self, order: Order, making: Making, imports: Imports | None) -> None:
-        self._order, self._making, self._imports = order, making, imports
+    def __init__(self, order: Order, making: Making, driver: Driver) -> None:
+        self._order, self._making, self._driver = order, making, driver
         self._name = order.recipe.name
         self._blessed = history.load(order.root)
         self._store = Store(order.root)
 
     def kept(self, known: Known) -> Resolved:
-        """`kept`: the examples of the latest blessed model, whose held-out parts stay held out."""
-        former = history.not_made_of(self._blessed, self._name, known[DATA].digest)
-        return Resolved({"kept": self._stored("Examples", former.examples if former else "")})
+        """`kept`: former examples, whose parts stay in their splits.
+
+        Those of the latest blessed model, or else what ExampleGen made last.
+        """
+        return Resolved({"kept": self._stored("Examples", self._former_examples(known[DATA].digest))})
+
+    def _former_examples(self, data: str) -> str:
+        former = history.not_made_of(self._blessed, self._name, data)
+        if former is not None:
+            return former.examples
+        return former_examples(self._driver.index.of_step("ExampleGen"), data, self._making.examples)
 
     @property
     def warm_start(self) -> Callable[[Known], Resolved]:
@@ -65,7 +79,7 @@ class Resolvers:
         version, release = history.next_release(
             blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
         )
-        trained = code_closure(self._making.trains, self._imports)
+        trained = code_closure(self._making.trains, self._driver.imports)
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
         sources = {"data": known[DATA].digest, "code": parts.code_digest, "environment": parts.environment_digest}
         return Resolved(parameters={"version": version, "release": release, "sources": sources})
@@ -75,7 +89,7 @@ class Resolvers:
         return Resolved(parameters={"origin": self._bundle_origin(known)})
 
     def _bundle_origin(self, known: Known) -> str:
-        code = code_closure(self._making.converts, self._imports)
+        code = code_closure(self._making.converts, self._driver.imports)
         inputs = {name: known[name].digest for name in (MODEL, EXAMPLES, DATA)}
         return Parts("", inputs, {}, self._making.parameters, code.files, code.libraries).key
 
@@ -83,12 +97,8 @@ class Resolvers:
         """`content`: what lies where the BulkInferrer shall look, by content."""
         from trainer.predictions.listing import content_digest
 
-        index = Index(self._order.root)
-        try:
-            source = Path(self._order.settings.bulk_inferrer.data)
-            return Resolved(parameters={"content": content_digest(source, lambda p: digests(p, index, time.time_ns))})
-        finally:
-            index.close()
+        source, index = Path(self._order.settings.bulk_inferrer.data), self._driver.index
+        return Resolved(parameters={"content": content_digest(source, lambda p: digests(p, index, time.time_ns))})
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""

@@ -23,12 +23,14 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
-        making = Making((f"{_HERE}.trainer",), (f"{_HERE}.converter", *CONVERTS), self._converted())
-        self._resolvers = Resolvers(order, making, driver.imports)
+        converts = (f"{_HERE}.converter", *CONVERTS)
+        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
+        self._resolvers = Resolvers(order, making, driver)
 
     def data(self) -> Artifact:
         """List the pictures of all folders with their digests."""
-        return list_data(self._order.folders, self._driver.store, self._driver.index, time.time_ns)
+        order, driver = self._order, self._driver
+        return list_data(order.folders, driver.store, driver.index, time.time_ns, order.spans)
 
     def graph(self) -> Graph:
         """Return all steps in order."""
@@ -37,8 +39,6 @@ class VisionTask:
         return build_graph(self.recipe.name, steps, [DATA])
 
     def _data_steps(self) -> list[Step]:
-        settings = self.settings.example_gen
-        shares = self.recipe.split.model_dump()
         labels = list(self.recipe.labels.names)
         return [
             Step(
@@ -46,7 +46,7 @@ class VisionTask:
                 f"{_HERE}.example_gen:example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {"recipe": self._seen(), "shares": shares, "max_bad": settings.max_bad, "salt": settings.salt},
+                {**self._split(), "max_bad": self.settings.example_gen.max_bad},
                 {"folders": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -102,7 +102,7 @@ class VisionTask:
                 f"{_HERE}.evaluator:evaluator",
                 {**transformed, "model": "Trainer.model"},
                 {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
-                {"recipe": self._judged()},
+                {"recipe": self._judged(), "settings": self.settings.evaluator.model_dump(mode="json")},
                 resolve=self._resolvers.baseline,
             ),
         ]
@@ -113,6 +113,11 @@ class VisionTask:
             return []
         function = f"{_HERE}.pretrainer:pretrainer"
         return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, {"recipe": self._pretrained()})]
+
+    def _split(self) -> dict[str, Any]:
+        """Return what decides which part is in which split, and what the model sees of it."""
+        shares, salt = self.recipe.split.model_dump(), self.settings.example_gen.salt
+        return {"recipe": self._seen(), "shares": shares, "salt": salt}
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""
@@ -139,4 +144,6 @@ class VisionTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
-        return {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        cost = self.settings.evaluator.cost
+        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        return own if cost is None else {**own, "cost": cost.model_dump()}

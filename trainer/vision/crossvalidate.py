@@ -23,8 +23,9 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Network, Recipe, load_recipe
 from edge_agent.contracts.scores import defect_probability, heatmap_peak, probabilities
 from edge_agent.contracts.strict import parse
+from trainer.evaluation.rates import auroc
 from trainer.vision.data import Pictures, load_folder
-from trainer.vision.evaluate import auroc, peak_hits
+from trainer.vision.evaluate import peak_hits
 
 COLUMNS = (
     "what",

@@ -1,13 +1,9 @@
-"""How good the answers are: rules on arrays, without a framework.
-
-`scores` are probabilities of "defective", `defective` says what is true.
-"""
+"""How good the heatmaps are: rules on arrays, without a framework. Scores are judged in `trainer.evaluation`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,40 +12,6 @@ import numpy.typing as npt
 from edge_agent.contracts.scores import heatmap_peak
 
 Bools = npt.NDArray[np.bool_]
-Scores = npt.NDArray[np.float64]
-
-
-def auroc(scores: Scores, defective: Bools) -> float:
-    """Return the chance that a defective one scores higher than a good one, ties counting half; NaN without both."""
-    bad, good = scores[defective], np.sort(scores[~defective])
-    if len(bad) == 0 or len(good) == 0:
-        return math.nan
-    below = np.searchsorted(good, bad, "left") + np.searchsorted(good, bad, "right")
-    return float(below.sum() / (2 * len(bad) * len(good)))
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What two thresholds do to parts. Shares are NaN where there is nothing to share among.
-
-    `recall`: defective ones not accepted (rejected or seen by a person). `escape` = 1 - recall.
-    `overkill`: good ones rejected. `review`: share of all that a person sees.
-    """
-
-    recall: float
-    escape: float
-    overkill: float
-    review: float
-    defective: int
-    good: int
-
-
-def rates(scores: Scores, defective: Bools, accept_below: float, reject_above: float) -> Rates:
-    """Count what the thresholds do; see Rates."""
-    bad, good = scores[defective], scores[~defective]
-    escape = _share(bad < accept_below)
-    unsure = (scores >= accept_below) & (scores < reject_above)
-    return Rates(1 - escape, escape, _share(good >= reject_above), _share(unsure), len(bad), len(good))
 
 
 def _share(hits: Bools) -> float:
@@ -86,8 +48,3 @@ def heatmap_hit_rate(
     """
     places = np.flatnonzero(chosen)
     return _share(peak_hits([heatmap_peak(heatmaps[i]) for i in places], [masks[i] for i in places], widen))
-
-
-def confusion(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
-    """Return counts (classes, classes): row = true label, column = predicted label."""
-    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)

@@ -17,7 +17,9 @@ from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
-from trainer.vision import checkpoint, evaluate
+from trainer.evaluation import rates
+from trainer.vision import checkpoint
+from trainer.vision.backbones import load_pretrained
 from trainer.vision.checkpoint import Arrays, State, key_of
 from trainer.vision.data import Batch, Pictures
 from trainer.vision.feeding import Feed, Watch
@@ -26,6 +28,7 @@ from trainer.vision.loss import losses
 from trainer.vision.network import Network, build
 from trainer.vision.predict import predict
 from trainer.vision.schedule import rate_at
+from trainer.vision.weights import load_weights, weights_of
 
 _WEIGHT_DECAY = 0.05
 _AVERAGING = 0.995
@@ -63,7 +66,7 @@ class Fit:
         self._seed, self._folder = seed, folder
         self._batch = min(recipe.network.batch, lessons.count)
         self._steps = max(lessons.count // self._batch, _FEWEST_STEPS)
-        self._network = build(recipe, dropout=lessons.dropout)
+        self._network = build(recipe, dropout=lessons.dropout, precision=recipe.network.precision)
         self._model = self._network.training
         self._optimiser = keras.optimizers.AdamW(1e-9, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
         self._optimiser.build(self._model.trainable_variables)
@@ -79,7 +82,7 @@ class Fit:
         """Go on from the checkpoint of this very fit, if there is one; return how many epochs are already done.
 
         Without one begin with the `.weights.h5` of another fit, if one is given: `gently`, if little is left to learn.
-        Raises Rejected as `load_weights` does.
+        Raises Rejected as `load_weights` does, ConfigError as `load_pretrained`.
         """
         self._key = key_of(self._lessons.digest, self._eval, self._recipe, self._seed, weights)
         if gently:
@@ -91,6 +94,8 @@ class Fit:
         else:
             if weights is not None:
                 load_weights(self._network, weights)
+            elif self._recipe.network.weights:
+                load_pretrained(self._model, self._recipe.network.backbone, self._recipe.network.weights)
             self._average = weights_of(self._model)
         self._batches = self._feed(done)
         return done
@@ -176,15 +181,12 @@ class Fit:
         return self._network
 
 
-def weights_of(model: keras.Model) -> Arrays:
-    """Return copies of all weights of the model."""
-    return [np.array(weight.numpy()) for weight in model.weights]
-
-
 def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Let the dropout of an epoch depend on nothing that a resumed training does not know."""
+    """Let what is left out in an epoch depend on nothing that a resumed training does not know."""
     for layer in model.layers:
-        if isinstance(layer, keras.layers.SpatialDropout2D) and layer.rate > 0:
+        if isinstance(layer, keras.Model):
+            _reseed(layer, seed, epoch)
+        elif isinstance(layer, keras.layers.Dropout | keras.layers.SpatialDropout2D) and layer.rate > 0:
             layer.seed_generator.state.assign([seed, epoch])
 
 
@@ -214,15 +216,5 @@ def quality(network: Network, pictures: Pictures, recipe: Recipe) -> tuple[float
     joined = join_parts(scores, pictures.parts, pictures.labels, recipe.views.combine)
     truth = np.where(joined.defective, joined.scores, 1 - joined.scores)
     surprise = float(-np.log(np.clip(truth, 1e-4, 1)).mean())
-    auroc = evaluate.auroc(joined.scores, joined.defective)
+    auroc = rates.auroc(joined.scores, joined.defective)
     return auroc, (0.0 if math.isnan(auroc) else auroc) - _SURPRISE_SHARE * surprise
-
-
-def load_weights(network: Network, path: Path) -> None:
-    """Load a former model's `.weights.h5`. Raises Rejected when it is of another shape or no such file."""
-    try:
-        network.training.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise Rejected(
-            f"{path}: not the weights of a model with this recipe's size, labels and backbone; train from scratch"
-        ) from error

@@ -19,7 +19,7 @@ from trainer.vision.drawn import drawn_batch
 from trainer.vision.invent import Donors, invented_batch
 from trainer.vision.loss import class_weights
 from trainer.vision.network import channels
-from trainer.vision.schedule import order_of
+from trainer.vision.schedule import DEFECTIVE, order_of
 
 _DRAWN_SHARE = 0.25
 _DRAWN = 900_000
@@ -45,7 +45,7 @@ class Lessons(Protocol):
 
 
 class LabelledLessons:
-    """The recipe's own pictures: defective ones more often than they are, some good ones given a defect.
+    """The recipe's own pictures: rare kinds get their share (`network.balance`), some good ones are given a defect.
 
     A network that has learned from drawn surfaces before gets some more of them in every batch: with nothing but the
     same few defects over and over it learns these by heart.
@@ -59,14 +59,17 @@ class LabelledLessons:
         self._drawn_share = _DRAWN_SHARE if recipe.network.pretraining else 0.0
         self._size, self._channels = (recipe.network.height, recipe.network.width), channels(recipe)
         self.count = round(len(pictures) / (1 - self._drawn_share))
-        self.weights = class_weights(pictures.labels, len(recipe.labels.names))
+        classes, balance = len(recipe.labels.names), recipe.network.balance
+        weighed = balance in ("both", "weights")
+        self.weights = class_weights(pictures.labels, classes) if weighed else np.ones(classes, np.float32)
+        self._fewest = DEFECTIVE if balance in ("both", "sampling") else 0.0
         self.digest = pictures.digest()
 
     def epoch(self, number: int, batches: int, size: int) -> Callable[[int], Batch]:
         """Return what makes the batches of an epoch."""
         own = self.varied(size)
         drawn = size - own
-        order = order_of(self._pictures.labels, batches * own, self._seed, number)
+        order = order_of(self._pictures.labels, batches * own, self._seed, number, self._fewest)
 
         def make(batch: int) -> Batch:
             rng = np.random.default_rng([self._seed, number, batch])

@@ -5,15 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from converter.confidence import (
-    allowed_escapes,
-    calibration_error,
-    choose_thresholds,
-    defective_needed,
-    fit_temperature,
-    join_parts,
-    upper_bound,
-)
+from converter.bounds import allowed_escapes, defective_needed, upper_bound
+from converter.confidence import calibration_error, choose_thresholds, fit_temperature, join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Thresholds
 from edge_agent.contracts.scores import probabilities

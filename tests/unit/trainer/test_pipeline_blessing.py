@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.recipe import Blessing
-from trainer.components.blessing import Change, Measured, change, decide, interval
+from trainer.components.blessing import Change, Kinds, Measured, change, decide
+from trainer.evaluation.resampling import auroc_interval
 
 GOOD = Measured(auroc=0.95, auroc_low=0.9, auroc_high=0.99, recall=0.9, defective=10, good=20)
 
@@ -29,6 +30,14 @@ def test_without_defective_parts_nothing_is_blessed():
     assert "insufficient evidence: 0 defective and 20 good parts" in decision.reasons[0]
 
 
+@pytest.mark.fault("T09")
+@pytest.mark.parametrize("chosen", [Kinds(0, 20), Kinds(7, 0)])
+def test_without_both_kinds_among_the_parts_that_the_thresholds_come_from_nothing_is_blessed(chosen):
+    decision = decide(GOOD, None, Blessing(), chosen)
+    assert not decision.blessed
+    assert f"{chosen.defective} defective and {chosen.good} good parts held out (split eval)" in decision.reasons[0]
+
+
 def test_a_proven_loss_is_a_reason_and_an_unproven_one_a_remark():
     proven = decide(GOOD, Change(0.1, 0.05, 0.2, "m v1"), Blessing())
     unproven = decide(GOOD, Change(0.1, -0.05, 0.2, "m v1"), Blessing())
@@ -48,12 +57,12 @@ def test_the_interval_holds_the_value_and_is_undefined_without_both_kinds():
     rng = np.random.default_rng(2)
     defective = np.arange(60) < 20
     scores = np.where(defective, 0.4, 0.2) + rng.random(60) * 0.5
-    low, high = interval(scores, defective)
+    low, high = auroc_interval(scores, defective)
     assert 0.5 < low < high <= 1.0
-    assert math.isnan(interval(scores, np.zeros(60, bool))[0])
+    assert math.isnan(auroc_interval(scores, np.zeros(60, bool))[0])
 
 
 def test_perfect_separation_of_few_parts_is_no_certainty():
     defective = np.arange(30) < 8
-    low, high = interval(defective.astype(float), defective)
+    low, high = auroc_interval(defective.astype(float), defective)
     assert (round(low, 2), high) == (0.63, 1.0)

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from trainer.vision.evaluate import auroc, confusion, heatmap_hit_rate, peak_hits, rates
+from trainer.evaluation.rates import auroc, confusion, rates
+from trainer.vision.evaluate import heatmap_hit_rate, peak_hits
 
 
 def test_auroc_counts_pairs_and_halves_ties():

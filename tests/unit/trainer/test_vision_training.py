@@ -11,9 +11,10 @@ import pytest
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.preprocess import model_input
 from edge_agent.contracts.recipe import Recipe
+from trainer.evaluation.rates import auroc
 from trainer.samples.generate import LABELS, generate_samples, sample_part
 from trainer.vision.data import join, load_folder, mask_input, read_records, write_records
-from trainer.vision.evaluate import auroc, heatmap_hit_rate
+from trainer.vision.evaluate import heatmap_hit_rate
 from trainer.vision.flaws import _KINDS
 from trainer.vision.invent import UNKNOWN_DEFECT, Donors, _drawn, invented_batch
 from trainer.vision.loss import cell_weights, class_weights
