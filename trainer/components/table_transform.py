@@ -85,7 +85,6 @@ def checked(own: Preprocessing) -> Preprocessing:
 
 
 def analyse(train: Typed, contract: RowContract, function: Preprocessing, target: Path) -> None:
-<<<<<<< HEAD
     """Run TFT's analysis over the training rows and write its graph: a missing number is NaN, a missing text ""."""
     import tensorflow as tf
 
@@ -93,39 +92,10 @@ def analyse(train: Typed, contract: RowContract, function: Preprocessing, target
 
     columns: dict[str, Any] = {}
     spec = {}
-=======
-    """Run TFT's analysis over the training rows, one Arrow batch in memory, and write its graph."""
-    import apache_beam as beam
-    import pyarrow as pa
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_metadata.proto.v0 import schema_pb2
-    from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
-
-    from trainer.components.in_memory_beam import InMemoryRunner
-
-    count = len(next(iter(train.texts.values())))
-    ends = pa.array(np.arange(count + 1, dtype=np.int32))
-    arrays, how = [], {}
->>>>>>> 7111ef6e734da2af334953c690721cdd34876728
     for column in contract.columns:
         number = column.kind == "number"
         columns[column.name] = (
             train.numbers[column.name] if number else [text.encode() for text in train.texts[column.name]]
         )
-<<<<<<< HEAD
         spec[column.name] = tf.io.FixedLenFeature([], tf.float32 if number else tf.string)
     tft_in_memory.analyse(function, columns, spec, target)
-=======
-        arrays.append(pa.ListArray.from_arrays(ends, cells))
-        dense = schema_pb2.TensorRepresentation.DenseTensor(column_name=column.name)
-        dense.shape.SetInParent()
-        how[column.name] = schema_pb2.TensorRepresentation(dense_tensor=dense)
-    batch = pa.RecordBatch.from_arrays(arrays, [column.name for column in contract.columns])
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        beam.Pipeline(runner=InMemoryRunner()) as pipeline,
-        tft_beam.Context(temp_dir=scratch),
-    ):
-        data = (pipeline | beam.Create([batch]), TensorAdapterConfig(batch.schema, how))
-        _ = data | tft_beam.AnalyzeDataset(function) | tft_beam.WriteTransformFn(str(target))
->>>>>>> 7111ef6e734da2af334953c690721cdd34876728
