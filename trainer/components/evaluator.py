@@ -158,7 +158,7 @@ def judge(model: Path, question: Question) -> Judged:
     from trainer.vision.weights import load_weights
 
     recipe = question.recipe
-    network = build(recipe)
+    network = build(Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")))
     load_weights(network, model / WEIGHTS)
     classes = len(recipe.labels.names)
     heatmaps = np.zeros((0, 1, 1), np.float32)
