@@ -60,12 +60,9 @@ class Evidence:
     forced: tuple[Finding, ...]
     work: Path
     device_class: str | None = None
-<<<<<<< HEAD
     cost: Cost | None = None
     remarks: tuple[str, ...] = ()
-=======
     kind: Kind | None = None
->>>>>>> 4cd14984158782a09282bf0b50d49b9851d43fc3
 
     def report(self, variant: str) -> VariantReport:
         """Return one variant's report."""

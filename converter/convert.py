@@ -153,18 +153,9 @@ def _convert(
         others = [kind for kind, wanted in (("tfjs", options.tfjs), ("onnx", options.onnx)) if wanted]
         step = Steps(progress, _LOADED, _MADE, len(options.variants) + len(others), "converting, done: ")
         answers = make(workshop, place, options.variants, others, stopping, step.done)
-<<<<<<< HEAD
-    with np.load(place.source, allow_pickle=False) as file:
-        source = scores_of(dict(file))
-    target = TARGETS[options.target]
-    question = Question(truth, source, recipe, options.limits, target, options.threads, options.repeat, options.cost)
-    step = _Steps(progress, _MADE, _JUDGED, len(options.variants), "measured ")
-    reports = [step.after(v, judge(place, v, answers[v], question)) for v in options.variants]
-=======
     question = question_of(place, truth, recipe, options)
     source = question.source
     reports = judge_all(place, answers, question, options.variants, progress)
->>>>>>> 4cd14984158782a09282bf0b50d49b9851d43fc3
     reports += [judge_other(place, kind, answers[kind], question) for kind in ("tfjs", "onnx") if kind in others]
     given = (options.device_class, options.cost, options.remarks)
     evidence = Evidence(recipe, test, truth, source, tuple(reports), tuple(forced), work, *given)
@@ -178,7 +169,7 @@ def question_of(place: Place, truth: Truth, recipe: Recipe, options: Options) ->
     with np.load(place.source, allow_pickle=False) as file:
         source = scores_of(dict(file))
     target = TARGETS[options.target]
-    return Question(truth, source, recipe, options.limits, target, options.threads, options.repeat)
+    return Question(truth, source, recipe, options.limits, target, options.threads, options.repeat, options.cost)
 
 
 def judge_all(

@@ -67,12 +67,15 @@ def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str
         if makers:
             yield from _lines(driver, used, makers[-1], indent + "  ", seen, f"{keyword}: ")
         elif used:
-            yield f"{indent}  {keyword}: RawImages {used[:12]} ({_content(driver, used)})"
+            yield f"{indent}  {keyword}: {_content(driver, used)}"
 
 
 def _content(driver: Driver, digest: str) -> str:
     path = driver.store.path(digest) / "listing.json"
     if not path.is_file():
-        return "its listing is gone"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return f"{len(rows)} pictures of {len({row['part'] for row in rows})} parts"
+        return f"data {digest[:12]} (its listing is gone)"
+    listing = json.loads(path.read_text(encoding="utf-8"))
+    if "files" in listing:
+        return f"RawTables {digest[:12]} ({len(listing['files'])} files)"
+    rows = listing["rows"]
+    return f"RawImages {digest[:12]} ({len(rows)} pictures of {len({row['part'] for row in rows})} parts)"

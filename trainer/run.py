@@ -15,6 +15,7 @@ from trainer.components.fleet_command import latest_release
 from trainer.components.folders import choose_folders
 from trainer.pipeline import settings
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.metadata_url import without_password
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runner import Runner, default_jobs
 from trainer.pipeline.runs import RunRecord, Runs
@@ -48,11 +49,11 @@ class Request:
     fleet_home: str = ""
 
     def arguments(self) -> dict[str, Any]:
-        """Return the request as it is kept with the run."""
+        """Return the request as it is kept with the run; a password in it is not kept."""
         return {
             "recipe": self.recipe,
             "folders": [str(folder.resolve()) for folder in self.folders],
-            "assignments": list(self.assignments),
+            "assignments": [without_password(text) for text in self.assignments],
             "version": self.version,
             "taken": self.taken,
             "from": self.selection.begin,

@@ -10,20 +10,22 @@ import math
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.strict import Strict
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "NULL", "null", "None")
 """Cells that say nothing."""
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 """What a number looks like; neither `inf` nor `12,5` is one."""
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = 3.4028234663852886e38
 """Beyond this a number does not fit the model's input."""
 
 _PATTERN = re.compile(NUMBER)
@@ -74,6 +76,8 @@ def row_input(row: Row, contract: RowContract) -> npt.NDArray[np.float32]:
     Cells are numbers, texts or None; columns that the model does not take are passed over. Raises Rejected naming the
     column that is not there or holds no number where one is expected.
     """
+    import numpy as np
+
     absent = [column.name for column in contract.columns if column.name not in row]
     if absent:
         raise Rejected(

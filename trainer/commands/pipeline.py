@@ -178,3 +178,43 @@ def lineage(artifact: str, root: Path, as_json: bool) -> None:
 
     lines = lineage_of(root, artifact)
     report(as_json, {"artifact": artifact, "lineage": lines}, lambda: click.echo("\n".join(lines)))
+
+
+@pipeline.command(context_settings=_HELP)
+@_root
+@click.option("--keep-runs", default=5, show_default=True, type=click.IntRange(0), help="Runs whose results stay.")
+@click.option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
+@json_option
+def gc(root: Path, keep_runs: int, dry_run: bool, as_json: bool) -> None:
+    """Remove what neither blessed models and pushed bundles nor the last runs need. Runs may go on meanwhile.
+
+    Example: trainer pipeline gc --root work --keep-runs 3 --dry-run
+    """
+    from trainer.collect import collect_garbage, megabytes
+
+    found = collect_garbage(root, keep_runs, dry_run, lambda text: click.echo(text, err=True))
+
+    def show() -> None:
+        verb = "would free" if dry_run else "freed"
+        what = f"{found['contents']} contents and {found['checkpoints']} folders of checkpoints"
+        click.echo(f"{verb} {megabytes(found['bytes'])} ({what}); {megabytes(found['kept_bytes'])} stay")
+
+    report(as_json, found, show)
+
+
+@pipeline.command("report", context_settings=_HELP)
+@_root
+@click.option("--run", "run_name", default="", help="The run; the newest one unless given.")
+@click.option("--open", "show_it", is_flag=True, help="Open the page in the browser.")
+@json_option
+def report_page(root: Path, run_name: str, show_it: bool, as_json: bool) -> None:
+    """Write the page of a run again, from what the store holds, and say where it lies.
+
+    Example: trainer pipeline report --root work --open
+    """
+    from trainer.reports.again import write_again
+
+    page = write_again(root, run_name).resolve()
+    if show_it:
+        click.launch(page.as_uri())
+    report(as_json, {"report": str(page)}, lambda: click.echo(f"report: {page}"))

@@ -83,10 +83,15 @@ def _torn_parts(tables: Mapping[str, Columns]) -> Iterator[str]:
 
 def _constants(train: Columns) -> Iterator[str]:
     """Warn of a measure that never changes; the shares of dark and bright pixels usually are 0 throughout."""
-    for name in QUALITY_FEATURES:
-        values = np.asarray(train[name])
-        if len(values) > 1 and not name.endswith("_share") and float(np.ptp(values)) == 0.0:
-            yield f"train: {name} is {float(values[0]):.3g} in every picture"
+    for name, column in train.items():
+        values = np.asarray(column)
+        if values.dtype.kind != "f" or (name in QUALITY_FEATURES and name.endswith("_share")):
+            continue
+        known = values[~np.isnan(values)]
+        if len(values) and not len(known):
+            yield f"train: {name} is empty throughout"
+        elif len(known) > 1 and float(np.ptp(known)) == 0.0:
+            yield f"train: {name} is {float(known[0]):.3g} throughout"
 
 
 def _thin(tables: Mapping[str, Columns], good: str) -> Iterator[str]:

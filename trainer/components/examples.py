@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import QUALITY_FEATURES
+from trainer.tabular.examples import is_table, read_split
+from trainer.tabular.values import LABEL, PART, ROW, Typed
 
 TEXTS = ("label", "part", "exposure", "station", "lot", "name", "sha256")
 COLUMNS = (*TEXTS, "masked", *QUALITY_FEATURES)
@@ -65,12 +67,23 @@ def shards(examples: Path, split: str) -> list[Path]:
 
 
 def columns(examples: Path, split: str) -> dict[str, npt.NDArray[Any]]:
-    """Read all but the pictures of a split: a one-dimensional array a column, texts as bytes objects."""
+    """Read all but the pictures of a split: a one-dimensional array a column, texts as bytes objects.
+
+    Of a table: its numbers, and `label`, `part` and `name` (file and line).
+    """
+    if is_table(examples):
+        return _table_columns(read_split(examples, split))
     spec = _spec(COLUMNS)
     parsed = _parsed(shards(examples, split), spec)
     if not parsed:
         return {name: np.asarray([], _dtype(name)) for name in COLUMNS}
     return {name: np.concatenate([batch[name] for batch in parsed]) for name in COLUMNS}
+
+
+def _table_columns(table: Typed) -> dict[str, npt.NDArray[Any]]:
+    named = {"label": LABEL, "part": PART, "name": ROW}
+    texts = {name: np.asarray([t.encode() for t in table.texts[lies]], object) for name, lies in named.items()}
+    return {**table.numbers, **texts}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.bundle import BundleFolder, Manifest, Variant
 from edge_agent.contracts.program import python_program
+from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.components.examples import pictures
 from trainer.pipeline.step import Context
@@ -85,8 +86,7 @@ def _try(
 ) -> Found | str:
     """Return what was found, or why the runtime gave no answer at all."""
     tested = _program("edge_agent.install.selftest", "--bundle", str(folder.folder), "--variant", variant.id)
-    _, height, width, channels = manifest.input.shape
-    images = pictures(examples, "test", (height, width, channels)).images[:_PICTURES]
+    images = _test_inputs(manifest, examples)
     selftest = "" if tested.get("ok") else str(tested.get("reason", "no reason given"))
     if not len(images):
         return Found(selftest, str(tested.get("runtime", "")), 0.0, 0.0, 0, 0)
@@ -109,12 +109,24 @@ def _try(
     return Found(selftest, str(answer["runtime"]), float(answer["p50_ms"]), difference, flipped, len(images))
 
 
-def _source_logits(model: Path, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Ask the SavedModel, picture by picture, as it was exported."""
+def _test_inputs(manifest: Manifest, examples: Path) -> npt.NDArray[Any]:
+    """Return pictures or rows of the test split as the graph takes them."""
+    if isinstance(manifest.input, RowContract):
+        from trainer.tabular.contract import inputs_of
+        from trainer.tabular.examples import read_split
+
+        return inputs_of(read_split(examples, "test"), manifest.input)[:_PICTURES]
+    _, height, width, channels = manifest.input.shape
+    return pictures(examples, "test", (height, width, channels)).images[:_PICTURES]
+
+
+def _source_logits(model: Path, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Ask the SavedModel, picture by picture (or row by row), as it was exported."""
     import tensorflow as tf
 
     signature = tf.saved_model.load(str(model / "saved_model")).signatures["serving_default"]
-    answers = [signature(image=tf.constant(image[None], tf.float32))["logits"].numpy() for image in images]
+    (name,) = signature.structured_input_signature[1]
+    answers = [signature(**{name: tf.constant(image[None], tf.float32)})["logits"].numpy() for image in images]
     return np.concatenate(answers)
 
 

@@ -17,14 +17,14 @@ from trainer.components.split import asked_for, assign
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import write_columns, write_split
 from trainer.tabular.read import BadRow, Rows, join, origins, read_rows
-from trainer.tabular.values import LABEL, PART, ROW, Typed, as_texts, kept, layout_of, typed
+from trainer.tabular.values import LABEL, PART, ROW, Typed, as_texts, chosen_rows, layout_of, typed
 
 Texts = npt.NDArray[np.object_]
 
 
 def table_example_gen(
     data: Path,
-    kept_examples: Path | None,
+    kept: Path | None,
     examples: Path,
     good: str,
     shares: Mapping[str, float],
@@ -37,9 +37,9 @@ def table_example_gen(
 ) -> dict[str, Any]:
     """Read the files that `data/listing.json` names from `places` and write their rows as Examples.
 
-    Rows of one part are in one split, every label is in all splits, and parts of `kept_examples` stay where they were.
-    Raises Rejected when more than the share `max_bad` of all rows is bad (with `strict`: any), when a file changed
-    since it was listed, lacks a column or is no table at all, and when no row is left.
+    Rows of one part are in one split, every label is in all splits, and parts of `kept` (a former model's examples)
+    stay where they were. Raises Rejected when more than the share `max_bad` of all rows is bad (with `strict`: any),
+    when a file changed since it was listed, lacks a column or is no table at all, and when no row is left.
     """
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))["files"]
     files = []
@@ -52,15 +52,15 @@ def table_example_gen(
     total = len(rows.lines) + len(rows.bad)
     _check(bad, total, 0.0 if strict else max_bad, len(rows.lines) - len(found.problems))
     usable = np.asarray([row for row in range(len(rows.lines)) if row not in found.problems], np.int64)
-    left = kept(_placed(found, files, len(rows.lines)), usable)
+    left = chosen_rows(_placed(found, files, len(rows.lines)), usable)
     wishes = as_texts(rows.columns[layout.split])[usable] if layout.split else np.full(len(usable), "", object)
-    parts = _parts(left.texts, good, wishes, shares, salt, kept_examples)
+    parts = _parts(left.texts, good, wishes, shares, salt, kept)
     split = np.asarray([parts[part]["split"] for part in left.texts[PART]], object)
     context.progress("writing", None)
     counts = {}
     for name in SPLITS:
         chosen = np.flatnonzero(split == name)
-        write_split(kept(left, chosen), examples, name)
+        write_split(chosen_rows(left, chosen), examples, name)
         counts[name] = len(chosen)
     write_columns(examples, left, layout.slices)
     entries = [vars(row) for row in bad]

@@ -47,13 +47,14 @@ class Store:
         folder.mkdir(parents=True)
         return folder
 
-    def publish(self, staged: Path) -> str:
+    def publish(self, staged: Path, digest: str = "") -> str:
         """Move a staged folder into the store: fsync every file, rename, fsync the folder. Returns the digest.
 
-        Content that is there already is kept and the staged copy dropped. Raises Unavailable when the disk refuses.
+        `digest` is the staged content's where it is known. Content that is there already is kept and the staged copy
+        dropped. Raises Unavailable when the disk refuses.
         """
         try:
-            digest = tree_digest(staged)
+            digest = digest or tree_digest(staged)
             with self._locked(digest):
                 self._place(staged, digest)
             shutil.rmtree(staged, ignore_errors=True)

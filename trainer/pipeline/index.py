@@ -63,7 +63,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Begun:
-    """An execution that is noted as running. `entry` is there once its results lie in the store."""
+    """An execution that is noted as running. `entry` is there once its function has ended."""
 
     execution: int
     step: str
@@ -168,7 +168,7 @@ class Index:
         self._rows(sql, execution, step, run, key)
 
     def stored(self, execution: int, entry: Entry) -> None:
-        """Note that all that the execution made lies in the store: whoever comes next can finish it."""
+        """Note what the execution has made: once all of it lies in the store, whoever comes next can finish it."""
         content = json.dumps(
             {"parts": asdict(entry.parts), "outputs": _outputs(entry), "ms": entry.created_ms, "seconds": entry.seconds}
         )

@@ -28,13 +28,13 @@ class Outlook:
 def look_ahead(driver: Driver, graph: Graph, sources: Known, selection: Selection = ALL) -> Iterator[Outlook]:
     """Yield the outlook of each step in the graph's order."""
     known: dict[str, Artifact] = dict(sources)
-    open_steps: dict[str, str] = {}
+    causes: dict[str, list[str]] = {}
     for name, role in roles(graph, selection).items():
         step = graph.step(name)
         if role is Role.LEFT:
             yield Outlook(name, "skipped", [f"not asked for ({selection.text()})"])
             continue
-        ahead = [open_steps[p] for p in map(producer, step.inputs.values()) if p in open_steps]
+        ahead = [cause for reference in step.inputs.values() for cause in causes.get(producer(reference), ())]
         why = "" if ahead else not_to_run(step, known)
         if why:
             yield Outlook(name, "skipped", [why])
@@ -45,8 +45,8 @@ def look_ahead(driver: Driver, graph: Graph, sources: Known, selection: Selectio
             known |= {f"{name}.{output}": artifact for output, artifact in outputs.items()}
             yield Outlook(name, "cached", key=planned.key)
             continue
-        reasons = ahead or reasons_to_run(driver, planned)
-        open_steps[name] = f"{name} would run again first: {reasons[0]}"
+        reasons = list(dict.fromkeys(ahead)) or reasons_to_run(driver, planned)
+        causes[name] = ahead or [f"{name} would run first: {reasons[0]}"]
         yield Outlook(name, _STATE[role], reasons, planned.key if planned else "")
 
 

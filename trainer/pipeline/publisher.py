@@ -1,8 +1,8 @@
 """The publisher: runs one step in a worker, and keeps what it made.
 
-In this order, so that a crash between any two leaves nothing half true: staged files are synced and renamed into the
-store; the index notes what lies there; ML Metadata records the execution as complete; the index learns the key. A run
-that finds a dead one's note finishes its work, so that no result is published twice.
+In this order, so that a crash between any two leaves nothing half true: the index notes the digests of what is to come;
+staged files are synced and renamed into the store; ML Metadata records the execution as complete; the index learns the
+key. A run that finds a dead one's note finishes its work if all lies in the store, so that nothing is published twice.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import LinesideError
+from trainer.pipeline.cache import tree_digest
 from trainer.pipeline.driver import Driver, Plan
 from trainer.pipeline.executor import Executor, Report
 from trainer.pipeline.index import Begun, Entry, Stored
@@ -39,22 +40,33 @@ class Publisher:
         step, index = planned.step, self._driver.index
         executor.start()
         metadata = self._opened()
-        execution = metadata.begin(step, planned.inputs, planned.key, self._pipeline, self._run)
+        parameters = planned.parts.parameters
+        execution = metadata.begin(step, planned.inputs, planned.key, self._pipeline, self._run, parameters)
         index.started(execution, step.name, self._run, planned.key)
         started = self._clock()
         try:
             staged, made = self._call(planned, executor, report)
-            outputs = self._publish(planned, staged, made)
+            outputs = {
+                name: self._artifact(kind, staged[name], made.get(name, {})) for name, kind in step.outputs.items()
+            }
+            entry = self._entry(planned, outputs, started)
+            index.stored(execution, entry)
+            self._publish(staged, outputs)
         except LinesideError:
             metadata.fail(execution)
             index.ended(execution)
             raise
-        now = self._clock()
-        stored = {name: Stored(a.type, a.digest, dict(a.properties)) for name, a in outputs.items()}
-        entry = Entry(step.name, planned.parts, stored, self._run, now - started, int(now * 1000))
-        index.stored(execution, entry)
         self._finish(execution, planned.key, entry)
         return outputs
+
+    def _artifact(self, kind: str, staged: Path, properties: Properties) -> Artifact:
+        digest = tree_digest(staged)
+        return Artifact(kind, digest, self._driver.store.path(digest), properties)
+
+    def _entry(self, planned: Plan, outputs: dict[str, Artifact], started: float) -> Entry:
+        now = self._clock()
+        stored = {name: Stored(a.type, a.digest, dict(a.properties)) for name, a in outputs.items()}
+        return Entry(planned.step.name, planned.parts, stored, self._run, now - started, int(now * 1000))
 
     def _finish(self, execution: int, key: str, entry: Entry) -> None:
         outputs = {name: self._driver.artifact(stored) for name, stored in entry.outputs.items()}
@@ -71,25 +83,26 @@ class Publisher:
         scratch = self._driver.store.scratch_folder(planned.key)
         return staged, executor.run(step, {**inputs, **staged}, values, scratch, report)
 
-    def _publish(
-        self, planned: Plan, staged: dict[str, Path], properties: dict[str, Properties]
-    ) -> dict[str, Artifact]:
-        outputs = {}
+    def _publish(self, staged: dict[str, Path], outputs: dict[str, Artifact]) -> None:
         with self._driver.using():
-            for name, kind in planned.step.outputs.items():
-                digest = self._driver.store.publish(staged[name])
-                outputs[name] = Artifact(kind, digest, self._driver.store.path(digest), properties.get(name, {}))
+            for name, artifact in outputs.items():
+                self._driver.store.publish(staged[name], artifact.digest)
             self._driver.index.pin(self._run, [artifact.digest for artifact in outputs.values()])
-        return outputs
 
-    def recover(self) -> None:
-        """Clear up after killed runs: finish what they had made, cancel what they had begun, drop what they staged."""
+    def recover(self, held: str = "") -> None:
+        """Clear up after killed runs: finish what they had made, cancel what they had begun, drop what they staged.
+
+        `held` is a key whose lock the caller holds: nobody alive works on it, whatever is noted.
+        """
         self._driver.store.sweep()
-        runs = Runs(self._driver.root)
+        index, runs = self._driver.index, Runs(self._driver.root)
         with file_lock(self._driver.store.locks / "recover"):
-            for begun in self._driver.index.orphans():
-                if not runs.is_alive(begun.run):
+            for begun in index.orphans():
+                if (held and begun.key == held) or not runs.is_alive(begun.run):
                     self._recover(begun)
+            for run in index.pins():
+                if not runs.is_alive(run):
+                    index.unpin(run)
 
     def _recover(self, begun: Begun) -> None:
         entry = begun.entry

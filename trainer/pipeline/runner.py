@@ -154,7 +154,7 @@ class Runner:
         """Return what a run made that died before it could say so; it had the lock that is held here."""
         if all(begun.key != planned.key for begun in self._driver.index.orphans()):
             return None
-        self._publisher.recover()
+        self._publisher.recover(planned.key)
         return self._cached(planned)
 
     def _waits(self, step: Step) -> Callable[[str], None]:

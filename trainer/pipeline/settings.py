@@ -21,21 +21,24 @@ _SHORT = {
     "seed": "network.seed",
     "max_bad": "example_gen.max_bad",
     "spans": "example_gen.spans",
+    "strict": "example_gen.strict",
+    "steps": "trainer.steps",
     "variants": "converter.variants",
 }
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExampleGenSettings(Strict):
-    """Reading the data: share of bad pictures or rows that is tolerated (`strict`: none), salt of the split's hash.
+    """Reading the data.
 
+    `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
     `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
     """
 
     max_bad: Share = 0.001
     salt: str = ""
-    spans: str = "latest"
     strict: bool = False
+    spans: str = "latest"
 
 
 class TableSettings(Strict):

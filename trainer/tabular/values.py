@@ -125,7 +125,7 @@ def as_texts(cells: Cells) -> npt.NDArray[np.object_]:
     return np.asarray([known[cell] for cell in cells] or [""][:0], object)
 
 
-def kept(found: Typed, rows: npt.NDArray[np.int64]) -> Typed:
+def chosen_rows(found: Typed, rows: npt.NDArray[np.int64]) -> Typed:
     """Return the table of these rows alone."""
     numbers = {name: values[rows] for name, values in found.numbers.items()}
     return Typed(numbers, {name: values[rows] for name, values in found.texts.items()}, {}, found.remarks)

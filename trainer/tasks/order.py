@@ -61,4 +61,8 @@ def task_of(order: Order, driver: Driver) -> Task:
         from trainer.tasks.vision import VisionTask
 
         return VisionTask(order, driver)
+    if order.recipe.task == "tabular":
+        from trainer.tasks.tabular import TabularTask
+
+        return TabularTask(order, driver)
     raise ConfigError(f"task '{order.recipe.task}' has no pipeline yet; use 'vision'")
