@@ -1,10 +1,10 @@
 """The worker processes of a run: reused from step to step, and a further one only when that can pay.
 
 A worker that trains or transforms imports TensorFlow, TFDV, TFT and TFMA, which costs some six seconds of a processor
-(measured, docs/pipeline.md). A second one started for a step of two seconds makes the run slower. What is gained by running two steps
-at once is never more than the shorter of them, so a further worker is started when both last longer than the import;
-how long is known from the time before. Where that is not known, a step first waits as long as an import takes: then
-at most twice the least possible is lost, however it turns out (the ski-rental rule).
+(measured, docs/runs.md). A second one started for a step of two seconds makes the run slower. What is gained by running
+two steps at once is never more than the shorter of them, so a further worker is started when both last longer than the
+import; how long is known from the time before. Where that is not known, a step first waits as long as an import takes:
+then at most twice the least possible is lost, however it turns out (the ski-rental rule).
 """
 
 from __future__ import annotations
