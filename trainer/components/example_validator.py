@@ -65,9 +65,10 @@ def _unknown_labels(tables: Mapping[str, Columns], known: set[str]) -> Iterator[
         for label in sorted(set(labels) - known):
             places = [i for i, its in enumerate(labels) if its == label]
             shown = ", ".join(table["name"][i].decode() for i in places[:_SHOWN])
+            what, where = ("pictures", "labels.csv") if "sha256" in table else ("rows", "the table")
             yield (
-                f"{split}: label '{label}' in {len(places)} pictures ({shown}) is not in the schema "
-                f"({', '.join(sorted(known))}); add it to the recipe's labels.defects or correct labels.csv"
+                f"{split}: label '{label}' in {len(places)} {what} ({shown}) is not in the schema "
+                f"({', '.join(sorted(known))}); add it to the recipe's labels.defects or correct {where}"
             )
 
 
