@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,38 +23,13 @@ from trainer.tabular import checkpoint
 ROWS = 600
 pytestmark = pytest.mark.slow
 
-OWN = '''
-import keras
-import tensorflow as tf
-import tensorflow_transform as tft
+REPOSITORY = Path(__file__).parents[2]
 
 
-def preprocessing_fn(inputs):
-    """Numbers scaled, one ratio, and the material's place in a vocabulary."""
-    force, current = inputs["feed_force_n"], inputs["spindle_current_a"]
-    force = tf.where(tf.math.is_nan(force), tft.mean(force), force)
-    return {
-        "force": tft.scale_to_z_score(force),
-        "vibration": tft.scale_to_0_1(inputs["vibration_mm_s"]),
-        "ratio": force / tf.maximum(current, 1.0) / 40.0,
-        "wear": tft.scale_to_z_score(inputs["tool_wear_um"]),
-        "material": tft.compute_and_apply_vocabulary(inputs["material"], num_oov_buckets=1),
-    }
-
-
-def build_model(spec, hparams):
-    """A small network; its inputs are called as the outputs above."""
-    inputs = {name: keras.Input(s.shape, name=name, dtype=s.dtype) for name, s in spec.items()}
-    numbers = [keras.ops.expand_dims(inputs[n], -1) for n in ("force", "vibration", "ratio", "wear")]
-    material = keras.layers.Embedding(spec["material"].categories, 2)(inputs["material"])
-    hidden = keras.layers.Dense(8, activation="relu")(keras.layers.Concatenate()([*numbers, material]))
-    return keras.Model(inputs, keras.layers.Dense(hparams["classes"])(hidden))
-
-
-def metrics():
-    """Beside Lineside's own."""
-    return [keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="one_of_two")]
-'''
+def own_code():
+    """Return the example of docs/own-code.md, word for word."""
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "own-code.md").read_text(), re.DOTALL)
+    return code
 
 
 @pytest.fixture(scope="module")
@@ -189,9 +165,9 @@ def epochs(root):
 @pytest.mark.fault("T14")
 def test_the_user_s_own_code_is_trained_killed_resumed_and_served(table, tmp_path):
     root, recipe = tmp_path / "root", tmp_path / "own.yaml"
-    (tmp_path / "own.py").write_text(OWN)
-    shipped = (Path(__file__).parents[2] / "trainer" / "recipes" / "turned-part.yaml").read_text()
-    recipe.write_text(shipped.replace("pipeline:\n", "pipeline:\n  module: own.py\n"))
+    (tmp_path / "turning.py").write_text(own_code())
+    shipped = (REPOSITORY / "trainer" / "recipes" / "turned-part.yaml").read_text()
+    recipe.write_text(shipped.replace("pipeline:\n", "pipeline:\n  module: turning.py\n"))
     process = subprocess.Popen(
         command(table, root, recipe), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
