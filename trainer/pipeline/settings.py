@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
@@ -38,7 +38,7 @@ class ExampleGenSettings(Strict):
     max_bad: Share = 0.001
     salt: str = ""
     strict: bool = False
-    spans: str = "latest"
+    spans: Annotated[str, BeforeValidator(str)] = "latest"
 
 
 class TableSettings(Strict):
@@ -66,10 +66,36 @@ class TransformSettings(Strict):
     vocabulary_max: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
 
+class StatisticsGenSettings(Strict):
+    """`slices` names columns, comma-separated: statistics of each of their values, too.
+
+    Beam computes from `memory_records` on.
+    """
+
+    slices: str = "label,exposure,station,lot"
+    memory_records: Annotated[int, Field(ge=0)] = 500_000
+
+
 class SchemaGenSettings(Strict):
     """`schema_file` is the path of a reviewed schema (text form); empty = infer one."""
 
     schema_file: str = ""
+
+
+class ExampleValidatorSettings(Strict):
+    """What stops a run beside the schema: distances to the former data (`drift_…`) and to production (`skew_…`).
+
+    Of categorical features L-infinity, of numeric ones the Jensen-Shannon divergence; 0 = as the schema's comparators
+    say, else only measured. `serving` is a folder of pictures from production with a `labels.csv` (labels not needed).
+    `near_duplicates` of different parts: `warn` or `block`.
+    """
+
+    drift_categorical: Share = 0.0
+    drift_numeric: Share = 0.0
+    skew_categorical: Share = 0.0
+    skew_numeric: Share = 0.0
+    serving: str = ""
+    near_duplicates: Literal["warn", "block"] = "warn"
 
 
 class TrainerSettings(Strict):
@@ -121,6 +147,17 @@ class PusherSettings(Strict):
         return self
 
 
+class BulkInferrerSettings(Strict):
+    """`data`: the blessed model predicts these pictures or this table ("" = no such step), into a file of `format`.
+
+    `max_bad` is the share of them that may be unreadable.
+    """
+
+    data: str = ""
+    format: Literal["csv", "parquet", "tfrecord"] = "csv"
+    max_bad: Share = 0.01
+
+
 class Settings(Strict):
     """How the steps work, one group a step: the section `pipeline` of a recipe's file.
 
@@ -132,14 +169,22 @@ class Settings(Strict):
 
     table: TableSettings = TableSettings()
     example_gen: ExampleGenSettings = ExampleGenSettings()
+    statistics_gen: StatisticsGenSettings = StatisticsGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
+    example_validator: ExampleValidatorSettings = ExampleValidatorSettings()
     transform: TransformSettings = TransformSettings()
     trainer: TrainerSettings = TrainerSettings()
     evaluator: EvaluatorSettings = EvaluatorSettings()
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
+    bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
     metadata_url: str = ""
+
+    @property
+    def sliced_by(self) -> list[str]:
+        """Columns by whose values statistics are sliced."""
+        return [name.strip() for name in self.statistics_gen.slices.split(",") if name.strip()]
 
 
 def find_recipe(name: str) -> Path:
@@ -174,7 +219,8 @@ def _section(path: Path) -> dict[str, Any]:
     found = read_yaml(path).get(TRAINING) or {}
     source = f"{path}: {TRAINING}"
     settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    for group, key in ((settings, "module"), (settings.get("schema_gen", {}), "schema_file")):
+    paths = (("schema_gen", "schema_file"), ("bulk_inferrer", "data"), ("pusher", "place"))
+    for group, key in ((settings, "module"), *((settings.get(name, {}), key) for name, key in paths)):
         if group.get(key):
             group[key] = str((path.parent / group[key]).resolve())
     return settings

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trainer.components import history
-from trainer.components.former import former_examples
+from trainer.components.former import former_examples, former_span, statistics_of
 from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import code_closure
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.files import digests
 from trainer.pipeline.key import Parts
 from trainer.pipeline.step import Artifact, Known, Resolved
 from trainer.tasks.order import DATA, Order
@@ -55,6 +57,15 @@ class Resolvers:
             return former.examples
         return former_examples(self._driver.index.of_step("ExampleGen"), data, self._making.examples)
 
+    def compared(self, known: Known) -> Resolved:
+        """`previous`: statistics of the span before, else of the data that `kept` names; `serving`: none."""
+        index, examples = self._driver.index, known[EXAMPLES]
+        kept, span = self._former_examples(known[DATA].digest), examples.properties.get("span")
+        former = former_span(index.of_step("ExampleGen"), examples.digest, span, kept)
+        digest = statistics_of(index.of_step("StatisticsGen"), former)
+        serving = {} if self._order.settings.example_validator.serving else {"serving": None}
+        return Resolved({"previous": self._stored("ExampleStatistics", digest), **serving})
+
     @property
     def warm_start(self) -> Callable[[Known], Resolved]:
         """`warm_start`: the latest blessed model, where the settings want one."""
@@ -90,6 +101,13 @@ class Resolvers:
         code = code_closure(self._making.converts, self._driver.imports)
         inputs = {name: known[name].digest for name in (MODEL, EXAMPLES, DATA)}
         return Parts("", inputs, {}, self._making.parameters, code.files, code.libraries).key
+
+    def inferred(self, _known: Known) -> Resolved:
+        """`content`: what lies where the BulkInferrer shall look, by content."""
+        from trainer.predictions.listing import content_digest
+
+        source, index = Path(self._order.settings.bulk_inferrer.data), self._driver.index
+        return Resolved(parameters={"content": content_digest(source, lambda p: digests(p, index, time.time_ns))})
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""
