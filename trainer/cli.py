@@ -11,6 +11,7 @@ _LAZY = {
     "recipe": ("trainer.commands.recipe:recipe", "Propose, check and list recipes."),
     "schema": ("trainer.commands.schema:schema", "See the data's schema, and accept what is new."),
     "thresholds": ("trainer.commands.thresholds:thresholds", "What other thresholds would do, without training."),
+    "predict": ("trainer.commands.predict:predict", "Predict a folder of pictures or a table with a bundle."),
     "watch": ("trainer.commands.watch:watch", "Serve the fleet's retrain tickets."),
 }
 

@@ -85,7 +85,7 @@ def assess(
     cost = cost_of(settings.cost)
     overall = measure_parts(model.answers.by_part(combine), model.pair, cost)
     slices = measure_slices(model.answers, combine, model.pair, cost, settings.slice_parts_min)
-    worst = worst_slices(model.answers, combine, overall, slices)
+    worst = worst_slices(model.answers, combine, slices)
     judgements = [j for limit in settings.thresholds for j in _judged(limit, model, former, combine, cost)]
     proven = evidence(overall.inspection.escape, policy)
     return Assessment(overall, tuple(slices), tuple(worst), proven, tuple(judgements))

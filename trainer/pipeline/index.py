@@ -156,9 +156,9 @@ class Index:
             try:
                 self._db.executemany("insert or replace into files values (?,?,?,?,?,?,?)", values)
                 self._rows("commit")
-            except BaseException:
+            except sqlite3.OperationalError as error:
                 self._db.rollback()
-                raise
+                raise self._refused(error) from error
 
     def started(self, execution: int, step: str, run: str, key: str = "") -> None:
         """Note that an execution is recorded as RUNNING in ML Metadata."""

@@ -145,6 +145,17 @@ class PusherSettings(Strict):
         return self
 
 
+class BulkInferrerSettings(Strict):
+    """`data`: the blessed model predicts these pictures or this table ("" = no such step), into a file of `format`.
+
+    `max_bad` is the share of them that may be unreadable.
+    """
+
+    data: str = ""
+    format: Literal["csv", "parquet", "tfrecord"] = "csv"
+    max_bad: Share = 0.01
+
+
 class Settings(Strict):
     """How the steps work, one group a step: the section `pipeline` of a recipe's file.
 
@@ -165,6 +176,7 @@ class Settings(Strict):
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
+    bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
     metadata_url: str = ""
 
     @property
@@ -205,7 +217,8 @@ def _section(path: Path) -> dict[str, Any]:
     found = read_yaml(path).get(TRAINING) or {}
     source = f"{path}: {TRAINING}"
     settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    for group, key in ((settings, "module"), (settings.get("schema_gen", {}), "schema_file")):
+    paths = (("schema_gen", "schema_file"), ("bulk_inferrer", "data"), ("pusher", "place"))
+    for group, key in ((settings, "module"), *((settings.get(name, {}), key) for name, key in paths)):
         if group.get(key):
             group[key] = str((path.parent / group[key]).resolve())
     return settings

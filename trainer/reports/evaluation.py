@@ -1,4 +1,4 @@
-"""What the page says of the evaluation: figures, charts, slices, and the pictures that the model is most wrong about."""
+"""What the page says of the evaluation: figures, charts, slices, and the worst errors."""
 
 from __future__ import annotations
 

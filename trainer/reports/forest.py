@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-_ROW, _HEAD, _NAME, _PANEL, _GAP, _COUNT = 26, 40, 172, 232, 30, 104
+_ROW, _HEAD, _NAME, _PANEL, _GAP, _COUNT = 26, 40, 172, 220, 46, 92
 _METRICS = (("AUROC", "var(--accent)"), ("escape", "var(--bad)"), ("overkill", "var(--warn)"))
 
 
@@ -49,9 +49,8 @@ def forest_plot(rows: Sequence[ForestRow]) -> str:
         kind = "strong" if number == 0 else "plain" if row.judged else "faint"
         drawn.append(f'<text class="{kind}" x="8" y="{y + 17}">{escape(row.name)}</text>')
         few = "" if row.judged else " (few)"
-        drawn.append(
-            f'<text class="{kind}" x="{width - 8}" y="{y + 17}" text-anchor="end">{row.defective} / {row.parts}{few}</text>'
-        )
+        counts = f"{row.defective} / {row.parts}{few}"
+        drawn.append(f'<text class="{kind}" x="{width - 8}" y="{y + 17}" text-anchor="end">{counts}</text>')
     drawn.append(f'<text class="strong" x="{width - 8}" y="18" text-anchor="end">defective / parts</text>')
     for number, (metric, colour) in enumerate(_METRICS):
         drawn.append(_panel(rows, metric, colour, _NAME + number * (_PANEL + _GAP), height))
@@ -87,12 +86,14 @@ def _bar(row: ForestRow, metric: str, colour: str, x: Any, y: float, whole: bool
         return ""
     title = f"<title>{escape(row.name)}: {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})</title>"
     fill = colour if row.judged else "var(--panel)"
-    line = f'<line x1="{x(found["low"]):.1f}" x2="{x(found["high"]):.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>'
+    ends = f'x1="{x(found["low"]):.1f}" x2="{x(found["high"]):.1f}"'
+    line = f'<line {ends} y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>'
     size = 5 if whole else 4
     middle = x(found["value"])
-    shape = (
-        f'<path d="M{middle - size - 2:.1f} {y}L{middle:.1f} {y - size - 1}L{middle + size + 2:.1f} {y}L{middle:.1f} {y + size + 1}Z" fill="{fill}"/>'
-        if whole
-        else f'<circle cx="{middle:.1f}" cy="{y}" r="{size}" fill="{fill}" stroke="{colour}" stroke-width="1.5"/>'
-    )
+    if whole:
+        left, right, above, below = middle - size - 2, middle + size + 2, y - size - 1, y + size + 1
+        shape = f'<path d="M{left:.1f} {y}L{middle:.1f} {above}L{right:.1f} {y}L{middle:.1f} {below}Z" fill="{fill}"/>'
+    else:
+        ring = f'stroke="{colour}" stroke-width="1.5"'
+        shape = f'<circle cx="{middle:.1f}" cy="{y}" r="{size}" fill="{fill}" {ring}/>'
     return f"<g>{title}{line}{shape}</g>"

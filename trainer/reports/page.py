@@ -60,6 +60,7 @@ def _data(known: Known) -> dict[str, Any] | None:
     rows = rows_of(parts) if table else _json(examples, "pictures.json")
     return {
         "counts": data_counts(parts, rows),
+        "leaks": _json(examples, "leaks.json")["counts"] if (examples.path / "leaks.json").is_file() else {},
         "quarantine": _json(examples, "quarantine.json"),
         "properties": examples.properties,
         "anomalies": report,

@@ -45,16 +45,16 @@ class Frame:
             lines.append(
                 f'<text x="{x:.1f}" y="{self.height - self.bottom + 16}" text-anchor="middle">{share:g}</text>'
             )
-        lines.append(
-            f'<text class="name" x="{self.width - self.right}" y="{self.height - 6}" text-anchor="end">{escape(x_label)}</text>'
-        )
-        lines.append(f'<text class="name" x="{self.left}" y="{self.height - 6}">{escape(y_label)}</text>')
+        end = f'x="{self.width - self.right}" y="{self.height - 6}" text-anchor="end"'
+        lines.append(f'<text class="name" {end}>{escape(x_label)} →</text>')
+        lines.append(f'<text class="name" x="{self.left}" y="{self.height - 6}">↑ {escape(y_label)}</text>')
         return "".join(lines)
 
     def line(self, points: Sequence[Point], colour: str, more: str = "") -> str:
         """Draw a line through the points."""
         steps = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
-        return f'<polyline fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round" {more} points="{steps}"/>'
+        look = f'fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"'
+        return f'<polyline {look} {more} points="{steps}"/>'
 
     def area(self, upper: Sequence[Point], lower: Sequence[Point], colour: str, opacity: float) -> str:
         """Fill what lies between two lines."""
@@ -86,28 +86,34 @@ def roc_chart(points: Sequence[Point], marks: Sequence[tuple[Point, str]]) -> st
 def threshold_chart(curves: ThresholdCurves, accept: float, reject: float, target: float) -> str:
     """Draw escape, overkill and review over the threshold; the escape rate's bound and the review band are shaded."""
     frame = Frame(width=640, height=320)
-    x_accept, x_reject = frame.x(accept), frame.x(reject)
-    floor = frame.height - frame.bottom
-    band = f'<rect class="band" x="{x_accept:.1f}" y="{frame.top}" width="{max(x_reject - x_accept, 1):.1f}" height="{floor - frame.top}"/>'
-    drawn = [band, frame.grid("threshold", "share of parts")]
+    drawn = [_band(frame, accept, reject), frame.grid("threshold", "share of parts")]
     if curves.bound:
         lower = [point for point in curves.escape if any(abs(point[0] - x) < 1e-9 for x, _ in curves.bound)]
         drawn.append(frame.area(curves.bound, lower, "var(--bad)", 0.14))
     drawn.append(frame.line([(0, target), (1, target)], "var(--bad)", 'stroke-dasharray="2 5" opacity=".8"'))
-    drawn.append(
-        f'<text class="bad" x="{frame.width - frame.right}" y="{frame.y(target) - 6:.1f}" text-anchor="end">escape target {100 * target:.3g} %</text>'
-    )
+    said = f"escape target {100 * target:.3g} %"
+    drawn.append(f'<text class="bad" x="{frame.left + 6}" y="{frame.y(target) - 6:.1f}">{said}</text>')
     lines = ((curves.review, "var(--busy)"), (curves.overkill, "var(--warn)"), (curves.escape, "var(--bad)"))
     drawn += [frame.line(points, colour) for points, colour in lines if points]
-    for x, text, anchor, shift in ((x_accept, "accept below", "end", -6), (x_reject, "reject from", "start", 6)):
-        anchor, shift = ("start", 6) if x < frame.left + 90 else (anchor, shift)
-        drawn.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{floor}"/>')
-        y = frame.top + (12 if text.startswith("accept") else 28)
-        value = accept if text.startswith("accept") else reject
-        drawn.append(
-            f'<text class="strong" x="{x + shift:.1f}" y="{y}" text-anchor="{anchor}">{text} {value:.3f}</text>'
-        )
+    drawn += [_named(frame, accept, "accept below", 12), _named(frame, reject, "reject from", 28)]
     return frame.svg("".join(drawn), "escape, overkill and review over the threshold")
+
+
+def _band(frame: Frame, low: float, high: float) -> str:
+    x, tall = frame.x(low), frame.height - frame.bottom - frame.top
+    wide = max(frame.x(high) - x, 1)
+    return f'<rect class="band" x="{x:.1f}" y="{frame.top}" width="{wide:.1f}" height="{tall}"/>'
+
+
+def _named(frame: Frame, value: float, text: str, lower: int) -> str:
+    """Draw a vertical line with its name and value on the side where there is room."""
+    x, floor = frame.x(value), frame.height - frame.bottom
+    anchor, shift = ("end", -6) if value > 0.5 else ("start", 6)
+    return (
+        f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{floor}"/>'
+        f'<text class="strong" x="{x + shift:.1f}" y="{frame.top + lower}" text-anchor="{anchor}">'
+        f"{text} {value:.3f}</text>"
+    )
 
 
 def reliability_chart(bins: Sequence[Bin]) -> str:
@@ -122,15 +128,13 @@ def reliability_chart(bins: Sequence[Bin]) -> str:
         tall = 46 * one.count / most
         wide = frame.x(one.high) - frame.x(one.low) - 3
         title = f"<title>{one.low:.1f} to {one.high:.1f}: {one.count} answers, {one.found:.1%} defective</title>"
-        drawn.append(
-            f'<rect class="count" x="{frame.x(one.low) + 1.5:.1f}" y="{floor - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}" rx="2">{title}</rect>'
-        )
+        place = f'x="{frame.x(one.low) + 1.5:.1f}" y="{floor - tall:.1f}"'
+        drawn.append(f'<rect class="count" {place} width="{wide:.1f}" height="{tall:.1f}" rx="2">{title}</rect>')
     drawn.append(frame.line([(0, 0), (1, 1)], "var(--faint)", 'stroke-dasharray="3 5"'))
     drawn.append(frame.line([(one.said, one.found) for one in bins], "var(--accent)", 'opacity=".55"'))
     for one in bins:
         x = frame.x(one.said)
-        drawn.append(
-            f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.y(one.found_low):.1f}" y2="{frame.y(one.found_high):.1f}"/>'
-        )
+        ends = f'y1="{frame.y(one.found_low):.1f}" y2="{frame.y(one.found_high):.1f}"'
+        drawn.append(f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" {ends}/>')
         drawn.append(f'<circle class="dot" cx="{x:.1f}" cy="{frame.y(one.found):.1f}" r="4"/>')
     return frame.svg("".join(drawn), "reliability diagram")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from trainer.components.former import former_examples, former_span, statistics_o
 from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import code_closure
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.files import digests
 from trainer.pipeline.key import Parts
 from trainer.pipeline.step import Artifact, Known, Resolved
 from trainer.tasks.order import DATA, Order
@@ -99,6 +101,13 @@ class Resolvers:
         code = code_closure(self._making.converts, self._driver.imports)
         inputs = {name: known[name].digest for name in (MODEL, EXAMPLES, DATA)}
         return Parts("", inputs, {}, self._making.parameters, code.files, code.libraries).key
+
+    def inferred(self, _known: Known) -> Resolved:
+        """`content`: what lies where the BulkInferrer shall look, by content."""
+        from trainer.predictions.listing import content_digest
+
+        source, index = Path(self._order.settings.bulk_inferrer.data), self._driver.index
+        return Resolved(parameters={"content": content_digest(source, lambda p: digests(p, index, time.time_ns))})
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""

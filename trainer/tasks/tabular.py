@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
 from trainer.components.table_source import list_tables
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.step import Artifact, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
@@ -25,9 +25,8 @@ class TabularTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
-        split = {"shares": order.recipe.split.model_dump(), "salt": order.settings.example_gen.salt}
         converts = (f"{_HERE}.table_converter", *CONVERTS)
-        making = Making(split, (f"{_HERE}.table_trainer",), converts, self._converted())
+        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted())
         self._resolvers = Resolvers(order, making, driver)
         self._module = {"module": self.settings.module}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
@@ -46,10 +45,8 @@ class TabularTask:
 
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
-        reading = settings.example_gen
-        seen = {"max_bad": reading.max_bad, "strict": reading.strict, "salt": reading.salt}
-        seen |= {"good": labels.good, "shares": self.recipe.split.model_dump()}
-        rules = {"label": "label", "only_training": ["label"], "always": [], "ranges": {}}
+        bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
+        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
         return [
@@ -58,7 +55,7 @@ class TabularTask:
                 f"{_HERE}.table_example_gen:table_example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {**seen, "table": settings.table.model_dump(mode="json")},
+                {**self._split(), **bad},
                 {"places": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -119,12 +116,18 @@ class TabularTask:
                 f"{_HERE}.table_evaluator:table_evaluator",
                 {**examples, "model": "Trainer.model"},
                 {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
-                {"recipe": self._judged()},
+                {"recipe": self._judged(), "settings": self.settings.evaluator.model_dump(mode="json")},
                 self._module,
                 uses=self._own,
                 resolve=self._resolvers.baseline,
             ),
         ]
+
+    def _split(self) -> dict[str, Any]:
+        """Return what decides which part is in which split, and what a row is."""
+        settings, labels = self.settings, self.recipe.labels
+        shares, salt = self.recipe.split.model_dump(), settings.example_gen.salt
+        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), "shares": shares, "salt": salt}
 
     def _trained(self) -> dict[str, Any]:
         """The recipe as far as it changes the trained model; the size of a picture does not."""
@@ -141,4 +144,6 @@ class TabularTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
-        return {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        cost = self.settings.evaluator.cost
+        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        return own if cost is None else {**own, "cost": cost.model_dump()}
