@@ -99,13 +99,15 @@ class ExampleValidatorSettings(Strict):
 
 
 class TrainerSettings(Strict):
-    """`warm_start` begins with the weights of the latest blessed model.
+    """`warm_start` begins with the weights of the latest blessed model, `tensorboard`: folder for logs.
 
-    Of tables: `steps` of training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never),
-    `class_weights`: rare labels count more, `tensorboard`: folder for logs.
+    Of pictures: `halve_batch` begins again with half the batch, once, when the memory runs out. Of tables: `steps` of
+    training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
+    more.
     """
 
     warm_start: bool = False
+    halve_batch: bool = True
     steps: Annotated[int, Field(ge=0)] = 0
     patience: Annotated[int, Field(ge=0)] = 0
     class_weights: bool = True

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from edge_agent.contracts.encoding import digest_file
+from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Network, Recipe
 from trainer.components.source import list_data
 from trainer.pipeline.driver import Driver
@@ -118,7 +120,8 @@ class VisionTask:
                 f"{_HERE}.trainer:trainer",
                 {**transformed, **begin},
                 {"model": "Model"},
-                {"recipe": self._trained()},
+                {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
+                {"tensorboard": self.settings.trainer.tensorboard},
                 resolve=self._resolvers.warm_start,
             ),
             Step(
@@ -136,7 +139,21 @@ class VisionTask:
         if not self.recipe.network.pretraining:
             return []
         function = f"{_HERE}.pretrainer:pretrainer"
-        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, {"recipe": self._pretrained()})]
+        parameters = {"recipe": self._pretrained(), **self._backbone()}
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters)]
+
+    def _backbone(self) -> dict[str, str]:
+        """Return the digest of the file with the backbone's weights, if the recipe names one: its path says little."""
+        weights = self.recipe.network.weights
+        if weights in ("", "imagenet"):
+            return {}
+        try:
+            return {"backbone_weights": digest_file(Path(weights))}
+        except OSError as error:
+            raise ConfigError(
+                f"network.weights {weights}: cannot be read ({error.strerror}); give 'imagenet', or the path of a file "
+                "with the backbone's weights"
+            ) from error
 
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what the model sees of it."""
@@ -158,7 +175,7 @@ class VisionTask:
 
     def _pretrained(self) -> dict[str, Any]:
         """The recipe as far as it changes what is learned from drawn surfaces."""
-        network = self.recipe.network.model_copy(update={"epochs": 1})
+        network = self.recipe.network.model_copy(update={"epochs": 1, "model": "classification", "balance": "both"})
         camera = Camera(colour=self.recipe.camera.colour)
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 

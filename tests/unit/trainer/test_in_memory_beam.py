@@ -15,6 +15,7 @@ from apache_beam.coders import VarIntCoder
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
+from trainer.components import in_memory_beam, tfma_metrics
 from trainer.components.in_memory_beam import InMemoryRunner
 from trainer.components.tft_in_memory import analyse
 from trainer.samples.sensors import MACHINES, SENSORS, sensor_rows
@@ -105,3 +106,13 @@ def test_transform_learns_what_it_learns_on_beam(tmp_path: Path) -> None:
     assert found[0].vocabulary_by_name("machine") == found[1].vocabulary_by_name("machine")
     assert len(set(found[0].vocabulary_by_name("machine"))) == len(MACHINES) - 1
     assert found[0].transformed_feature_spec() == found[1].transformed_feature_spec()
+
+
+def test_model_analysis_finds_what_it_finds_on_beam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(1)
+    scores, defective = draw.random(200), draw.random(200) < 0.3
+    slices = {"shift": [("early", "late")[n % 2] for n in range(200)]}
+    ours = tfma_metrics.analyse(scores, defective, slices, tmp_path / "memory")
+    monkeypatch.setattr(in_memory_beam, "InMemoryRunner", FnApiRunner)
+    assert tfma_metrics.analyse(scores, defective, slices, tmp_path / "beam") == ours
+    assert set(ours) == {"overall", "shift=early", "shift=late"}
