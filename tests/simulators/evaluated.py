@@ -81,7 +81,13 @@ def evaluated(
     driver.close()
     digests = {name: stored.digest for name, stored in outputs.items()}
     steps = [StepRecord("Trainer", "done", 12.0), StepRecord("Evaluator", "done", 1.5, parts.key, digests)]
-    arguments = {"recipe": "machined-surface", "folders": ["parts"], "assignments": [f"network.seed={seed}"], "version": "", "taken": 0}
+    arguments = {
+        "recipe": "machined-surface",
+        "folders": ["parts"],
+        "assignments": [f"network.seed={seed}"],
+        "version": "",
+        "taken": 0,
+    }
     record = RunRecord(run, recipe.name, 1_767_225_600_000, "done", 0, "", arguments, steps)
     record.result = {"blessed": metrics["blessed"], "reasons": metrics["reasons"], "metrics": {}}
     Runs(root).save(record)

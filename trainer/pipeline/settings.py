@@ -65,6 +65,15 @@ class PusherSettings(Strict):
     fleet_home: str = ""
 
 
+class MlflowSettings(Strict):
+    """Where runs are logged besides the root: `tracking_uri` such as http://host:5000 or sqlite:////data/mlflow.db;
+    `experiment` is the product's name unless given.
+    """
+
+    tracking_uri: str
+    experiment: str = ""
+
+
 class Settings(Strict):
     """How the steps work, one group a step: the section `pipeline` of a recipe's file.
 
@@ -82,6 +91,7 @@ class Settings(Strict):
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
     metadata_url: str = ""
+    mlflow: MlflowSettings | None = None
 
 
 def find_recipe(name: str) -> Path:
