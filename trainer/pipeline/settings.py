@@ -158,6 +158,15 @@ class BulkInferrerSettings(Strict):
     max_bad: Share = 0.01
 
 
+class MlflowSettings(Strict):
+    """Where runs are logged besides the root: `tracking_uri` such as http://host:5000 or sqlite:////data/mlflow.db;
+    `experiment` is the product's name unless given.
+    """
+
+    tracking_uri: str
+    experiment: str = ""
+
+
 class Settings(Strict):
     """How the steps work, one group a step: the section `pipeline` of a recipe's file.
 
@@ -180,6 +189,7 @@ class Settings(Strict):
     pusher: PusherSettings = PusherSettings()
     bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
     metadata_url: str = ""
+    mlflow: MlflowSettings | None = None
 
     @property
     def sliced_by(self) -> list[str]:
