@@ -94,10 +94,17 @@ class ConverterSettings(Strict):
 
 
 class InfraValidatorSettings(Strict):
-    """Share of pictures whose answer may change sides on the device, slowest median, threads."""
+    """Share of answers that may change sides on the device, slowest median, threads.
+
+    `p95_ms` and `memory_mb` are judged where they are not 0. `runtimes`: other runtimes that must agree, by name, with
+    the Python of an environment that holds each, such as `{tflite-runtime: /opt/agent-tflite/bin/python}`.
+    """
 
     flipped_max: Share = 0.05
     p50_ms: Annotated[float, Field(gt=0)] = 200.0
+    p95_ms: Annotated[float, Field(ge=0)] = 0.0
+    memory_mb: Annotated[float, Field(ge=0)] = 0.0
+    runtimes: dict[str, str] = {}
     threads: Annotated[int, Field(ge=1)] = 2
 
 
