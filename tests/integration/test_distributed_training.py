@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.errors import ConfigError, Unavailable
 from tests.simulators.small_table import STEPS
+from trainer.distribute.cluster import local_clusters
+from trainer.distribute.joining import join, offered
 from trainer.distribute.together import train_together
 from trainer.pipeline.executor import Executor
 from trainer.pipeline.step import Step
@@ -42,7 +46,8 @@ def together(folder: Path, said: list[str], dies: str = "") -> dict[str, Any]:
     """Train by two processes."""
     (folder / "model").mkdir(parents=True, exist_ok=True)
     values = {"kind": "multi-worker", "logical": 1, "dies": dies}
-    return train_together(STEP, {"model": folder / "model"}, values, folder, 2, lambda text, _: said.append(text))
+    say = lambda text, _: said.append(text)  # noqa: E731
+    return train_together(STEP, {"model": folder / "model"}, values, folder, local_clusters(2), say)
 
 
 def outcome(folder: Path) -> tuple[dict[str, Any], Any]:
@@ -76,3 +81,29 @@ def test_two_processes_learn_the_same_though_one_is_killed(tmp_path: Path, alone
     np.testing.assert_allclose(found["losses"], alone[0]["losses"], rtol=1e-5)
     np.testing.assert_allclose(weights, alone[1], atol=1e-5)
     assert not (tmp_path / "worker-2").exists()
+
+
+def test_another_machine_joins_by_the_shared_root(tmp_path: Path, alone: tuple[dict[str, Any], Any]) -> None:
+    chief, other = local_clusters(2)
+    scratch = tmp_path / "scratch" / "key"
+    model = scratch.parent / "model"
+    model.mkdir(parents=True)
+    values = {"kind": "multi-worker", "logical": 1}
+    joined = threading.Thread(target=join, args=(tmp_path, other, lambda *_: None, time.sleep, 60.0))
+    joined.start()
+    with offered(STEP, {"model": model}, values, scratch, chief):
+        train_together(STEP, {"model": model}, values, scratch, [chief], lambda *_: None)
+    joined.join(60)
+    assert not joined.is_alive()
+    assert not list(scratch.glob("*.json"))
+    np.testing.assert_allclose(np.load(model / "weights.npy"), alone[1], atol=1e-5)
+
+
+def test_a_worker_waits_for_its_chief_and_the_chief_does_not_join(tmp_path: Path) -> None:
+    chief, other = local_clusters(2)
+    with pytest.raises(ConfigError, match="run the pipeline there"):
+        join(tmp_path, chief, lambda *_: None, time.sleep, 1)
+    waited: list[float] = []
+    with pytest.raises(Unavailable, match="offered no training for 3 s"):
+        join(tmp_path, other, lambda *_: None, waited.append, 3)
+    assert sum(waited) == 3

@@ -2,76 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from converter.confidence import Cost, PartScores, calibration_error, choose_thresholds, fit_temperature
-from edge_agent.contracts.bundle import ThresholdPair
+from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
-from edge_agent.contracts.scores import probabilities
-from trainer.components import blessing as rules
 from trainer.components.examples import columns
-from trainer.components.tfma_metrics import analyse
 from trainer.components.trainer import RECIPE, load_pictures, network_shape
 from trainer.components.worst import write_worst
-from trainer.evaluation.answers import SLICED, Answers, Predictions
-from trainer.evaluation.assessment import Model, assess, cost_of
-from trainer.evaluation.plain import finite
-from trainer.evaluation.rates import auroc, confusion, rates
-from trainer.evaluation.resampling import auroc_interval
+from trainer.evaluation.answers import SLICED, Answers
+from trainer.evaluation.assessment import cost_of
+from trainer.evaluation.outcome import slices_by_tfma, write_outcome
 from trainer.evaluation.settings import EvaluatorSettings
+from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
 from trainer.pipeline.step import Context
-from trainer.vision import evaluate
 from trainer.vision.data import Pictures
-
-METRICS = "metrics.json"
-_ALONE = "split.eval is 0: the thresholds come from the parts that they are judged on"
-BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
+from trainer.vision.evaluate import heatmap_hit_rate
 
 
 @dataclass(frozen=True)
 class Question:
-    """What every model is asked: `chosen` pictures (split eval) for its thresholds, `test` pictures for the verdict.
-
-    `details` holds for each split the pictures' names, their digests, and what they are sliced by.
-    """
+    """What every model is asked: `pictures` by split, what is `known` of them, and the recipe they are judged by."""
 
     recipe: Recipe
     cost: Cost | None
-    chosen: Pictures
-    test: Pictures
-    details: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], Mapping[str, Sequence[str]]]]
+    pictures: Mapping[str, Pictures]
+    known: Mapping[str, Answers]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One model's answers, calibrated, with the thresholds that follow from the parts `held` out for them.
+    """One model's answers and its heatmaps (n, rows, columns) of the test pictures."""
 
-    `heatmaps` (n, rows, columns) and `parts` are of the test pictures.
-    """
-
-    predictions: Predictions
+    candidate: Candidate
     heatmaps: npt.NDArray[np.float32]
-    held: PartScores
-    parts: PartScores
-    temperature: float
-    thresholds: ThresholdPair
-
-    @property
-    def test(self) -> Answers:
-        """The answers to the test pictures."""
-        return self.predictions.test
-
-    def as_model(self, name: str = "") -> Model:
-        """Return the model as the rules take it."""
-        return Model(self.test, self.thresholds, name)
 
 
 def evaluator(
@@ -95,130 +65,57 @@ def evaluator(
     the worst errors in `errors/`) and the ModelBlessing (a file BLESSED or NOT_BLESSED that names the model's digest).
     """
     wanted, asked = Recipe.model_validate(recipe), EvaluatorSettings.model_validate(settings)
-    question = Question(
-        wanted,
-        cost_of(asked.cost),
-        load_pictures(examples, transform_graph, "eval", wanted),
-        load_pictures(examples, transform_graph, "test", wanted),
-        {split: _details(examples, split) for split in ("eval", "test")},
-    )
-    test = question.test
-    context.progress(f"{len(test)} test pictures", None)
+    pictures = {split: load_pictures(examples, transform_graph, split, wanted) for split in (EVAL, TEST)}
+    known = {split: _known(examples, split, pictures[split], wanted) for split in (EVAL, TEST)}
+    question = Question(wanted, cost_of(asked.cost), pictures, known)
+    context.progress(f"{len(pictures[TEST])} test pictures", None)
     judged = judge(model, question)
-    measured = measure(judged)
     former = None
     if baseline is not None and _comparable(baseline, wanted):
-        former = judge(baseline, question)
-    changed = _change(judged, former, baseline_name)
-    before = former.as_model(baseline_name) if former else None
-    found = assess(judged.as_model(), before, wanted.views.combine, wanted.thresholds, asked)
-    decision = rules.decide(measured, changed, wanted.blessing, _kinds(judged), found.judgements)
-    metrics = {**_metrics(judged, test, measured, wanted), **found.as_dict()}
-    metrics["costs"] = asked.cost.model_dump() if asked.cost else None
-    metrics["policy"], metrics["combine"] = wanted.thresholds.model_dump(), wanted.views.combine
-    metrics["change"] = asdict(changed) if changed else None
-    metrics["blessed"], metrics["reasons"] = decision.blessed, list(decision.reasons)
-    alone = [_ALONE] if judged.predictions.chosen == "test" else []
-    metrics["remarks"] = [*decision.remarks, *found.remarks, *alone]
-    if len(test):
+        former = judge(baseline, question, baseline_name).candidate
+    found = conclude(judged.candidate, former, wanted, asked)
+    more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
+    if len(pictures[TEST]):
         context.progress("slices", None)
-        slices = {name: values for name, values in judged.test.attributes.items() if len(set(values)) > 1}
-        named = {name: [value or "unknown" for value in values] for name, values in slices.items()}
-        metrics["slices"] = analyse(judged.test.scores, test.labels > 0, named, evaluation / "tfma")
-        metrics["worst"] = _worst(test, judged, wanted, evaluation)
-    (evaluation / METRICS).write_text(json.dumps(finite(metrics), indent=1), encoding="utf-8")
-    judged.predictions.write(evaluation)
-    (blessing / (BLESSED if decision.blessed else NOT_BLESSED)).write_text(f"{model.name}\n", encoding="utf-8")
-    short = {name: value for name, value in finite(asdict(measured)).items() if value is not None}
-    said = list(decision.reasons or metrics["remarks"])
-    return {"evaluation": short, "blessing": {"blessed": int(decision.blessed), "reasons": said}}
+        more["slices"] = slices_by_tfma(judged.candidate.test, evaluation / "tfma")
+        more["worst"] = write_worst(pictures[TEST], judged.candidate, judged.heatmaps, wanted, evaluation / "errors")
+    return write_outcome(model.name, judged.candidate, found, more, evaluation, blessing)
 
 
-def _worst(test: Pictures, judged: Judged, recipe: Recipe, evaluation: Path) -> list[dict[str, Any]]:
-    scores, parts = judged.test.scores, judged.parts
-    return write_worst(test, scores, judged.heatmaps, parts, judged.thresholds, recipe, evaluation / "errors")
-
-
-def _change(now: Judged, former: Judged | None, name: str) -> rules.Change | None:
-    if former is None:
-        return None
-    return rules.change(now.parts.scores, former.parts.scores, now.parts.defective, name)
-
-
-def _kinds(judged: Judged) -> rules.Kinds:
-    held = judged.held
-    return rules.Kinds(int(held.defective.sum()), int((~held.defective).sum()))
-
-
-def judge(model: Path, question: Question) -> Judged:
+def judge(model: Path, question: Question, name: str = "") -> Judged:
     """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any."""
     from trainer.vision.export import WEIGHTS
     from trainer.vision.network import build
     from trainer.vision.predict import predict
     from trainer.vision.weights import load_weights
 
-    recipe = question.recipe
-    network = build(recipe)
+    network = build(Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")))
     load_weights(network, model / WEIGHTS)
-    classes = len(recipe.labels.names)
-    heatmaps = np.zeros((0, 1, 1), np.float32)
-    logits = {}
-    for split, pictures in (("eval", question.chosen), ("test", question.test)):
-        logits[split] = np.zeros((0, classes), np.float32)
+    nothing = np.zeros((0, len(question.recipe.labels.names)), np.float32)
+    heatmaps, logits = np.zeros((0, 1, 1), np.float32), dict.fromkeys((EVAL, TEST), nothing)
+    for split, pictures in question.pictures.items():
         if len(pictures):
             outputs = predict(network, pictures.images)
-            logits[split], heatmaps = outputs.logits, outputs.heatmaps
-    chosen = "eval" if len(question.chosen) else "test"
-    labels = {"eval": question.chosen.labels, "test": question.test.labels}
-    temperature = fit_temperature(logits[chosen], labels[chosen])
-    splits = {
-        split: Answers(
-            pictures.parts, pictures.labels, probabilities(logits[split], temperature), *question.details[split]
-        )
-        for split, pictures in (("eval", question.chosen), ("test", question.test))
-    }
-    held = splits[chosen].by_part(recipe.views.combine)
-    thresholds = choose_thresholds(held.scores, held.defective, recipe.thresholds, question.cost)
-    predictions = Predictions(recipe.labels.names, splits, chosen)
-    return Judged(predictions, heatmaps, held, splits["test"].by_part(recipe.views.combine), temperature, thresholds)
+            logits[split] = outputs.logits
+            heatmaps = outputs.heatmaps if split == TEST else heatmaps
+    return Judged(candidate(logits, question.known, question.recipe, question.cost, name), heatmaps)
 
 
-def measure(judged: Judged) -> rules.Measured:
-    """Measure per part on the test split."""
-    parts, thresholds = judged.parts, judged.thresholds
-    found = rates(parts.scores, parts.defective, thresholds.accept_below, thresholds.reject_above)
-    low, high = auroc_interval(parts.scores, parts.defective)
-    value = auroc(parts.scores, parts.defective)
-    return rules.Measured(value, low, high, found.recall, found.defective, found.good)
-
-
-def _metrics(judged: Judged, test: Pictures, measured: rules.Measured, recipe: Recipe) -> dict[str, Any]:
-    parts, thresholds, classes = judged.parts, judged.thresholds, len(recipe.labels.names)
-    predicted = judged.test.probabilities.argmax(axis=1).astype(np.int64) if len(test) else np.zeros(0, np.int64)
-    known = (test.labels > 0) & test.masked.astype(bool)
-    return {
-        "part": asdict(measured),
-        "frame_auroc": auroc(judged.test.scores, test.labels > 0),
-        "frame_accuracy": float((predicted == test.labels).mean()) if len(test) else math.nan,
-        "heatmap_hit_rate": evaluate.heatmap_hit_rate(judged.heatmaps, test.masks, known) if len(test) else math.nan,
-        "temperature": judged.temperature,
-        "calibration_error": calibration_error(judged.test.probabilities, test.labels),
-        "thresholds": thresholds.model_dump(mode="json"),
-        "rates": asdict(rates(parts.scores, parts.defective, thresholds.accept_below, thresholds.reject_above)),
-        "confusion": confusion(test.labels, predicted, classes).tolist(),
-        "labels": list(recipe.labels.names),
-        "part_scores": [
-            [p, float(s), bool(d)] for p, s, d in zip(parts.parts, parts.scores, parts.defective, strict=True)
-        ],
-    }
-
-
-def _details(examples: Path, split: str) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, list[str]]]:
-    """Return names, digests, and the columns to slice by as far as this split knows anything in them."""
+def _known(examples: Path, split: str, pictures: Pictures, recipe: Recipe) -> Answers:
+    """Return what is known of a split: parts, labels, names, digests, and the columns to slice by."""
     table = columns(examples, split)
     found = {name: [value.decode() for value in table[name]] for name in SLICED if name in table}
     names, digests = (tuple(value.decode() for value in table[name]) for name in ("name", "sha256"))
-    return names, digests, {name: values for name, values in found.items() if any(values)}
+    slices = {name: values for name, values in found.items() if any(values)}
+    nothing = np.zeros((len(pictures), len(recipe.labels.names)))
+    return Answers(tuple(pictures.parts), pictures.labels, nothing, names, digests, slices)
+
+
+def _hit_rate(judged: Judged, test: Pictures) -> float:
+    if not len(test):
+        return math.nan
+    known = (test.labels > 0) & test.masked.astype(bool)
+    return heatmap_hit_rate(judged.heatmaps, test.masks, known)
 
 
 def _comparable(baseline: Path, recipe: Recipe) -> bool:

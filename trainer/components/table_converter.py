@@ -13,6 +13,7 @@ import numpy as np
 from edge_agent.contracts.bundle import Sources
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
+from trainer.evaluation.released import read_override
 from trainer.pipeline.step import Context
 from trainer.tabular.contract import FILE, cells_of
 from trainer.tabular.examples import read_split
@@ -33,12 +34,14 @@ def table_converter(
     sources: Mapping[str, str],
     folders: Sequence[str],
     context: Context,
+    cost: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Convert, measure on the held-out rows (eval and test), choose and pack.
 
     `force` and `folders` are those of the Converter of pictures and mean nothing here: no picture calibrates anything.
     Raises Rejected when no variant passes.
     """
+    from converter.confidence import Cost
     from converter.convert import Options
     from converter.tables import HeldOut, convert_table, table_options
 
@@ -48,7 +51,11 @@ def table_converter(
     rows = [cells for table in splits for cells in cells_of(table, contract)]
     labels = [label_places(table.texts[LABEL], settings.labels.names) for table in splits]
     parts = tuple(str(part) for table in splits for part in table.texts[PART])
-    options = table_options(Options(version=version, release=release, sources=Sources(**sources)), variants)
+    released = read_override(blessing)
+    remarks = (released.text, *released.refused) if released is not None else ()
+    price = Cost(**cost) if cost else None
+    made_of = Sources(**sources)
+    options = Options(version=version, release=release, sources=made_of, cost=price, remarks=remarks)
 
     def progress(share: float, text: str) -> None:
         context.progress(text, share)
@@ -56,7 +63,9 @@ def table_converter(
     out = context.scratch / "conversion"
     shutil.rmtree(out, ignore_errors=True)
     held_out = HeldOut(rows, np.concatenate(labels), parts)
-    made = convert_table(model / "saved_model", settings, contract, held_out, out, options, progress)
+    made = convert_table(
+        model / "saved_model", settings, contract, held_out, out, table_options(options, variants), progress
+    )
     shutil.copytree(made.bundle, bundle, dirs_exist_ok=True)
     failed = [f"{one.id} {one.status}: {one.reason}" for one in made.variants if one.status != "passed"]
     properties = {"bundle": made.bundle_id, "chosen": made.chosen, "version": version, "release": release}

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from converter.confidence import PartScores
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.recipe import Recipe
+from trainer.evaluation.verdict import Candidate
 from trainer.vision.data import Pictures
 
 _COUNT = 6
@@ -22,21 +22,20 @@ _QUALITY = 88
 
 def write_worst(
     pictures: Pictures,
-    scores: npt.NDArray[np.float64],
+    model: Candidate,
     heatmaps: npt.NDArray[np.float32],
-    parts: PartScores,
-    thresholds: ThresholdPair,
     recipe: Recipe,
     folder: Path,
 ) -> list[dict[str, Any]]:
     """Write the most wrongly scored pictures, mask outlined and heatmap beside them, as JPEG files.
 
     Defective pictures with the lowest scores (kind `missed`) and good ones with the highest (kind `false alarm`), each
-    of another part; `scores` (n,), `heatmaps` (n, rows, columns) 0..1. Returns what each
+    of another part; `heatmaps` (n, rows, columns) 0..1. Returns what each
     shows and the verdict on its part.
     """
     folder.mkdir(parents=True)
-    bad = pictures.labels > 0
+    scores, bad = model.test.scores, pictures.labels > 0
+    parts = model.test.by_part(model.combine)
     of_part = dict(zip(parts.parts, parts.scores.tolist(), strict=True))
     found: list[dict[str, Any]] = []
     for kind, places in (
@@ -50,7 +49,7 @@ def write_worst(
             said: dict[str, Any] = {"file": f"errors/{name}", "kind": kind, "part": pictures.parts[place]}
             said["label"] = recipe.labels.names[int(pictures.labels[place])]
             said["score"], said["part_score"] = float(scores[place]), of_part[pictures.parts[place]]
-            said["verdict"] = _verdict(said["part_score"], thresholds)
+            said["verdict"] = _verdict(said["part_score"], model.pair)
             found.append(said)
     return found
 

@@ -1,15 +1,15 @@
-"""Several workers of one training as processes of this machine: all of them train, or none does."""
+"""The workers of one training that run on this machine, each a process: all of them train, or none does."""
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import LinesideError
-from trainer.distribute.cluster import VARIABLE, local_clusters
+from trainer.distribute.cluster import VARIABLE, Cluster
 from trainer.pipeline.executor import Executor, Report
 from trainer.pipeline.step import Properties, Step
 
@@ -17,29 +17,29 @@ Paths = Mapping[str, Path | None]
 
 
 def train_together(
-    step: Step, paths: Paths, values: Mapping[str, Any], scratch: Path, count: int, report: Report
+    step: Step, paths: Paths, values: Mapping[str, Any], scratch: Path, here: Sequence[Cluster], report: Report
 ) -> dict[str, Properties]:
-    """Run the step's function in `count` processes that find each other by TF_CONFIG; return what the chief returned.
+    """Run the step's function in a process for each worker of this machine, `here`; return what the first one returned.
 
-    `paths` are the chief's; the other workers write the step's outputs below `scratch`, where they are dropped. Raises
-    what the first of them to fail raised, once the others are ended: left alone, TensorFlow waits long for a lost one.
+    Each process gets its TF_CONFIG. `paths` are the first one's; the others write the step's outputs below `scratch`,
+    where they are dropped. Raises what the first of them to fail raised, once the others are ended: left alone,
+    TensorFlow waits long for a lost one.
     """
+    executors = [Executor(scratch / f"worker-{each.index + 1}.log", {VARIABLE: each.as_text()}) for each in here]
     found: dict[int, dict[str, Properties]] = {}
-    failed: list[tuple[int, LinesideError]] = []
-    executors = [
-        Executor(scratch / f"worker-{each.index + 1}.log", {VARIABLE: each.as_text()}) for each in local_clusters(count)
-    ]
+    failed: list[tuple[Cluster, LinesideError]] = []
 
-    def work(index: int) -> None:
-        mine = paths if index == 0 else {**paths, **_elsewhere(step, scratch, index)}
+    def work(place: int) -> None:
+        first = place == 0
+        mine = paths if first else {**paths, **elsewhere(step.outputs, _folder(scratch, here[place]))}
         try:
-            found[index] = executors[index].run(step, mine, values, scratch, report if index == 0 else _unsaid)
+            found[place] = executors[place].run(step, mine, values, scratch, report if first else _unsaid)
         except LinesideError as error:
-            failed.append((index, error))
+            failed.append((here[place], error))
             for executor in executors:
                 executor.kill()
 
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(count)]
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(here))]
     try:
         for thread in threads:
             thread.start()
@@ -49,10 +49,10 @@ def train_together(
         for executor in executors:
             executor.stop()
     if failed:
-        index, error = failed[0]
-        raise type(error)(f"worker {index + 1} of {count}: {error}") from error
-    for index in range(1, count):
-        shutil.rmtree(_folder(scratch, index), ignore_errors=True)
+        cluster, error = failed[0]
+        raise type(error)(f"worker {cluster.index + 1} of {len(cluster.workers)}: {error}") from error
+    for each in here[1:]:
+        shutil.rmtree(_folder(scratch, each), ignore_errors=True)
     return found[0]
 
 
@@ -60,14 +60,14 @@ def _unsaid(text: str, done: float | None) -> None:
     """What the other workers say is what the chief says."""
 
 
-def _folder(scratch: Path, index: int) -> Path:
-    return scratch / f"worker-{index + 1}"
+def _folder(scratch: Path, cluster: Cluster) -> Path:
+    return scratch / f"worker-{cluster.index + 1}"
 
 
-def _elsewhere(step: Step, scratch: Path, index: int) -> dict[str, Path]:
-    folder = _folder(scratch, index)
+def elsewhere(outputs: Iterable[str], folder: Path) -> dict[str, Path]:
+    """Return empty folders for outputs that nobody needs: every worker makes them, the chief's count."""
     shutil.rmtree(folder, ignore_errors=True)
-    outputs = {name: folder / name for name in step.outputs}
-    for path in outputs.values():
+    paths = {name: folder / name for name in outputs}
+    for path in paths.values():
         path.mkdir(parents=True)
-    return outputs
+    return paths

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def with_probabilities(self, probabilities: npt.NDArray[np.float64]) -> Answers:
+        """Return the same pictures or rows with these answers."""
+        return replace(self, probabilities=probabilities)
 
     @property
     def scores(self) -> npt.NDArray[np.float64]:

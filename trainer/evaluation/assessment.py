@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from converter.bounds import lower_bound, more_needed, upper_bound
 from converter.confidence import Cost, PartScores
+from edge_agent.contracts.bounds import lower_bound, more_needed, upper_bound
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.recipe import Thresholds
 from trainer.evaluation.answers import Answers
@@ -85,7 +85,7 @@ def assess(
     cost = cost_of(settings.cost)
     overall = measure_parts(model.answers.by_part(combine), model.pair, cost)
     slices = measure_slices(model.answers, combine, model.pair, cost, settings.slice_parts_min)
-    worst = worst_slices(model.answers, combine, overall, slices)
+    worst = worst_slices(model.answers, combine, slices)
     judgements = [j for limit in settings.thresholds for j in _judged(limit, model, former, combine, cost)]
     proven = evidence(overall.inspection.escape, policy)
     return Assessment(overall, tuple(slices), tuple(worst), proven, tuple(judgements))

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converter.bounds import LEVEL, exact_interval
 from converter.confidence import Cost, PartScores
+from edge_agent.contracts.bounds import LEVEL, exact_interval
 from edge_agent.contracts.bundle import ThresholdPair
 from trainer.evaluation.answers import Answers
 from trainer.evaluation.rates import Estimate, Inspection, auroc, inspect
@@ -56,24 +56,26 @@ def measure_slices(
 
 @dataclass(frozen=True)
 class Worst:
-    """The slice of an attribute in which a metric is worst; `proven`: by more than chance, the number of slices
-    taken into account (Bonferroni)."""
+    """The slice of an attribute in which a metric is worst. `average` is over the attribute's slices, by their parts.
+
+    `proven`: worse than that by more than chance, the number of slices taken into account (Bonferroni).
+    """
 
     attribute: str
     metric: str
     slice: str
     value: float
-    overall: float
+    average: float
     proven: bool
 
     @property
     def text(self) -> str:
         """One line about it."""
         word = "proven" if self.proven else "may be chance"
-        return f"{self.metric} is worst on {self.slice}: {self.value:.3f}, overall {self.overall:.3f} ({word})"
+        return f"{self.metric} is worst on {self.slice}: {self.value:.3f}, on average {self.average:.3f} ({word})"
 
 
-def worst_slices(answers: Answers, combine: str, overall: PartMetrics, found: Sequence[PartMetrics]) -> list[Worst]:
+def worst_slices(answers: Answers, combine: str, found: Sequence[PartMetrics]) -> list[Worst]:
     """Name the worst slice for each attribute and metric among those that are judged; ties are no finding."""
     named: list[Worst] = []
     for attribute in dict.fromkeys(one.attribute for one in found):
@@ -85,8 +87,9 @@ def worst_slices(answers: Answers, combine: str, overall: PartMetrics, found: Se
                 continue
             name = (min if metric == "AUROC" else max)(known, key=lambda key: known[key])
             one = next(one for one in judged if one.slice == name)
-            proven = _proven(answers, combine, one, metric, overall, len(known))
-            named.append(Worst(attribute, metric, name, known[name], _value(overall, metric), proven))
+            average = _average([one for one in judged if one.slice in known], metric)
+            proven = _proven(answers, combine, one, metric, average, len(known))
+            named.append(Worst(attribute, metric, name, known[name], average, proven))
     return named
 
 
@@ -96,10 +99,17 @@ def _value(one: PartMetrics, metric: str) -> float:
     return (one.inspection.escape if metric == "escape" else one.inspection.overkill).value
 
 
-def _proven(answers: Answers, combine: str, one: PartMetrics, metric: str, overall: PartMetrics, many: int) -> bool:
+def _average(found: Sequence[PartMetrics], metric: str) -> float:
+    """Parts that are seen in one slice alone are no match for whole parts: slices are compared with slices."""
+    sizes = [{"AUROC": one.parts, "escape": one.defective, "overkill": one.good}[metric] for one in found]
+    total = sum(_value(one, metric) * size for one, size in zip(found, sizes, strict=True))
+    return total / sum(sizes)
+
+
+def _proven(answers: Answers, combine: str, one: PartMetrics, metric: str, average: float, many: int) -> bool:
     level = 1 - (1 - LEVEL) / many
     if metric == "AUROC":
         sliced = answers.where(one.attribute, one.value).by_part(combine)
-        return auroc_interval(sliced.scores, sliced.defective, level=level)[1] < overall.auroc.value
+        return auroc_interval(sliced.scores, sliced.defective, level=level)[1] < average
     share = one.inspection.escape if metric == "escape" else one.inspection.overkill
-    return exact_interval(share.events or 0, share.n, level)[0] > _value(overall, metric)
+    return exact_interval(share.events or 0, share.n, level)[0] > average

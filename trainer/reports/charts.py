@@ -114,16 +114,6 @@ def histogram(groups: Sequence[tuple[str, Sequence[tuple[float, float, float]], 
     return _svg("".join(drawn), width, height)
 
 
-def threshold_points(scores: Sequence[tuple[float, bool]]) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
-    """Return the escape rate and the overkill rate over the threshold 0..1, for parts (score, defective)."""
-    bad = [score for score, defective in scores if defective]
-    good = [score for score, defective in scores if not defective]
-    places = [i / 200 for i in range(201)]
-    escape_rate = tuple((t, sum(s < t for s in bad) / len(bad)) for t in places) if bad else ()
-    overkill = tuple((t, sum(s >= t for s in good) / len(good)) for t in places) if good else ()
-    return escape_rate, overkill
-
-
 def strip(scores: Sequence[tuple[float, bool]], accept_below: float, reject_above: float) -> str:
     """Draw every part as a dot on the score's axis, good ones below, defective ones above, with the review band."""
     width, height = _WIDTH, 96

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,11 +9,16 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from edge_agent.contracts.bundle import BundleFolder
+from trainer.evaluation.released import Override, read_override
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.runs import RunRecord
 from trainer.pipeline.step import Artifact, Known
-from trainer.reports.charts import Mark, Series, histogram, line_chart, strip, threshold_points
+from trainer.reports.card import card_html
+from trainer.reports.charts import Mark, Series, histogram, line_chart
 from trainer.reports.data import data_counts, quality_histograms, rows_of
+from trainer.reports.evaluation import evaluation_section
+from trainer.reports.run_statistics import write_page
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,14 +32,19 @@ def write_report(record: RunRecord, known: Known, lineage: list[str], target: Pa
         record=record,
         started=datetime.fromtimestamp(record.started_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
         total=sum(step.seconds for step in record.steps),
+        longest=max((step.seconds for step in record.steps), default=0) or 1,
         data=_data(known),
         training=_training(known.get("Trainer.model")),
         evaluation=_evaluation(known.get("Evaluator.evaluation")),
         blessing=known.get("Evaluator.blessing"),
+        override=_override(known.get("Evaluator.blessing")),
         infra=known.get("InfraValidator.blessing"),
         bundle=_bundle(known.get("Converter.bundle")),
         lineage=lineage,
     )
+    statistics = known.get("StatisticsGen.statistics")
+    if statistics is not None:
+        write_page(statistics.path, f"{record.pipeline} · data of run {record.run}", target.parent)
     write_atomically(target, page.encode())
 
 
@@ -51,6 +60,7 @@ def _data(known: Known) -> dict[str, Any] | None:
     rows = rows_of(parts) if table else _json(examples, "pictures.json")
     return {
         "counts": data_counts(parts, rows),
+        "leaks": _json(examples, "leaks.json")["counts"] if (examples.path / "leaks.json").is_file() else {},
         "quarantine": _json(examples, "quarantine.json"),
         "properties": examples.properties,
         "anomalies": report,
@@ -76,32 +86,20 @@ def _training(model: Artifact | None) -> dict[str, Any] | None:
 
 
 def _evaluation(evaluation: Artifact | None) -> dict[str, Any] | None:
-    if evaluation is None:
-        return None
-    metrics = _json(evaluation, "metrics.json")
-    scores = [(float(score), bool(defective)) for _, score, defective in metrics["part_scores"]]
-    escape, overkill = threshold_points(scores)
-    pair = metrics["thresholds"]
-    marks = [Mark(pair["accept_below"], "accept below"), Mark(pair["reject_above"], "reject above")]
-    lines = [Series("escape rate", escape, "var(--bad)"), Series("overkill rate", overkill, "var(--warn)")]
-    return {
-        "metrics": metrics,
-        "thresholds": line_chart(lines, "score", marks, 1.0),
-        "strip": strip(scores, pair["accept_below"], pair["reject_above"]) if scores else "",
-        "largest": max((max(row) for row in metrics["confusion"]), default=0) or 1,
-        "worst": [{**one, "data": _picture(evaluation.path / one["file"])} for one in metrics.get("worst", [])],
-    }
+    return None if evaluation is None else evaluation_section(evaluation, _json(evaluation, "metrics.json"))
 
 
 def _bundle(bundle: Artifact | None) -> dict[str, Any] | None:
     if bundle is None:
         return None
-    return {**bundle.properties, "rows": json.loads(bundle.properties["variants"])}
+    folder = BundleFolder(bundle.path)
+    card = folder.read(folder.open().documents["model_card"]).decode()
+    return {**bundle.properties, "rows": json.loads(bundle.properties["variants"]), "card": card_html(card)}
+
+
+def _override(blessing: Artifact | None) -> Override | None:
+    return None if blessing is None else read_override(blessing.path)
 
 
 def _json(artifact: Artifact, name: str) -> Any:
     return json.loads((artifact.path / name).read_text(encoding="utf-8"))
-
-
-def _picture(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -16,10 +16,10 @@ import tensorflow as tf
 from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.scores import defect_probability, probabilities
+from trainer.evaluation.rates import auroc
 from trainer.tabular import checkpoint
 from trainer.tabular.features import Rows
 from trainer.tabular.network import LOGITS, answers_of
-from trainer.vision.evaluate import auroc
 
 _LISTS = ("weights", "optimiser", "best")
 _RAREST = 10.0

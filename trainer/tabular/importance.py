@@ -10,38 +10,32 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from converter.confidence import join_parts
-from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
-from edge_agent.contracts.scores import defect_probability, probabilities
+from edge_agent.contracts.scores import probabilities
+from trainer.evaluation.rates import auroc
+from trainer.evaluation.verdict import Candidate
 from trainer.tabular.contract import FILE, inputs_of
 from trainer.tabular.values import Typed
-from trainer.vision.evaluate import auroc
 
 _REPEATS = 3
 
 
-def importances(
-    model: Path,
-    table: Typed,
-    parts: tuple[str, ...],
-    labels: npt.NDArray[np.int64],
-    recipe: Recipe,
-    temperature: float,
-    seed: int = 1,
-) -> dict[str, float]:
-    """Return the mean loss of AUROC per part by column, the greatest first; empty without parts of both kinds."""
+def importances(model: Path, table: Typed, judged: Candidate, seed: int = 1) -> dict[str, float]:
+    """Return the mean loss of AUROC per part by column on the test rows, the greatest first.
+
+    Empty without parts of both kinds.
+    """
     from trainer.tabular.export import Served
 
-    served = Served(model)
+    served, test = Served(model), judged.test
     contract = RowContract.model_validate_json((model / FILE).read_bytes())
     rows = inputs_of(table, contract)
-    if not 0 < int((labels > 0).sum()) < len(labels):
+    if not 0 < int((test.labels > 0).sum()) < len(test):
         return {}
 
     def value(changed: npt.NDArray[np.float32]) -> float:
-        scores = defect_probability(probabilities(served(changed)["logits"], temperature))
-        joined = join_parts(scores, parts, labels, recipe.views.combine)
+        shares = probabilities(served(changed)["logits"], judged.temperature)
+        joined = test.with_probabilities(shares).by_part(judged.combine)
         return auroc(joined.scores, joined.defective)
 
     whole, rng = value(rows), np.random.default_rng(seed)

@@ -8,12 +8,13 @@ from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
 from trainer.components.table_source import list_tables
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.step import Artifact, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
-from trainer.tasks.resolvers import Making, Resolvers, text_of
+from trainer.tasks.resolvers import Making, Resolvers
+from trainer.tasks.schema import schema_step
 
 _HERE = "trainer.components"
 
@@ -24,14 +25,15 @@ class TabularTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
-        making = Making((f"{_HERE}.table_trainer",), (f"{_HERE}.table_converter", *CONVERTS), self._converted())
-        self._resolvers = Resolvers(order, making, driver.imports)
+        converts = (f"{_HERE}.table_converter", *CONVERTS)
+        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted())
+        self._resolvers = Resolvers(order, making, driver)
         self._module = {"module": self.settings.module}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
 
     def data(self) -> Artifact:
         """List the files of all places with their digests."""
-        return list_tables(self._order.folders, self._driver.store, self._driver.index, time.time_ns)
+        return list_tables(self._order.folders, self._driver.store, self._driver.index, time.time_ns, self._order.spans)
 
     def graph(self) -> Graph:
         """Return all steps in order."""
@@ -43,10 +45,9 @@ class TabularTask:
 
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
-        reading = settings.example_gen
-        seen = {"max_bad": reading.max_bad, "strict": reading.strict, "salt": reading.salt}
-        seen |= {"good": labels.good, "shares": self.recipe.split.model_dump()}
-        reviewed = text_of(settings.schema_gen.schema_file, "schema_gen.schema_file")
+        bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
+        rules = {"label": "label", "only_training": ["label"], "always": [], "ranges": {}}
+        schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
         return [
             Step(
@@ -54,7 +55,7 @@ class TabularTask:
                 f"{_HERE}.table_example_gen:table_example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {**seen, "table": settings.table.model_dump(mode="json")},
+                {**self._split(), **bad},
                 {"places": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -63,20 +64,25 @@ class TabularTask:
                 f"{_HERE}.statistics_gen:statistics_gen",
                 examples,
                 {"statistics": "ExampleStatistics"},
+                {
+                    "slices": ["label", *settings.table.slices],
+                    "memory_records": settings.statistics_gen.memory_records,
+                },
             ),
-            Step(
-                "SchemaGen",
-                f"{_HERE}.schema_gen:schema_gen",
-                {"statistics": "StatisticsGen.statistics"},
-                {"schema": "Schema"},
-                {"labels": list(labels.names), "reviewed": reviewed},
-            ),
+            schema,
             Step(
                 "ExampleValidator",
                 f"{_HERE}.example_validator:example_validator",
-                {**examples, "statistics": "StatisticsGen.statistics", "schema": "SchemaGen.schema"},
+                {**examples, "statistics": "StatisticsGen.statistics", "schema": schema_output},
                 {"anomalies": "ExampleAnomalies"},
-                {"good": labels.good},
+                {
+                    "label": rules["label"],
+                    "good": labels.good,
+                    "labels": list(labels.names),
+                    "often_constant": ["label", *settings.table.slices],
+                    "limits": settings.example_validator.model_dump(exclude={"serving"}),
+                },
+                resolve=self._resolvers.compared,
             ),
             Step(
                 "Transform",
@@ -110,12 +116,18 @@ class TabularTask:
                 f"{_HERE}.table_evaluator:table_evaluator",
                 {**examples, "model": "Trainer.model"},
                 {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
-                {"recipe": self._judged()},
+                {"recipe": self._judged(), "settings": self.settings.evaluator.model_dump(mode="json")},
                 self._module,
                 uses=self._own,
                 resolve=self._resolvers.baseline,
             ),
         ]
+
+    def _split(self) -> dict[str, Any]:
+        """Return what decides which part is in which split, and what a row is."""
+        settings, labels = self.settings, self.recipe.labels
+        shares, salt = self.recipe.split.model_dump(), settings.example_gen.salt
+        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), "shares": shares, "salt": salt}
 
     def _trained(self) -> dict[str, Any]:
         """The recipe as far as it changes the trained model; the size of a picture does not."""
@@ -132,4 +144,6 @@ class TabularTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
-        return {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        cost = self.settings.evaluator.cost
+        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        return own if cost is None else {**own, "cost": cost.model_dump()}

@@ -1,7 +1,6 @@
-"""The user's code of the benchmark's pipeline in TFX, as TFX loads it: alone, from its file.
+"""The user's code of the benchmark's pipeline, one file for both: TFX takes `run_fn`, Lineside `build_model`.
 
-The same as `tests/benchmarks/tabular_module.py` gives to Lineside: z-scores, buckets of wear, vocabularies, and a
-network of 64 and 32 cells trained with Adam.
+Z-scores, buckets of wear, vocabularies, and a network of 64 and 32 cells trained with Adam.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
-import tf_keras as keras
-from tfx_bsl.public import tfxio
 
 SCALED = (
     "spindle_current_a",
@@ -23,21 +20,47 @@ SCALED = (
     "cycle_time_s",
 )
 BUCKETED, WORDS, LABEL = "tool_wear_um", {"material": 3, "machine": 4}, "label"
-BUCKETS, BATCH, RATE, SEED = 10, 64, 1e-3, 1
+BUCKETS, CELLS, BATCH, RATE = 10, (64, 32), 64, 1e-3
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Scale the readings to z-scores, put wear into buckets, number the words; the label is 1 for a defect."""
+    """Scale the readings to z-scores, put wear into buckets, number the words; the label is 1 for a defect.
+
+    Lineside gives the label to nobody but its own components.
+    """
     outputs = {name: tft.scale_to_z_score(inputs[name]) for name in SCALED}
-    outputs[BUCKETED] = tft.bucketize(inputs[BUCKETED], BUCKETS)
+    outputs[BUCKETED] = _bucket(inputs[BUCKETED])
     for name in WORDS:
         outputs[name] = tft.compute_and_apply_vocabulary(inputs[name], vocab_filename=name)
-    outputs[LABEL] = tf.cast(inputs[LABEL] == "defect", tf.int64)
+    if LABEL in inputs:
+        outputs[LABEL] = tf.cast(inputs[LABEL] == "defect", tf.int64)
     return outputs
 
 
+def _bucket(values: Any) -> Any:
+    """Count the edges that a value reaches: `tft.bucketize` searches them, which no runtime of a device can."""
+    edges = tft.quantiles(values, BUCKETS, epsilon=0.01)
+    reached = tf.cast(tf.reshape(values, [-1, 1]) >= edges, tf.float32)
+    return tf.reshape(tf.cast(tf.reduce_sum(reached, axis=1), tf.int64), tf.shape(values))
+
+
+def build_model(features: dict[str, Any], hparams: dict[str, Any]) -> Any:
+    """Return the network for Lineside: Keras 3, logits of good and defective."""
+    import keras
+
+    inputs = {name: keras.Input((), name=name, dtype=features[name].dtype) for name in (*SCALED, BUCKETED, *WORDS)}
+    wide = [keras.ops.expand_dims(inputs[name], -1) for name in SCALED]
+    wide += [keras.ops.one_hot(inputs[name], size) for name, size in {BUCKETED: BUCKETS, **WORDS}.items()]
+    hidden = keras.layers.Concatenate()(wide)
+    for cells in CELLS:
+        hidden = keras.layers.Dense(cells, activation="relu")(hidden)
+    return keras.Model(inputs, {"logits": keras.layers.Dense(hparams["classes"])(hidden)})
+
+
 def network() -> Any:
-    """Return the network: transformed features in, the probability of a defect out."""
+    """Return the network for TFX: transformed features in, the probability of a defect out."""
+    import tf_keras as keras
+
     numbers = [keras.Input((1,), name=name) for name in SCALED]
     sizes = {BUCKETED: BUCKETS, **WORDS}
     classes = [keras.Input((1,), name=name, dtype=tf.int64) for name in sizes]
@@ -46,7 +69,7 @@ def network() -> Any:
         for each, size in zip(classes, sizes.values(), strict=True)
     ]
     hidden = keras.layers.concatenate([*numbers, *coded])
-    for cells in (64, 32):
+    for cells in CELLS:
         hidden = keras.layers.Dense(cells, activation="relu")(hidden)
     model = keras.Model([*numbers, *classes], keras.layers.Dense(1, activation="sigmoid")(hidden))
     model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
@@ -55,6 +78,9 @@ def network() -> Any:
 
 def run_fn(fn_args: Any) -> None:
     """Train for the steps that the Trainer was given, and write the model with its transform graph."""
+    import tf_keras as keras
+    from tfx_bsl.public import tfxio
+
     keras.utils.set_random_seed(int(fn_args.custom_config["seed"]))
     graph = tft.TFTransformOutput(fn_args.transform_output)
     options = tfxio.TensorFlowDatasetOptions(batch_size=BATCH, label_key=LABEL)

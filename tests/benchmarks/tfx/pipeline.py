@@ -1,7 +1,7 @@
 """The benchmark's pipeline in TFX 1.16 by its LocalDagRunner; run by a Python 3.10 that has TFX, as a whole process.
 
-`python pipeline.py DATA ROOT STEPS SEED`: DATA holds `train/` and `eval/` with a CSV file each, ROOT is the pipeline's
-root with its metadata; the last line of the output is JSON.
+`python pipeline.py DATA ROOT STEPS SEED`: DATA holds `train/`, `eval/` and `test/` with a CSV file each, ROOT is the
+pipeline's root with its metadata; the last line of the output is JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MODULE = Path(__file__).with_name("module.py")
 
 def components(data: Path, root: Path, steps: int, seed: int) -> list[Any]:
     """Return the eight components, each fed by those before it."""
-    splits = [example_gen_pb2.Input.Split(name=name, pattern=f"{name}/*.csv") for name in ("train", "eval")]
+    splits = [example_gen_pb2.Input.Split(name=name, pattern=f"{name}/*.csv") for name in ("train", "eval", "test")]
     examples = tfx.components.CsvExampleGen(str(data), example_gen_pb2.Input(splits=splits))
     statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"])
     schema = tfx.components.SchemaGen(statistics=statistics.outputs["statistics"])
@@ -45,7 +45,7 @@ def components(data: Path, root: Path, steps: int, seed: int) -> list[Any]:
     evaluator = tfx.components.Evaluator(
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
-        example_splits=["eval"],
+        example_splits=["test"],
         eval_config=evaluation(),
     )
     pusher = tfx.components.Pusher(
@@ -59,7 +59,7 @@ def components(data: Path, root: Path, steps: int, seed: int) -> list[Any]:
 
 
 def evaluation() -> Any:
-    """Return what TFMA measures: AUC with a lowest value, accuracy, and the same for every material."""
+    """Return what TFMA measures: AUC with a lowest value, accuracy, and the same for every shift."""
     lowest = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 0.6}))
     metrics = [
         tfma.MetricConfig(class_name="AUC", threshold=lowest),
@@ -71,7 +71,7 @@ def evaluation() -> Any:
     )
     return tfma.EvalConfig(
         model_specs=[model],
-        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["material"])],
+        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["shift"])],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
     )
 
