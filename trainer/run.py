@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.fleet_command import latest_release
