@@ -30,7 +30,8 @@ def collect_garbage(root: Path, keep_runs: int, dry_run: bool, say: Callable[[st
 
     try:
         if dry_run:
-            waste = find_waste(driver, blessed(), keep_runs)
+            with driver.using():
+                waste = find_waste(driver, blessed(), keep_runs)
         else:
             waste = collect(driver, blessed, keep_runs, _metadata_url(latest.arguments), say)
     finally:

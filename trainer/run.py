@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,8 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             driver.close()
             display.close()
             record.ended_ms = int(clock() * 1000)
-            runs.save(record)
+            with suppress(Unavailable) if record.state == "failed" else nullcontext():
+                runs.save(record)
     return record.result
 
 

@@ -14,8 +14,10 @@ import signal
 import sys
 from pathlib import Path
 
+from edge_agent.contracts.errors import LinesideError
 from tests.simulators.toy_pipeline import Toy
 from trainer.pipeline.cache import Store
+from trainer.pipeline.graph import Graph
 from trainer.pipeline.index import Index
 from trainer.pipeline.metadata import Metadata
 
@@ -54,14 +56,23 @@ def main() -> None:
     parser.add_argument("--die", choices=list(POINTS))
     parser.add_argument("--wide", action="store_true")
     parser.add_argument("--tfx", action="store_true")
+    parser.add_argument("--large", type=int, help="megabytes to write", default=0)
     parser.add_argument("--metadata-url", default="")
     chosen = parser.parse_args()
     if chosen.die:
         die_at(chosen.die)
     toy = Toy(chosen.folder)
-    graph = toy.wide() if chosen.wide else toy.named_as_in_tfx() if chosen.tfx else toy.graph()
-    _, record = toy.run_graph(graph, jobs=chosen.jobs, metadata_url=chosen.metadata_url)
+    try:
+        _, record = toy.run_graph(_graph(toy, chosen), jobs=chosen.jobs, metadata_url=chosen.metadata_url)
+    except LinesideError as error:
+        sys.exit(str(error))
     sys.stdout.write(json.dumps({step.name: step.status for step in record.steps}) + "\n")
+
+
+def _graph(toy: Toy, chosen: argparse.Namespace) -> Graph:
+    if chosen.large:
+        return toy.large(chosen.large)
+    return toy.wide() if chosen.wide else toy.named_as_in_tfx() if chosen.tfx else toy.graph()
 
 
 if __name__ == "__main__":

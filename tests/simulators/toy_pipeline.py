@@ -82,6 +82,10 @@ def model(examples, model, context):
     (model / "weights").write_text((examples / "Split-train" / "text").read_text())
 
 
+def large(data, text, megabytes, context):
+    (text / "text").write_bytes(bytes(range(256)) * 4096 * megabytes)
+
+
 def part(text, word, seconds, fails, log, context, **inputs):
     with Path(log).open("a") as file:
         file.write(f"begin {text.name} {time.monotonic()}\\n")
@@ -140,8 +144,8 @@ class Toy:
                     driver.index.pin(name, [source.digest])
                 return runner.run(graph, {"data": source}), record
             finally:
-                runs.save(record)
                 driver.close()
+                runs.save(record)
 
     def data(self, driver: Driver, text: str) -> Artifact:
         """Put the pipeline's input into the store."""
@@ -193,6 +197,14 @@ class Toy:
                 where,
             ),
             Step("Trainer", "toy.wide:model", {"examples": "ExampleGen.examples"}, {"model": "Model"}),
+        ]
+        return build_graph("toy", steps, ["data"])
+
+    def large(self, megabytes: int) -> Graph:
+        """Return a small step and one that writes so much."""
+        steps = [
+            Step("First", "toy.steps:first", {"data": "data"}, {"text": "Examples"}, {"word": "some"}),
+            Step("Large", "toy.wide:large", {"data": "First.text"}, {"text": "Examples"}, {"megabytes": megabytes}),
         ]
         return build_graph("toy", steps, ["data"])
 

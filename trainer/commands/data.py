@@ -79,3 +79,25 @@ def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as
         shown.close()
     report(as_json, found, lambda: show_check(found, [place.name for place in chosen.places if place]))
     check_bad(found["bad"], found["pictures"] + len(found["bad"]), max_bad, found["pictures"])
+
+
+@data.command(context_settings=_HELP)
+@click.option("--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results.")
+@click.option("--run", "name", default="", help="Name of a run; the last one that has statistics unless given.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Page to write; statistics.html unless given."
+)
+@json_option
+def statistics(root: Path, name: str, out: Path | None, as_json: bool) -> None:
+    """Write the statistics of a run's data as one page that needs no network.
+
+    Example: trainer data statistics --root work --out statistics.html
+    """
+    from trainer.pipeline.cache import write_atomically
+    from trainer.reports.run_statistics import run_statistics
+
+    run, page = run_statistics(root, name)
+    target = out or Path("statistics.html")
+    write_atomically(target, page.encode())
+    found = {"run": run, "page": str(target)}
+    report(as_json, found, lambda: click.echo(f"{target}: statistics of run {run}"))

@@ -168,12 +168,29 @@ def why(step: str, root: Path, as_json: bool) -> None:
 @pipeline.command(context_settings=_HELP)
 @click.argument("artifact")
 @_root
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write it as a page with a graph."
+)
+@click.option(
+    "--fleet-home", type=click.Path(path_type=Path, file_okay=False), help="Fleet whose devices to show, too."
+)
 @json_option
-def lineage(artifact: str, root: Path, as_json: bool) -> None:
+def lineage(artifact: str, root: Path, page: Path | None, fleet_home: Path | None, as_json: bool) -> None:
     """Show what ARTIFACT was made of, back to the data: a digest, a bundle, or MODEL@VERSION.
 
-    Example: trainer pipeline lineage machined-surface@v1 --root work
+    Example: trainer pipeline lineage machined-surface@v1 --root work --html lineage.html --fleet-home fleet
     """
+    if page is not None:
+        from trainer.lineage_graph import write_lineage
+
+        found = write_lineage(root, artifact, page, fleet_home)
+        told = {"artifact": artifact, "page": str(page), **found}
+        report(as_json, told, lambda: click.echo(f"{page}: {found['nodes']} nodes, {found['edges']} edges"))
+        return
+    if fleet_home is not None:
+        from edge_agent.contracts.errors import ConfigError
+
+        raise ConfigError("--fleet-home needs --html FILE: the devices are shown on the page")
     from trainer.lineage import lineage_of
 
     lines = lineage_of(root, artifact)

@@ -18,6 +18,7 @@ from trainer.components.examples import TEXTS, Example, write_shard
 from trainer.components.manifest import SPLITS
 from trainer.components.picture_reader import Found, Listed, read_picture
 from trainer.components.quarantine import by_kind, check_bad
+from trainer.components.spans import span_properties
 from trainer.components.split import asked_for, assign, torn
 from trainer.pipeline.step import Context
 from trainer.vision.alike import SIMILARITY, Thumbnail, find_alike, thumbnail
@@ -25,6 +26,8 @@ from trainer.vision.traits import MISNAMED
 
 PICTURES = "pictures"
 """`pictures.json` says of each picture that is used where it lies: folder number, image, part, label, split."""
+EMPTY = "empty-columns"
+"""`empty-columns.json` lists the columns of the tables that hold nothing."""
 _SHARD = 1000
 _USED = ("folder", "image", "part", "label", "sha256")
 
@@ -57,13 +60,13 @@ def example_gen(
             piece = chosen[start : start + _SHARD]
             found = read.pictures(piece, roots, settings, name, context)
             path = examples / f"Split-{name}" / f"data_tfrecord-{number:05d}-of-{-(-len(chosen) // _SHARD):05d}"
-            write_shard((_example(row, one, settings) for row, one in found), path)
+            write_shard((example_of(row, one, settings) for row, one in found), path)
     check_bad(read.bad, len(rows) + len(listing["bad"]), max_bad, len(read.used))
     context.progress("looking for near-duplicates", None)
     twice = _twice(listing["rows"], read)
     labels = sorted(part_labels(rows, settings).items())
     parts = {part: {"split": split.of(part), "label": label} for part, label in labels}
-    contents = {"parts": parts, "quarantine": read.bad, PICTURES: read.used}
+    contents = {"parts": parts, "quarantine": read.bad, PICTURES: read.used, EMPTY: listing.get("empty", [])}
     for file, content in contents.items():
         (examples / f"{file}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
     (examples / leaks.FILE).write_text(json.dumps(twice, indent=1, sort_keys=True), encoding="utf-8")
@@ -155,7 +158,8 @@ def read_all(rows: Sequence[Listed], roots: Sequence[Path], recipe: Recipe) -> I
         yield from pool.map(read, rows)
 
 
-def _example(row: Listed, found: Found, recipe: Recipe) -> Example:
+def example_of(row: Listed, found: Found, recipe: Recipe) -> Example:
+    """Return what is written of a readable picture."""
     known = row["label"] == recipe.labels.good or bool(found.mask.any())
     texts = {name: str(row["image" if name == "name" else name]) for name in TEXTS}
     return Example(found.image, found.mask, known, texts, image_quality(found.image))
@@ -170,10 +174,7 @@ def _properties(
     read: _Read, parts: Mapping[str, int], repeated: int, twice: Mapping[str, Any], listing: Mapping[str, Any]
 ) -> dict[str, Any]:
     pictures = Counter(one["split"] for one in read.used)
-    spans = listing.get("spans", [])
-    latest: Listed = max(spans, key=lambda one: one["span"], default={})
-    named = [f"span {one['span']}" + (f" version {one['version']}" if "version" in one else "") for one in spans]
-    reasons = [", ".join(named)] if named else []
+    reasons, spans = span_properties(listing.get("spans", []))
     if read.bad:
         kinds = ", ".join(f"{count} {kind}" for kind, count in by_kind(read.bad).items())
         reasons.append(f"{len(read.bad)} pictures quarantined ({kinds})")
@@ -181,12 +182,10 @@ def _properties(
         "split_names": json.dumps(SPLITS),
         **{f"pictures_{name}": pictures[name] for name in SPLITS},
         **{f"parts_{name}": parts.get(name, 0) for name in SPLITS},
-        **{name: latest[name] for name in ("span", "version") if name in latest},
-        **({"spans": json.dumps(spans, sort_keys=True)} if spans else {}),
+        **spans,
         "quarantined": len(read.bad),
         "misnamed": read.traits[MISNAMED],
         "normalised": json.dumps(dict(sorted(read.traits.items()))),
-        "empty_columns": json.dumps(listing.get("empty", [])),
         "repeated": repeated,
         "near_duplicates": twice["counts"]["near"],
         "near_duplicates_across_splits": twice["counts"]["split"],

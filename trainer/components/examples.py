@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import QUALITY_FEATURES
+from trainer.components.records import shards
 from trainer.tabular.examples import is_table, read_split
 from trainer.tabular.values import LABEL, PART, ROW, Typed
 
@@ -59,11 +60,6 @@ def _proto(example: Example, train: Any) -> Any:
     for name, value in zip(QUALITY_FEATURES, example.quality, strict=True):
         feature[name].float_list.value.append(value)
     return record
-
-
-def shards(examples: Path, split: str) -> list[Path]:
-    """Return the files of a split, in order; empty when the split has none."""
-    return sorted((examples / f"Split-{split}").glob("data_tfrecord-*"))
 
 
 def columns(examples: Path, split: str) -> dict[str, npt.NDArray[Any]]:

@@ -63,7 +63,7 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
 
 
 def _listed(row: Row, root: Path) -> dict[str, Any]:
-    values = {name: value for name, value in asdict(row).items() if name != "line"}
+    values = {name: value for name, value in asdict(row).items() if name not in ("line", "extra")}
     return {**values, "sha256": _digest(root / row.image), "mask_sha256": _digest(root / row.mask) if row.mask else ""}
 
 

@@ -6,10 +6,12 @@ A span is a number (`{SPAN}`) or a day (`{YYYY}`, `{MM}` and `{DD}`, its span is
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 
@@ -118,6 +120,19 @@ def choose(places: Iterable[Place], wish: str) -> tuple[Place, ...]:
     if not spans:
         raise Rejected(f"no span {wish} there; found {_listed(sorted(latest)) or 'none'}")
     return tuple(latest[span] for span in spans)
+
+
+def span_properties(spans: Sequence[Mapping[str, int]]) -> tuple[list[str], dict[str, Any]]:
+    """Return what Examples say of the spans they were made of: in words, and as TFX's properties.
+
+    `span` and `version` are those of the latest span, `spans` names all; without spans there is nothing to say.
+    """
+    if not spans:
+        return [], {}
+    latest = max(spans, key=lambda one: one["span"])
+    words = [Place("", one["span"], one.get("version")).name for one in spans]
+    kept = {name: latest[name] for name in ("span", "version") if name in latest}
+    return [", ".join(words)], {**kept, "spans": json.dumps([dict(one) for one in spans], sort_keys=True)}
 
 
 def _latest_versions(places: Iterable[Place]) -> dict[int, Place]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ from converter.confidence import Cost
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
-from trainer.components.tfma_metrics import analyse
 from trainer.evaluation.answers import Answers
 from trainer.evaluation.assessment import cost_of
-from trainer.evaluation.plain import finite
+from trainer.evaluation.outcome import slices_by_tfma, write_outcome
 from trainer.evaluation.settings import EvaluatorSettings
 from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
 from trainer.pipeline.step import Context
@@ -30,8 +28,7 @@ from trainer.tabular.module import METRICS as OWN_METRICS
 from trainer.tabular.module import OwnCode, told
 from trainer.tabular.values import LABEL, PART, ROW, Typed
 
-METRICS, RECIPE = "metrics.json", "recipe.json"
-BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
+RECIPE = "recipe.json"
 
 
 @dataclass(frozen=True)
@@ -71,19 +68,13 @@ def table_evaluator(
     if baseline is not None and _comparable(baseline, rows[TEST], wanted):
         former = judge(baseline, question, baseline_name)
     found = conclude(judged, former, wanted, asked)
-    metrics = {**found.metrics, "heatmap_hit_rate": None, "own": _own_metrics(module, judged.test)}
+    more: dict[str, Any] = {"heatmap_hit_rate": None, "own": _own_metrics(module, judged.test)}
     if len(judged.test):
         context.progress("which columns matter", None)
-        metrics["importance"] = importances(model, rows[TEST], judged)
+        more["importance"] = importances(model, rows[TEST], judged)
         context.progress("slices", None)
-        metrics["slices"] = _by_row(judged.test, evaluation / "tfma")
-    (evaluation / METRICS).write_text(json.dumps(finite(metrics), indent=1), encoding="utf-8")
-    judged.predictions.write(evaluation)
-    blessed = found.decision.blessed
-    (blessing / (BLESSED if blessed else NOT_BLESSED)).write_text(f"{model.name}\n", encoding="utf-8")
-    short = {name: value for name, value in finite(asdict(found.measured)).items() if value is not None}
-    said = list(found.decision.reasons or metrics["remarks"])
-    return {"evaluation": short, "blessing": {"blessed": int(blessed), "reasons": said}}
+        more["slices"] = slices_by_tfma(judged.test, evaluation / "tfma")
+    return write_outcome(model.name, judged, found, more, evaluation, blessing)
 
 
 def _known(table: Typed, slices: list[str], recipe: Recipe) -> Answers:
@@ -124,13 +115,6 @@ def _own_metrics(module: str, test: Answers) -> dict[str, float]:
             metric.update_state(test.labels, test.probabilities)
             found[str(metric.name)] = float(metric.result())
     return found
-
-
-def _by_row(test: Answers, folder: Path) -> dict[str, dict[str, float]]:
-    """Return TFMA's metrics of rows, overall and where the slices differ."""
-    differing = {name: values for name, values in test.attributes.items() if len(set(values)) > 1}
-    named = {name: [value or "unknown" for value in values] for name, values in differing.items()}
-    return analyse(test.scores, test.labels > 0, named, folder)
 
 
 def _comparable(baseline: Path, test: Typed, recipe: Recipe) -> bool:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected
 from trainer.components.manifest import SPLITS
-from trainer.components.split import asked_for, assign
+from trainer.components.spans import span_properties
+from trainer.components.split import asked_for, assign, torn
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import write_columns, write_split
 from trainer.tabular.read import BadRow, Rows, join, origins, read_rows
@@ -41,10 +42,10 @@ def table_example_gen(
     stay where they were. Raises Rejected when more than the share `max_bad` of all rows is bad (with `strict`: any),
     when a file changed since it was listed, lacks a column or is no table at all, and when no row is left.
     """
-    listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))["files"]
-    files = []
-    for number, file in enumerate(listing, 1):
-        context.progress(f"reading {file['name']}", number / (len(listing) + 1))
+    listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
+    listed, files = listing["files"], []
+    for number, file in enumerate(listed, 1):
+        context.progress(f"reading {file['name']}", number / (len(listed) + 1))
         files.append(read_rows(_path(file, places), file["name"], file["sha256"], table["delimiter"]))
     rows, layout = join(files), layout_of(table)
     found = typed(rows.columns, layout)
@@ -66,7 +67,8 @@ def table_example_gen(
     entries = [vars(row) for row in bad]
     for name, content in (("parts", parts), ("quarantine", entries), ("remarks", found.remarks)):
         (examples / f"{name}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
-    return {"examples": _properties(counts, parts, bad, found.remarks)}
+    named, spans = span_properties(listing.get("spans", []))
+    return {"examples": {**_properties(counts, parts, bad, [*named, *found.remarks]), **spans}}
 
 
 def _path(file: Mapping[str, Any], places: Sequence[str]) -> Path:
@@ -110,7 +112,11 @@ def _parts(
     if before is not None:
         content = json.loads((before / "parts.json").read_text(encoding="utf-8"))
         known = {part: value["split"] for part, value in content.items()}
-    asked = asked_for([(str(part), str(wish)) for part, wish in zip(texts[PART], wishes, strict=True)])
+    wanted = [(str(part), str(wish)) for part, wish in zip(texts[PART], wishes, strict=True)]
+    asked, in_two = asked_for(wanted), torn(wanted)
+    if in_two:
+        shown = ", ".join(in_two[:5])
+        raise Rejected(f"{len(in_two)} parts have rows in two splits ({shown}); a part belongs to one split whole")
     odd = sorted(set(asked.values()) - set(SPLITS))
     if odd:
         raise Rejected(f"a row asks for split '{odd[0]}', expected one of {', '.join(SPLITS)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.contracts.encoding import canonical_json
@@ -16,9 +16,16 @@ from trainer.tabular.read import SUFFIXES
 TYPE = "RawTables"
 
 
-def list_tables(places: Sequence[Path], store: Store, index: Index, now_ns: Callable[[], int]) -> Artifact:
+def list_tables(
+    places: Sequence[Path],
+    store: Store,
+    index: Index,
+    now_ns: Callable[[], int],
+    spans: Sequence[Mapping[str, int]] = (),
+) -> Artifact:
     """Return the artifact that lists all files of the places (files or folders of files) with their digests.
 
+    `spans` says which places are spans of data, see `trainer.components.folders`.
     A file that did not change is not read again. Raises ConfigError for a place that is not there, Rejected for one
     without a table and for a file that cannot be read.
     """
@@ -29,7 +36,7 @@ def list_tables(places: Sequence[Path], store: Store, index: Index, now_ns: Call
         raise Rejected(f"{unreadable[0]}: cannot be read; correct its permissions")
     rows = [{"place": number, "name": _name(path, places[number]), "sha256": known[path]} for number, path in found]
     staged = store.stage("data.listing")
-    (staged / "listing.json").write_bytes(canonical_json({"files": rows}))
+    (staged / "listing.json").write_bytes(canonical_json({"files": rows, "spans": [dict(span) for span in spans]}))
     digest = store.publish(staged)
     return Artifact(TYPE, digest, store.path(digest), {"files": len(rows)})
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.errors import Rejected
@@ -88,33 +85,17 @@ def checked(own: Preprocessing) -> Preprocessing:
 
 
 def analyse(train: Typed, contract: RowContract, function: Preprocessing, target: Path) -> None:
-    """Run TFT's analysis over the training rows, one Arrow batch in memory, and write its graph."""
-    import apache_beam as beam
-    import pyarrow as pa
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_metadata.proto.v0 import schema_pb2
-    from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
+    """Run TFT's analysis over the training rows and write its graph: a missing number is NaN, a missing text ""."""
+    import tensorflow as tf
 
-    from trainer.components.in_memory_beam import InMemoryRunner
+    from trainer.components import tft_in_memory
 
-    count = len(next(iter(train.texts.values())))
-    ends = pa.array(np.arange(count + 1, dtype=np.int32))
-    arrays, how = [], {}
+    columns: dict[str, Any] = {}
+    spec = {}
     for column in contract.columns:
-        cells = (
-            pa.array(train.numbers[column.name], pa.float32())
-            if column.kind == "number"
-            else pa.array([text.encode() for text in train.texts[column.name]], pa.binary())
+        number = column.kind == "number"
+        columns[column.name] = (
+            train.numbers[column.name] if number else [text.encode() for text in train.texts[column.name]]
         )
-        arrays.append(pa.ListArray.from_arrays(ends, cells))
-        dense = schema_pb2.TensorRepresentation.DenseTensor(column_name=column.name)
-        dense.shape.SetInParent()
-        how[column.name] = schema_pb2.TensorRepresentation(dense_tensor=dense)
-    batch = pa.RecordBatch.from_arrays(arrays, [column.name for column in contract.columns])
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        beam.Pipeline(runner=InMemoryRunner()) as pipeline,
-        tft_beam.Context(temp_dir=scratch),
-    ):
-        data = (pipeline | beam.Create([batch]), TensorAdapterConfig(batch.schema, how))
-        _ = data | tft_beam.AnalyzeDataset(function) | tft_beam.WriteTransformFn(str(target))
+        spec[column.name] = tf.io.FixedLenFeature([], tf.float32 if number else tf.string)
+    tft_in_memory.analyse(function, columns, spec, target)

@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
 from edge_agent.contracts.errors import Unavailable
 from trainer.pipeline.lock import file_lock
 from trainer.pipeline.staging import StagingArea, sweep
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the disk's refusal to write at `path` into Unavailable, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"{path}: cannot be written ({error.strerror}); free space and run again") from error
 
 
 def tree_digest(folder: Path) -> str:
@@ -44,7 +53,8 @@ class Store:
         """Return a new empty folder whose content can be published later."""
         folder = self._area.folder() / name
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        with writing(folder):
+            folder.mkdir(parents=True)
         return folder
 
     def publish(self, staged: Path, digest: str = "") -> str:
@@ -53,13 +63,11 @@ class Store:
         `digest` is the staged content's where it is known. Content that is there already is kept and the staged copy
         dropped. Raises Unavailable when the disk refuses.
         """
-        try:
+        with writing(self.cas):
             digest = digest or tree_digest(staged)
             with self._locked(digest):
                 self._place(staged, digest)
-            shutil.rmtree(staged, ignore_errors=True)
-        except OSError as error:
-            raise Unavailable(f"{self.cas}: cannot be written ({error.strerror}); free space and run again") from error
+        shutil.rmtree(staged, ignore_errors=True)
         return digest
 
     def _place(self, staged: Path, digest: str) -> None:
@@ -86,6 +94,11 @@ class Store:
             if not self.holds(digest):
                 shutil.rmtree(self.path(digest), ignore_errors=True)
 
+    def unstage(self, prefix: str) -> None:
+        """Remove what was staged here under names that begin so."""
+        for folder in self._area.folder().glob(f"{prefix}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def clean(self) -> None:
         """Remove what was staged here; checkpoints stay."""
         self._area.close()
@@ -97,7 +110,8 @@ class Store:
     def scratch_folder(self, key: str) -> Path:
         """Return the folder in which an execution with this key keeps its checkpoints."""
         folder = self.scratch / key[:16]
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def drop_scratch(self, key: str) -> None:
@@ -127,12 +141,21 @@ def sync(path: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file by new content that is either whole or not there: temporary file, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace a file by new content that is either whole or not there: temporary file, fsync, rename.
+
+    Raises Unavailable when the disk refuses; what was there before stays.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    sync(path.parent)
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+            sync(path.parent)
+    except Unavailable:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise

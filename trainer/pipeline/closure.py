@@ -76,11 +76,14 @@ class Imports:
         return self._known[key]
 
     def save(self) -> None:
-        """Write what is known, if it is more than before."""
+        """Write what is known, if it is more than before; where that cannot be done, it is found again."""
         if self._path is not None and self._grown:
             unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-            unfinished.write_text(json.dumps(self._known), encoding="utf-8")
-            unfinished.replace(self._path)
+            try:
+                unfinished.write_text(json.dumps(self._known), encoding="utf-8")
+                unfinished.replace(self._path)
+            except OSError:
+                unfinished.unlink(missing_ok=True)
 
 
 def code_closure(modules: Iterable[str], imports: Imports | None = None, own_files: Sequence[Path] = ()) -> Closure:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry
 from trainer.pipeline.lock import file_lock, is_held
 from trainer.pipeline.metadata import FILE, Metadata
 from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.space import tree_size
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ def find_waste(driver: Driver, blessed: Iterable[str], keep_runs: int) -> Waste:
     entries = driver.index.entries()
     stay = needed(entries, {*blessed, *roots_of(kept), *pins})
     there = {path.name: path for path in driver.store.cas.glob("*/*") if path.is_dir()}
-    gone = {digest: _size(path) for digest, path in there.items() if digest not in stay}
+    gone = {digest: tree_size(path) for digest, path in there.items() if digest not in stay}
     return Waste(
         gone,
         keys_to_forget(entries, gone),
         _old_scratch(driver, {step.key[:16] for record in kept for step in record.steps}),
-        sum(_size(path) for digest, path in there.items() if digest in stay),
+        sum(tree_size(path) for digest, path in there.items() if digest in stay),
     )
 
 
@@ -82,7 +82,7 @@ def _old_scratch(driver: Driver, used: set[str]) -> dict[str, int]:
     """Return checkpoints of which no kept run knows and at which nobody works."""
     folders = driver.store.scratch.iterdir() if driver.store.scratch.is_dir() else ()
     idle = [f for f in folders if f.name not in used and not is_held(driver.store.locks / f"key-{f.name}")]
-    return {folder.name: _size(folder) for folder in idle}
+    return {folder.name: tree_size(folder) for folder in idle}
 
 
 def collect(
@@ -113,7 +113,3 @@ def collect(
     report(f"removing {len(waste.digests)} contents")
     shutil.rmtree(taken_out, ignore_errors=True)
     return waste
-
-
-def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.program import python_program
+from trainer.pipeline.cache import writing
 from trainer.pipeline.step import Properties, Step
 from trainer.pipeline.worker import raise_error
 
@@ -33,7 +34,9 @@ class Executor:
         """Start the worker, without effect when it runs."""
         if self._child is not None:
             return self._child
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self._log):
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            self._log.touch()
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(

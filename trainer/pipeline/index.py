@@ -117,9 +117,7 @@ class Index:
 
     def of_step(self, step: str) -> list[Entry]:
         """Return every finished execution of a step, oldest first."""
-        sql = "select step, parts, outputs, run, seconds, created from entries where step = ? order by created, rowid"
-        with closing(self._db.execute(sql, (step,))) as rows:
-            return [_entry(row) for row in rows]
+        return [_entry(row) for row in self._rows(f"{_ENTRIES} where step = ? order by created, rowid", step)]
 
     def made(self, digest: str) -> list[Entry]:
         """Return every execution that made content whose digest begins so."""
@@ -158,9 +156,9 @@ class Index:
             try:
                 self._db.executemany("insert or replace into files values (?,?,?,?,?,?,?)", values)
                 self._rows("commit")
-            except BaseException:
+            except sqlite3.OperationalError as error:
                 self._db.rollback()
-                raise
+                raise self._refused(error) from error
 
     def started(self, execution: int, step: str, run: str, key: str = "") -> None:
         """Note that an execution is recorded as RUNNING in ML Metadata."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.errors import LinesideError
+from edge_agent.contracts.errors import LinesideError, Unavailable
 from trainer.pipeline.cache import tree_digest
 from trainer.pipeline.driver import Driver, Plan
 from trainer.pipeline.executor import Executor, Report
@@ -20,6 +21,7 @@ from trainer.pipeline.index import Begun, Entry, Stored
 from trainer.pipeline.lock import file_lock
 from trainer.pipeline.metadata import Metadata
 from trainer.pipeline.runs import Runs
+from trainer.pipeline.space import check_room
 from trainer.pipeline.step import Artifact, Properties
 
 Clock = Callable[[], float]
@@ -38,6 +40,7 @@ class Publisher:
     def execute(self, planned: Plan, executor: Executor, report: Report) -> dict[str, Artifact]:
         """Run the planned step; return its published outputs. Raises what the step raises."""
         step, index = planned.step, self._driver.index
+        self._check_room(step.name)
         executor.start()
         metadata = self._opened()
         parameters = planned.parts.parameters
@@ -53,11 +56,18 @@ class Publisher:
             index.stored(execution, entry)
             self._publish(staged, outputs)
         except LinesideError:
-            metadata.fail(execution)
-            index.ended(execution)
+            self._driver.store.unstage(f"{step.name}.")
+            with suppress(Unavailable):  # on a full disk the next run notes it
+                metadata.fail(execution)
+                index.ended(execution)
             raise
         self._finish(execution, planned.key, entry)
         return outputs
+
+    def _check_room(self, step: str) -> None:
+        former = self._driver.index.latest(step)
+        paths = [self._driver.store.path(stored.digest) for stored in former.outputs.values()] if former else []
+        check_room(step, paths, self._driver.root)
 
     def _artifact(self, kind: str, staged: Path, properties: Properties) -> Artifact:
         digest = tree_digest(staged)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.cache import write_atomically, writing
 from trainer.pipeline.lock import file_lock, holder, is_held
 
 FILE, ALIVE = "run.json", "alive"
@@ -100,14 +100,15 @@ class Runs:
     @contextmanager
     def begin(self, now_ms: int) -> Iterator[str]:
         """Name a new run and hold its lock: `is_alive` is true of it until the block, or this process, ends."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            name = run_id(now_ms, {path.name for path in self.folder.iterdir()})
-            try:
-                self.path(name).mkdir()
-                break
-            except FileExistsError:
-                continue
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                name = run_id(now_ms, {path.name for path in self.folder.iterdir()})
+                try:
+                    self.path(name).mkdir()
+                    break
+                except FileExistsError:
+                    continue
         with file_lock(self.path(name) / ALIVE):
             yield name
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
@@ -38,7 +38,7 @@ class ExampleGenSettings(Strict):
     max_bad: Share = 0.001
     salt: str = ""
     strict: bool = False
-    spans: str = "latest"
+    spans: Annotated[str, BeforeValidator(str)] = "latest"
 
 
 class TableSettings(Strict):
@@ -66,10 +66,36 @@ class TransformSettings(Strict):
     vocabulary_max: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
 
+class StatisticsGenSettings(Strict):
+    """`slices` names columns, comma-separated: statistics of each of their values, too.
+
+    Beam computes from `memory_records` on.
+    """
+
+    slices: str = "label,exposure,station,lot"
+    memory_records: Annotated[int, Field(ge=0)] = 500_000
+
+
 class SchemaGenSettings(Strict):
     """`schema_file` is the path of a reviewed schema (text form); empty = infer one."""
 
     schema_file: str = ""
+
+
+class ExampleValidatorSettings(Strict):
+    """What stops a run beside the schema: distances to the former data (`drift_…`) and to production (`skew_…`).
+
+    Of categorical features L-infinity, of numeric ones the Jensen-Shannon divergence; 0 = as the schema's comparators
+    say, else only measured. `serving` is a folder of pictures from production with a `labels.csv` (labels not needed).
+    `near_duplicates` of different parts: `warn` or `block`.
+    """
+
+    drift_categorical: Share = 0.0
+    drift_numeric: Share = 0.0
+    skew_categorical: Share = 0.0
+    skew_numeric: Share = 0.0
+    serving: str = ""
+    near_duplicates: Literal["warn", "block"] = "warn"
 
 
 class TrainerSettings(Strict):
@@ -141,7 +167,9 @@ class Settings(Strict):
 
     table: TableSettings = TableSettings()
     example_gen: ExampleGenSettings = ExampleGenSettings()
+    statistics_gen: StatisticsGenSettings = StatisticsGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
+    example_validator: ExampleValidatorSettings = ExampleValidatorSettings()
     transform: TransformSettings = TransformSettings()
     trainer: TrainerSettings = TrainerSettings()
     evaluator: EvaluatorSettings = EvaluatorSettings()
@@ -150,6 +178,11 @@ class Settings(Strict):
     pusher: PusherSettings = PusherSettings()
     bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
     metadata_url: str = ""
+
+    @property
+    def sliced_by(self) -> list[str]:
+        """Columns by whose values statistics are sliced."""
+        return [name.strip() for name in self.statistics_gen.slices.split(",") if name.strip()]
 
 
 def find_recipe(name: str) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
+from edge_agent.contracts.errors import Unavailable
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runs import RunRecord, Runs, StepRecord
 from trainer.pipeline.step import Artifact
@@ -54,6 +56,7 @@ class StepLog:
             entry.status = status
             entry.remark = "interrupted" if self.interrupted and status == "failed" else remark or "; ".join(reasons)
             entry.outputs = {name: artifact.digest for name, artifact in outputs.items()}
-            self.runs.save(self.record)
+            with suppress(Unavailable) if status == "failed" else nullcontext():
+                self.runs.save(self.record)
             self.display.end(entry.name, status, entry.seconds, entry.remark)
         return outputs

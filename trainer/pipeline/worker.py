@@ -7,6 +7,7 @@ standard error, which is the run's log file. End of input, also by the death of 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import importlib
 import json
@@ -17,7 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -58,8 +59,24 @@ def _serve(job: dict[str, Any], answers: TextIO) -> None:
     try:
         say(result=_call(job, lambda text, done: say(progress=text, done=done)))
     except LinesideError as error:
-        traceback.print_exc()
+        _note_trace()
         say(error=type(error).__name__, message=str(error))
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        _note_trace()
+        say(error=Unavailable.__name__, message="the disk is full; free space and run again")
+
+
+def _note_trace() -> None:
+    with suppress(OSError):  # the log may lie on a full disk
+        traceback.print_exc()
+
+
+def _is_full(error: Exception) -> bool:
+    """Say whether an error is that of a full disk, which libraries have words of their own for."""
+    by_number = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return by_number or os.strerror(errno.ENOSPC) in str(error)
 
 
 def _last_words(answers: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

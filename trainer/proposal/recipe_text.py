@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from string import Template
 
-from converter.bounds import defective_needed, upper_bound
+from edge_agent.contracts.bounds import defective_needed, upper_bound
 from edge_agent.contracts.recipe import Recipe, Split
 from edge_agent.contracts.strict import parse
 from trainer.proposal.survey import Survey

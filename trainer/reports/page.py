@@ -18,6 +18,7 @@ from trainer.reports.card import card_html
 from trainer.reports.charts import Mark, Series, histogram, line_chart
 from trainer.reports.data import data_counts, quality_histograms, rows_of
 from trainer.reports.evaluation import evaluation_section
+from trainer.reports.run_statistics import write_page
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -41,6 +42,9 @@ def write_report(record: RunRecord, known: Known, lineage: list[str], target: Pa
         bundle=_bundle(known.get("Converter.bundle")),
         lineage=lineage,
     )
+    statistics = known.get("StatisticsGen.statistics")
+    if statistics is not None:
+        write_page(statistics.path, f"{record.pipeline} · data of run {record.run}", target.parent)
     write_atomically(target, page.encode())
 
 

@@ -41,7 +41,7 @@ _DIGITS = (3, 3, 1, 2, 1, 2, 3, 2)
 _LOAD = np.asarray([[0.0, 0.0, 0.0], [-2.4, -140.0, -9.0], [-1.5, -90.0, -4.0]])
 # Above what level of its cause each kind of defect becomes more likely than not.
 _LIMITS = np.asarray([2.3, 2.5, 2.6])
-_SHARPNESS = 5.0
+_SHARPNESS = 30.0
 
 Rows = list[dict[str, str]]
 
@@ -69,7 +69,7 @@ def sensor_block(seed: int, block: int) -> Readings:
     chatter, stress, heat = rng.standard_normal((3, _BLOCK))
     age = ((index + 97 * machine) % _LIFE_OF_A_TOOL) / _LIFE_OF_A_TOOL
     worn = 1.6 * (age - 0.5) + 0.9 * stress
-    noise = rng.standard_normal((len(SENSORS), _BLOCK))
+    noise = 0.5 * rng.standard_normal((len(SENSORS), _BLOCK))
     load = _LOAD[material].T
     values = (
         11.0 + load[0] + 0.7 * worn + 0.3 * noise[0],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.components import history
-from trainer.components.former import former_examples
+from trainer.components.former import former_examples, former_span, statistics_of
 from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import code_closure
 from trainer.pipeline.driver import Driver
@@ -56,6 +56,15 @@ class Resolvers:
         if former is not None:
             return former.examples
         return former_examples(self._driver.index.of_step("ExampleGen"), data, self._making.examples)
+
+    def compared(self, known: Known) -> Resolved:
+        """`previous`: statistics of the span before, else of the data that `kept` names; `serving`: none."""
+        index, examples = self._driver.index, known[EXAMPLES]
+        kept, span = self._former_examples(known[DATA].digest), examples.properties.get("span")
+        former = former_span(index.of_step("ExampleGen"), examples.digest, span, kept)
+        digest = statistics_of(index.of_step("StatisticsGen"), former)
+        serving = {} if self._order.settings.example_validator.serving else {"serving": None}
+        return Resolved({"previous": self._stored("ExampleStatistics", digest), **serving})
 
     @property
     def warm_start(self) -> Callable[[Known], Resolved]:

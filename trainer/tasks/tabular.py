@@ -13,7 +13,8 @@ from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.step import Artifact, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
-from trainer.tasks.resolvers import Making, Resolvers, text_of
+from trainer.tasks.resolvers import Making, Resolvers
+from trainer.tasks.schema import schema_step
 
 _HERE = "trainer.components"
 
@@ -32,7 +33,7 @@ class TabularTask:
 
     def data(self) -> Artifact:
         """List the files of all places with their digests."""
-        return list_tables(self._order.folders, self._driver.store, self._driver.index, time.time_ns)
+        return list_tables(self._order.folders, self._driver.store, self._driver.index, time.time_ns, self._order.spans)
 
     def graph(self) -> Graph:
         """Return all steps in order."""
@@ -45,7 +46,8 @@ class TabularTask:
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
         bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
-        reviewed = text_of(settings.schema_gen.schema_file, "schema_gen.schema_file")
+        rules = {"label": "label", "only_training": ["label"], "always": [], "ranges": {}}
+        schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
         return [
             Step(
@@ -62,20 +64,25 @@ class TabularTask:
                 f"{_HERE}.statistics_gen:statistics_gen",
                 examples,
                 {"statistics": "ExampleStatistics"},
+                {
+                    "slices": ["label", *settings.table.slices],
+                    "memory_records": settings.statistics_gen.memory_records,
+                },
             ),
-            Step(
-                "SchemaGen",
-                f"{_HERE}.schema_gen:schema_gen",
-                {"statistics": "StatisticsGen.statistics"},
-                {"schema": "Schema"},
-                {"labels": list(labels.names), "reviewed": reviewed},
-            ),
+            schema,
             Step(
                 "ExampleValidator",
                 f"{_HERE}.example_validator:example_validator",
-                {**examples, "statistics": "StatisticsGen.statistics", "schema": "SchemaGen.schema"},
+                {**examples, "statistics": "StatisticsGen.statistics", "schema": schema_output},
                 {"anomalies": "ExampleAnomalies"},
-                {"good": labels.good},
+                {
+                    "label": rules["label"],
+                    "good": labels.good,
+                    "labels": list(labels.names),
+                    "often_constant": ["label", *settings.table.slices],
+                    "limits": settings.example_validator.model_dump(exclude={"serving"}),
+                },
+                resolve=self._resolvers.compared,
             ),
             Step(
                 "Transform",

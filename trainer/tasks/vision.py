@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Camera, Network, Recipe
 from trainer.components.source import list_data
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
-from trainer.pipeline.step import Artifact, Step
+from trainer.pipeline.step import Artifact, Known, Resolved, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
-from trainer.tasks.resolvers import Making, Resolvers, text_of
+from trainer.tasks.resolvers import Making, Resolvers
+from trainer.tasks.schema import schema_step
+from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 
 _HERE = "trainer.components"
 
@@ -40,6 +43,8 @@ class VisionTask:
 
     def _data_steps(self) -> list[Step]:
         labels = list(self.recipe.labels.names)
+        schema, schema_output = schema_step(self._order, labels, SCHEMA_RULES)
+        serving = self._serving()
         return [
             Step(
                 "ExampleGen",
@@ -55,24 +60,28 @@ class VisionTask:
                 f"{_HERE}.statistics_gen:statistics_gen",
                 {"examples": "ExampleGen.examples"},
                 {"statistics": "ExampleStatistics"},
+                {"slices": self.settings.sliced_by, "memory_records": self.settings.statistics_gen.memory_records},
             ),
-            Step(
-                "SchemaGen",
-                f"{_HERE}.schema_gen:schema_gen",
-                {"statistics": "StatisticsGen.statistics"},
-                {"schema": "Schema"},
-                {"labels": labels, "reviewed": text_of(self.settings.schema_gen.schema_file, "schema_gen.schema_file")},
-            ),
+            schema,
+            *serving,
             Step(
                 "ExampleValidator",
                 f"{_HERE}.example_validator:example_validator",
                 {
                     "examples": "ExampleGen.examples",
                     "statistics": "StatisticsGen.statistics",
-                    "schema": "SchemaGen.schema",
+                    "schema": schema_output,
+                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
                 },
                 {"anomalies": "ExampleAnomalies"},
-                {"good": self.recipe.labels.good},
+                {
+                    "label": SCHEMA_RULES["label"],
+                    "good": self.recipe.labels.good,
+                    "labels": labels,
+                    "often_constant": OFTEN_CONSTANT,
+                    "limits": self.settings.example_validator.model_dump(exclude={"serving"}),
+                },
+                resolve=self._resolvers.compared,
             ),
             Step(
                 "Transform",
@@ -82,6 +91,21 @@ class VisionTask:
                 {"labels": labels},
             ),
         ]
+
+    def _serving(self) -> list[Step]:
+        """Return the step that reads pictures of production, if there are any to compare with."""
+        folder = self.settings.example_validator.serving
+        if not folder:
+            return []
+
+        def listed(_known: Known) -> Resolved:
+            driver = self._driver
+            found = list_data([Path(folder)], driver.store, driver.index, time.time_ns, serving=True)
+            return Resolved({"data": found})
+
+        function, places = f"{_HERE}.serving_gen:serving_gen", {"folders": [str(Path(folder).resolve())]}
+        values = {"recipe": self._seen(), "max_bad": self.settings.example_gen.max_bad}
+        return [Step("ServingExampleGen", function, {}, {"examples": "Examples"}, values, places, resolve=listed)]
 
     def _model_steps(self) -> list[Step]:
         transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
