@@ -1,5 +1,6 @@
 """The tabular task by its commands: from a CSV file to a bundle and a row's verdict; the user's own code; a kill."""
 
+import csv
 import json
 import os
 import re
@@ -208,3 +209,19 @@ def test_bad_settings_and_data_are_one_line(table, tmp_path):
         "pipeline", "run", "--recipe", "turned-part", "--data", tmp_path / "none.csv", "--root", tmp_path / "r"
     )
     assert (done.returncode, "there is no such file or folder" in done.stderr) == (5, True)
+
+
+def test_a_folder_of_rows_is_predicted_in_batches(ran, table, tmp_path):
+    _, found = ran
+    (tmp_path / "rows").mkdir()
+    lines = table.read_text().splitlines()
+    (tmp_path / "rows" / "a.csv").write_text("\n".join([*lines[:101], "S1,torn"]) + "\n")
+    (tmp_path / "rows" / "b.csv").write_text("\n".join([lines[0], *lines[101:151]]) + "\n")
+    command = ("predict", "--bundle", found["bundle"], "--data", tmp_path / "rows", "--out", tmp_path / "out.csv")
+    made = result(trainer(*command, "--json"))
+    assert (made["pictures"], made["bad"], sum(made["verdicts"].values())) == (150, 1, 150)
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    assert [rows[0]["row"], rows[149]["row"]] == ["a.csv:2", "b.csv:51"]
+    assert "a.csv:102" in (tmp_path / "out.csv.bad.csv").read_text()
+    single = predicted(found["bundle"], table)["rows"]
+    assert [float(row["score"]) for row in rows] == pytest.approx([row["score"] for row in single[:150]], abs=2e-6)
