@@ -14,6 +14,7 @@ import numpy as np
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
+from trainer.components.hyperparameters import tuned
 from trainer.pipeline.step import Context
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
@@ -33,6 +34,7 @@ def table_trainer(
     module: str,
     tensorboard: str,
     context: Context,
+    hyperparameters: Path | None = None,
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `weights.npz`, the input contract, the recipe and the curve.
 
@@ -44,6 +46,8 @@ def table_trainer(
     from trainer.tabular.graph import TransformGraph
     from trainer.tabular.network import build
 
+    asked = tuned({"recipe": recipe, "settings": settings}, hyperparameters)
+    recipe, settings = asked["recipe"], asked["settings"]
     chosen = Recipe.model_validate(recipe)
     names, network = chosen.labels.names, chosen.network
     context.progress("reading the rows", None)
@@ -61,7 +65,7 @@ def table_trainer(
         len(names),
         chosen.views.combine,
     )
-    hparams = {"labels": names, **asdict(plan)}
+    hparams = {"labels": names, **asdict(plan), **settings.get("hparams", {})}
     built = build(read_features(transformed), hparams, own, network.seed)
     key = digest_bytes(
         canonical_json([examples.name, transformed.name, asdict(plan), warm_start.name if warm_start else ""])

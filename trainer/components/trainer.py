@@ -12,6 +12,7 @@ from typing import Any
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.components.examples import pictures
+from trainer.components.hyperparameters import tuned
 from trainer.components.transform import LABEL, apply
 from trainer.pipeline.step import EPOCHS, Context
 from trainer.vision.data import Pictures
@@ -30,6 +31,7 @@ def trainer(
     tensorboard: str,
     pretrained: Path | None = None,
     backbone_weights: str = "",
+    hyperparameters: Path | None = None,
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `model.weights.h5`, `recipe.json` and the curve in `training.json`.
 
@@ -37,14 +39,14 @@ def trainer(
     another shape is not used, which is said. `pretrained` is what the Pretrainer made, if there is one. Where no
     training picture is defective the anomaly model is trained, whatever the recipe says, and that is said. The curve
     goes to the folder `tensorboard`, too, if one is named. `backbone_weights` is the digest of the file that
-    `network.weights` names.
+    `network.weights` names. `hyperparameters` is what the Tuner chose, if there is one.
     """
     from trainer.vision.eventlog import EventLog
     from trainer.vision.export import WEIGHTS, export
     from trainer.vision.fit import Epoch
     from trainer.vision.training import train
 
-    settings = Recipe.model_validate(recipe)
+    settings = Recipe.model_validate(tuned({"recipe": recipe}, hyperparameters)["recipe"])
     context.progress("reading the examples", None)
     training = load_pictures(examples, transform_graph, "train", settings)
     held_out = load_pictures(examples, transform_graph, "eval", settings)
@@ -69,7 +71,7 @@ def trainer(
     context.progress(f"exporting; {result.watch.seen()}", 1.0)
     export(result.network, settings, model)
     history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": weights is not None}
-    history |= {"input": asdict(result.watch.seen()), "remarks": list(result.remarks)}
+    history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(settings.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
     reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen())]

@@ -17,6 +17,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 
 _HERE = "trainer.components"
@@ -113,17 +114,18 @@ class VisionTask:
         transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
         first = self._pretrainer()
         begin = {"pretrained": "Pretrainer.pretrained"} if first else {}
+        trainer = Step(
+            "Trainer",
+            f"{_HERE}.trainer:trainer",
+            {**transformed, **begin},
+            {"model": "Model"},
+            {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
+            {"tensorboard": self.settings.trainer.tensorboard},
+            resolve=self._resolvers.warm_start,
+        )
         return [
             *first,
-            Step(
-                "Trainer",
-                f"{_HERE}.trainer:trainer",
-                {**transformed, **begin},
-                {"model": "Model"},
-                {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
-                {"tensorboard": self.settings.trainer.tensorboard},
-                resolve=self._resolvers.warm_start,
-            ),
+            *with_tuner(self._order, trainer),
             Step(
                 "Evaluator",
                 f"{_HERE}.evaluator:evaluator",
