@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from edge_agent.contracts.scores import probabilities
 from tests.simulators.sensor_table import SET_TINY, run, write_table
 from tests.simulators.tiny_pipeline import result, trainer
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.step import Context
 from trainer.tabular import checkpoint
 
 ROWS = 600
@@ -149,6 +151,39 @@ def test_what_serves_is_what_tensorflow_transform_made(ran):
     assert wanted["machine_place"][5:9].tolist() == [5] * 4
     for name, values in wanted.items():
         np.testing.assert_allclose(served[name].numpy(), values, atol=1e-6)
+
+
+def test_training_goes_on_from_a_former_model_of_the_same_columns(ran, tmp_path):
+    from trainer.components.table_trainer import table_trainer
+    from trainer.tabular.contract import FILE
+
+    root, _ = ran
+    former = artifact(root, "Trainer", "model")
+    recipe = json.loads((former / "recipe.json").read_text())
+    recipe["network"] |= {"epochs": 1, "learning_rate": 1e-9}
+    settings = {"steps": 0, "patience": 0, "class_weights": True}
+    graph, transformed = (artifact(root, "Transform", name) for name in ("transform_graph", "transformed"))
+    losses = {}
+    for name, start in (("cold", None), ("warm", former)):
+        folder = tmp_path / name
+        folder.mkdir()
+        examples, context = (
+            artifact(root, "ExampleGen", "examples"),
+            Context(tmp_path / f"{name}.scratch", lambda *_: None),
+        )
+        made = table_trainer(examples, graph, transformed, start, folder, recipe, settings, "", "", context)["model"]
+        assert made["warm_started"] is (start is not None)
+        losses[name] = json.loads((folder / "training.json").read_text())["epochs"][0]["eval_loss"]
+    assert losses["warm"] < 0.9 * losses["cold"]
+    other = tmp_path / "other"
+    shutil.copytree(former, other)
+    (other / FILE).write_text((other / FILE).read_text().replace("brass", "bronze"))
+    (tmp_path / "third").mkdir()
+    context = Context(tmp_path / "third.scratch", lambda *_: None)
+    made = table_trainer(examples, graph, transformed, other, tmp_path / "third", recipe, settings, "", "", context)[
+        "model"
+    ]
+    assert made["reasons"] == ["trained from scratch: the former model has another shape or other columns"]
 
 
 def command(table, root, recipe):
