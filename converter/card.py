@@ -32,12 +32,15 @@ def model_card(
 
 
 def _use(recipe: Recipe) -> list[str]:
+    defects = ", ".join(f"`{label}`" for label in recipe.labels.defects)
+    labels = f"good is `{recipe.labels.good}`, defects are {defects}"
+    if recipe.task == "tabular":
+        takes = "Input: one row of a table, whose columns the manifest names."
+        return ["## Use", f"Inspection by readings of `{recipe.name}`: {labels}.", takes, ""]
     network, camera = recipe.network, recipe.camera
     return [
         "## Use",
-        f"Visual inspection of `{recipe.name}`: good is `{recipe.labels.good}`, defects are "
-        + ", ".join(f"`{label}`" for label in recipe.labels.defects)
-        + ".",
+        f"Visual inspection of `{recipe.name}`: {labels}.",
         f"Input: one {camera.colour.value} picture, {network.height} x {network.width} pixels after crop and resize. "
         f"Up to {recipe.views.count} pictures of a part count as one ({recipe.views.combine}).",
         "",

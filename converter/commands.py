@@ -174,9 +174,8 @@ def inspect_command(as_json: bool, bundle: Path) -> None:
 def _show(manifest: Manifest, bundle_id: Any, problems: list[str]) -> None:
     from rich.table import Table
 
-    height, width, channels = manifest.input.shape[1:]
     click.echo(f"{manifest.name} {manifest.version}, release {manifest.release}\n{bundle_id}")
-    click.echo(f"input    {height} x {width} x {channels} {manifest.input.colour.value}, {manifest.input.resize}")
+    click.echo(f"input    {_input(manifest)}")
     click.echo(f"labels   {', '.join(manifest.output.labels)}\nchosen   {manifest.chosen} {manifest.device_map}")
     table = Table(box=None, pad_edge=False)
     for heading in ("variant", "bytes", "runtime", "temperature", "accept below", "reject from", "measured"):
@@ -188,6 +187,17 @@ def _show(manifest: Manifest, bundle_id: Any, problems: list[str]) -> None:
     _console().print(table)
     for problem in problems:
         click.echo(f"problem  {problem}")
+
+
+def _input(manifest: Manifest) -> str:
+    from edge_agent.contracts.row import RowContract
+
+    contract = manifest.input
+    if isinstance(contract, RowContract):
+        kinds = [f"{c.name} ({len(c.values)} values)" if c.kind == "text" else c.name for c in contract.columns]
+        return f"a row of {len(kinds)} columns: {', '.join(kinds)}"
+    height, width, channels = contract.shape[1:]
+    return f"{height} x {width} x {channels} {contract.colour.value}, {contract.resize}"
 
 
 @click.command("verify")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from converter.bounds import allowed_escapes, defective_needed, upper_bound
+from edge_agent.contracts.bounds import allowed_escapes, defective_needed, upper_bound
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Thresholds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,23 +19,41 @@ from converter.evaluate import Truth, Worth, assess
 from converter.formats.tflite import INTEGER
 from converter.golden import candidates, pick, sensitivity, to_png
 from converter.pack import GoldenPicture, Release, pack
-from converter.pictures import Item, read_picture
+from converter.pictures import read_picture
 from converter.provenance import environment
 from converter.report import VariantReport
 from edge_agent.contracts.bundle import Blob, BundleFolder, Measurement, OutputContract, Variant
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.recipe import Recipe
+from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import Floats, probabilities
 
 _NO_BLOB = Blob(digest="0" * 64, size=0)
 
 
+class Kind(Protocol):
+    """What a bundle holds of another kind of data than pictures."""
+
+    @property
+    def row(self) -> RowContract:
+        """The input contract."""
+
+    def golden(self, evidence: Evidence, chosen: str, temperatures: dict[str, float]) -> list[GoldenPicture]:
+        """Return the self-test."""
+
+    def baseline(self, evidence: Evidence, chosen: str) -> Any:
+        """Return what production is compared with."""
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """Held-out pictures, what the source model said to them, and the report on each variant."""
+    """Held-out pictures (`Item`), what the source model said to them, and the report on each variant.
+
+    With a `kind` they are no pictures but what that kind consists of.
+    """
 
     recipe: Recipe
-    test: Sequence[Item]
+    test: Sequence[Any]
     truth: Truth
     source: Floats
     reports: tuple[VariantReport, ...]
@@ -44,6 +62,7 @@ class Evidence:
     device_class: str | None = None
     cost: Cost | None = None
     remarks: tuple[str, ...] = ()
+    kind: Kind | None = None
 
     def report(self, variant: str) -> VariantReport:
         """Return one variant's report."""
@@ -62,7 +81,8 @@ def write_bundle(
     source = assess(evidence.source, evidence.source, evidence.truth, evidence.recipe, evidence.cost)
     passed = [report for report in evidence.reports if report.status == "passed"]
     variants = [(_variant(r, source, device_class, calibration), _content(r)) for r in passed]
-    answers = evidence.scores(choice.id)
+    answers, kind = evidence.scores(choice.id), evidence.kind
+    temperatures = {v.id: v.temperature for v, _ in variants}
     return pack(
         target,
         release,
@@ -71,13 +91,14 @@ def write_bundle(
         variants,
         choice.id,
         {device_class: choice.id},
-        golden_pictures(evidence, choice.id, {v.id: v.temperature for v, _ in variants}),
+        (kind.golden if kind else golden_pictures)(evidence, choice.id, temperatures),
         {
-            "baseline": canonical_json(_baseline(evidence, choice.id)),
+            "baseline": canonical_json((kind.baseline if kind else _baseline)(evidence, choice.id)),
             "evaluation": canonical_json(_evaluation(evidence, choice, source)),
             "labels": canonical_json({"labels": list(evidence.recipe.labels.names)}),
             "model_card": _card(release, evidence, choice).encode(),
         },
+        kind.row if kind else None,
     )
 
 
@@ -134,12 +155,19 @@ def _measured(report: VariantReport, device_class: str) -> tuple[Measurement, ..
     )
 
 
-def golden_pictures(evidence: Evidence, chosen: str, temperatures: dict[str, float]) -> list[GoldenPicture]:
-    """Return the self-test: pictures that every variant scored, those most sensitive to wrong preparation."""
-    scored = {v: evidence.scores(v)["logits"] for v in temperatures if evidence.scores(v)}
+def scored_by_all(
+    evidence: Evidence, variants: Sequence[str]
+) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, int], list[int]]:
+    """Return each variant's logits and stride, and the places of the test data that all of them scored."""
+    scored = {v: evidence.scores(v)["logits"] for v in variants if evidence.scores(v)}
     strides = {v: _stride(evidence.report(v)) for v in scored}
     step = int(np.lcm.reduce(list(strides.values())))
-    places = list(range(0, len(evidence.test), step))
+    return scored, strides, list(range(0, len(evidence.test), step))
+
+
+def golden_pictures(evidence: Evidence, chosen: str, temperatures: dict[str, float]) -> list[GoldenPicture]:
+    """Return the self-test: pictures that every variant scored, those most sensitive to wrong preparation."""
+    scored, strides, places = scored_by_all(evidence, list(temperatures))
     mine = scored[chosen][[place // strides[chosen] for place in places]]
     kept = candidates(evidence.truth.labels[places], np.argmax(mine, axis=1))
     places, mine = [places[k] for k in kept], mine[kept]
@@ -160,12 +188,19 @@ def _golden(
     temperatures: dict[str, float],
 ) -> GoldenPicture:
     item = evidence.test[place]
-    expected = {
+    expected = expected_at(place, scored, strides, temperatures)
+    label = item.label or ""
+    return GoldenPicture(f"{number:02d}-{label}", to_png(read_picture(item, evidence.recipe)), label, expected)
+
+
+def expected_at(
+    place: int, scored: dict[str, npt.NDArray[np.float32]], strides: dict[str, int], temperatures: dict[str, float]
+) -> dict[str, tuple[float, ...]]:
+    """Return what each variant answered at a place of the test data, as calibrated probabilities."""
+    return {
         variant: tuple(float(p) for p in probabilities(logits[place // strides[variant]], temperatures[variant]))
         for variant, logits in scored.items()
     }
-    label = item.label or ""
-    return GoldenPicture(f"{number:02d}-{label}", to_png(read_picture(item, evidence.recipe)), label, expected)
 
 
 def _stride(report: VariantReport) -> int:

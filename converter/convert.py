@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from converter.provenance import sources_of
 from converter.report import NothingPassed, VariantReport
 from converter.targets import DEFAULT_TARGET, TARGETS
 from converter.variants import Place, Question, judge, judge_other, make, scores_of
-from converter.workshop import Job, Workshop
+from converter.workshop import Answer, Job, Workshop
 from edge_agent.contracts.bundle import Sources
 from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
@@ -122,7 +122,7 @@ def _check(model: Path, recipe: Recipe, options: Options) -> None:
     if options.target not in TARGETS:
         raise ConfigError(f"target '{options.target}' is unknown; choose from {', '.join(TARGETS)}")
     if recipe.task != "vision":
-        raise ConfigError(f"recipe '{recipe.name}' is for {recipe.task}; only vision models run on stations")
+        raise ConfigError(f"recipe '{recipe.name}' is for {recipe.task}; 'trainer pipeline run' converts such models")
     if model.suffix == ".onnx":
         raise ConfigError(f"{model}: ONNX cannot be the source here; export a Keras file or a SavedModel instead")
     if not model.is_file() and not (model / "saved_model.pb").is_file():
@@ -146,25 +146,38 @@ def _convert(
         write_inputs(test, recipe, place.test, lambda k, n: progress(_READ * k / n, "reading pictures"))
         pictures = write_inputs(chosen_items, recipe, place.calibration)
         progress(_READ, "loading the model")
-        rescaling = _load(workshop, model, recipe, place)
+        rescaling = load(workshop, model, place, input_shape(recipe), recipe.labels.names)
         findings = lint(chosen_items, pictures, recipe.labels.names, rescaling)
         forced = [f for f in findings if options.force and f.forcible]
         stopping = [f for f in findings if f not in forced]
         others = [kind for kind, wanted in (("tfjs", options.tfjs), ("onnx", options.onnx)) if wanted]
-        step = _Steps(progress, _LOADED, _MADE, len(options.variants) + len(others), "converting, done: ")
+        step = Steps(progress, _LOADED, _MADE, len(options.variants) + len(others), "converting, done: ")
         answers = make(workshop, place, options.variants, others, stopping, step.done)
-    with np.load(place.source, allow_pickle=False) as file:
-        source = scores_of(dict(file))
-    target = TARGETS[options.target]
-    question = Question(truth, source, recipe, options.limits, target, options.threads, options.repeat, options.cost)
-    step = _Steps(progress, _MADE, _JUDGED, len(options.variants), "measured ")
-    reports = [step.after(v, judge(place, v, answers[v], question)) for v in options.variants]
+    question = question_of(place, truth, recipe, options)
+    source = question.source
+    reports = judge_all(place, answers, question, options.variants, progress)
     reports += [judge_other(place, kind, answers[kind], question) for kind in ("tfjs", "onnx") if kind in others]
     given = (options.device_class, options.cost, options.remarks)
     evidence = Evidence(recipe, test, truth, source, tuple(reports), tuple(forced), work, *given)
     sources = options.sources or sources_of(model, set_digest([*calibration, *test]))
     release = Release(options.name or recipe.name, options.version, options.release, sources)
-    return _finish(out, evidence, release, progress, set_digest(chosen_items))
+    return finish(out, evidence, release, progress, set_digest(chosen_items))
+
+
+def question_of(place: Place, truth: Truth, recipe: Recipe, options: Options) -> Question:
+    """Return what every variant is judged by: the truth, and what the source model answered."""
+    with np.load(place.source, allow_pickle=False) as file:
+        source = scores_of(dict(file))
+    target = TARGETS[options.target]
+    return Question(truth, source, recipe, options.limits, target, options.threads, options.repeat, options.cost)
+
+
+def judge_all(
+    place: Place, answers: Mapping[str, Answer], question: Question, variants: Sequence[str], progress: Progress
+) -> list[VariantReport]:
+    """Return the report on each TFLite variant."""
+    step = Steps(progress, _MADE, _JUDGED, len(variants), "measured ")
+    return [step.after(v, judge(place, v, answers[v], question)) for v in variants]
 
 
 def _truth(calibration: Sequence[Item], test: Sequence[Item], recipe: Recipe) -> Truth:
@@ -181,10 +194,14 @@ def _truth(calibration: Sequence[Item], test: Sequence[Item], recipe: Recipe) ->
     return Truth(labels, tuple(item.part for item in test))
 
 
-def _load(workshop: Workshop, model: Path, recipe: Recipe, place: Place) -> bool | None:
+def load(workshop: Workshop, model: Path, place: Place, shape: tuple[int, ...], labels: Sequence[str]) -> bool | None:
+    """Load and export the source model in a child and ask it; say whether it rescales its input (None = unknown).
+
+    Raises Rejected for a model that does not fit.
+    """
     fields = {"model": str(model), "export": str(place.export), "inputs": str(place.test)}
     fields |= {"outputs": str(place.source)}
-    job = Job("load", "load", {**fields, "shape": input_shape(recipe), "labels": recipe.labels.names})
+    job = Job("load", "load", {**fields, "shape": shape, "labels": list(labels)})
     answer = workshop.run([job])["load"]
     if not answer.ok:
         code = "" if answer.code == "REJECTED" else f"{answer.code}: "
@@ -194,7 +211,7 @@ def _load(workshop: Workshop, model: Path, recipe: Recipe, place: Place) -> bool
 
 
 @dataclass
-class _Steps:
+class Steps:
     """Progress of like steps between two shares."""
 
     progress: Progress
@@ -205,15 +222,18 @@ class _Steps:
     finished: int = 0
 
     def done(self, name: str) -> None:
+        """Report that the step `name` is done."""
         self.finished += 1
         self.progress(self.start + (self.end - self.start) * self.finished / self.count, self.text + name)
 
     def after(self, name: str, report: VariantReport) -> VariantReport:
+        """Report that the step `name` is done, and hand its result on."""
         self.done(name)
         return report
 
 
-def _finish(out: Path, evidence: Evidence, release: Release, progress: Progress, calibration: str) -> Conversion:
+def finish(out: Path, evidence: Evidence, release: Release, progress: Progress, calibration: str) -> Conversion:
+    """Choose a variant and write bundle and archive. Raises NothingPassed where none passed every gate."""
     candidates = [
         Candidate(
             report.id,

@@ -26,8 +26,8 @@ Write = Callable[[Any, Call, Any, Path], None]
 def load(job: dict[str, Any]) -> dict[str, Any]:
     """Load `model`, check it, write `export` (SavedModel, batch 1) and `outputs` (.npz: answers to `inputs`).
 
-    Other fields: `shape` [height, width, channels], `labels`. Raises Rejected for NaN weights (naming the tensor),
-    another input shape, or another number of classes than labels.
+    Other fields: `shape` [height, width, channels] of a picture or [columns] of a row, `labels`. Raises Rejected for
+    NaN weights (naming the tensor), another input shape, or another number of classes than labels.
     """
     path = Path(job["model"])
     source = _keras(path) if path.is_file() else _saved_model(path)
@@ -149,9 +149,9 @@ def check_outputs(shapes: dict[str, list[int]], labels: list[str]) -> None:
 
 
 def check_input(source: Source, shape: tuple[int, ...]) -> None:
-    """Raise Rejected where the model takes other pictures than the recipe's (height, width, channels)."""
+    """Raise Rejected where the model takes another input than the recipe's (height, width, channels) or (columns,)."""
     found = source.input_shape
-    if len(found) != 4 or any(f not in (None, s) for f, s in zip(found[1:], shape, strict=True)):
+    if len(found) != len(shape) + 1 or any(f not in (None, s) for f, s in zip(found[1:], shape, strict=True)):
         raise Rejected(
             f"the model takes {found}, the recipe says (1, {', '.join(map(str, shape))}); change one of them"
         )
@@ -166,7 +166,8 @@ def _export(source: Source, shape: tuple[int, ...], folder: Path) -> None:
     def serve(image: Any) -> dict[str, Any]:
         return {name: _flat(tf, value) for name, value in source.call(image).items()}
 
-    source.write(tf, serve, tf.TensorSpec((1, *shape), tf.float32, name="image"), folder)
+    name = "image" if len(shape) == 3 else "row"
+    source.write(tf, serve, tf.TensorSpec((1, *shape), tf.float32, name=name), folder)
 
 
 def _write_keras(model: Any) -> Write:

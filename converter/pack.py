@@ -25,6 +25,7 @@ from edge_agent.contracts.bundle import (
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Recipe
+from edge_agent.contracts.row import RowContract
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ class Release:
 
 @dataclass(frozen=True)
 class GoldenPicture:
-    """A self-test picture: PNG bytes, its label, and each variant's calibrated class probabilities."""
+    """A self-test picture: PNG bytes, its label, and each variant's calibrated class probabilities.
+
+    Of a model for tables it is a row as JSON instead.
+    """
 
     name: str
     png: bytes
@@ -88,24 +92,22 @@ def pack(
     device_map: Mapping[str, str],
     golden: Sequence[GoldenPicture],
     documents: Mapping[str, bytes],
+    row: RowContract | None = None,
 ) -> BundleFolder:
     """Write the bundle folder `target`. The variants' own `blob` is set from their bytes.
+
+    `row` is the input of a model for tables; without it the recipe says what pictures the model takes.
 
     Raises ConfigError where something else lies at `target`, ValueError where the parts contradict each other.
     """
     writer = BundleWriter(target)
-    channels = 1 if recipe.camera.colour.value == "grey" else 3
     manifest = Manifest(
         name=release.name,
         version=release.version,
         release=release.release,
         sources=release.sources,
         recipe=recipe,
-        input=InputContract(
-            shape=(1, recipe.network.height, recipe.network.width, channels),
-            colour=recipe.camera.colour,
-            crop=recipe.camera.crop,
-        ),
+        input=row or _picture_input(recipe),
         output=output,
         variants=tuple(v.model_copy(update={"blob": writer.blob(data)}) for v, data in variants),
         chosen=chosen,
@@ -114,6 +116,13 @@ def pack(
         documents={name: writer.blob(data) for name, data in documents.items()},
     )
     return writer.publish(manifest)
+
+
+def _picture_input(recipe: Recipe) -> InputContract:
+    network, camera = recipe.network, recipe.camera
+    channels = 1 if camera.colour.value == "grey" else 3
+    shape = (1, network.height, network.width, channels)
+    return InputContract(shape=shape, colour=camera.colour, crop=camera.crop)
 
 
 def _case(writer: BundleWriter, picture: GoldenPicture) -> GoldenCase:

@@ -17,7 +17,7 @@ from converter.targets import not_integer
 from edge_agent.contracts.archive import SUFFIX, unpack_archive
 from edge_agent.contracts.bundle import BundleFolder, GoldenCase, Manifest, Variant
 from edge_agent.contracts.errors import LinesideError, Rejected
-from edge_agent.contracts.preprocess import decode, model_input
+from edge_agent.contracts.golden import golden_input
 from edge_agent.contracts.scores import probabilities
 
 
@@ -81,8 +81,7 @@ def _differences(
     judged = [case for case in cases if variant.id in case.expected]
     if not judged:
         raise Rejected("no golden picture has an expected answer; convert again")
-    colour = manifest.recipe.camera.colour
-    inputs = np.stack([model_input(decode(bundle.read(c.picture), colour), manifest.recipe) for c in judged])
+    inputs = np.stack([golden_input(bundle.read(case.picture), manifest) for case in judged])
     with tempfile.TemporaryDirectory(prefix="lineside-") as work:
         np.save(Path(work) / "golden.npy", inputs)
         files = Path(work) / "golden.npy", Path(work) / "golden.npz"

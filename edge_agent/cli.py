@@ -22,6 +22,7 @@ LAZY = {
     "install": ("edge_agent.install.command:install", "Install a signed bundle from a stick."),
     "light": ("edge_agent.light:light", "Run many light stations in one process."),
     "known": ("edge_agent.station.known_command:known", "Pictures with a known answer, for the operator page."),
+    "predict": ("edge_agent.rows.command:predict", "Judge rows of sensor readings by a bundle for tables."),
     "recipe": ("edge_agent.recipes.command:recipe", "Which product is made, and the changeover to another."),
     "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),

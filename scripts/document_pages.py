@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import click
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+
+from document_types import default_words, type_words
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = {
@@ -23,6 +22,7 @@ COMMANDS = {
 }
 CONFIGURATION = {
     "The recipe (`inspection.yaml`)": "edge_agent.contracts.recipe:Recipe",
+    "How the trainer's steps work (`pipeline:` in the recipe's file, or `--set`)": "trainer.pipeline.settings:Settings",
     "The station (`station.yaml`)": "edge_agent.config:StationConfig",
     "Drift (`monitoring.yaml` in the fleet's folder)": "fleet.monitoring.watch:MonitoringSettings",
 }
@@ -84,8 +84,8 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, 
         else:
             yield (
                 f"`{prefix}{name}`",
-                _type(field.annotation),
-                _default(field),
+                type_words(field.annotation, field.metadata),
+                default_words(field),
                 " ".join((field.description or "").split()),
             )
 
@@ -115,20 +115,6 @@ def _section(annotation: Any) -> type[BaseModel] | None:
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             return inner
     return None
-
-
-def _type(annotation: Any) -> str:
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return ", ".join(str(member.value) for member in annotation)
-    text = getattr(annotation, "__name__", None) if isinstance(annotation, type) else None
-    return (text or str(annotation)).replace("typing.", "").replace("|", "or").replace("Optional", "optional ")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required() or field.default is PydanticUndefined:
-        return "**needed**" if field.is_required() else ""
-    value = field.default.value if isinstance(field.default, Enum) else field.default
-    return f"`{value}`"
 
 
 def main() -> int:

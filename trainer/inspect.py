@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import click
 from edge_agent.contracts.errors import ConfigError
 from trainer.components import history
 from trainer.pipeline import settings
-from trainer.pipeline.key import differences
-from trainer.pipeline.runner import Driver, plan
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.lookahead import Outlook, look_ahead
 from trainer.pipeline.runs import Runs
-from trainer.pipeline.step import Artifact, Step
+from trainer.pipeline.selection import ALL
 from trainer.run import Request, task_for
 from trainer.tasks.order import DATA
 
@@ -49,43 +49,26 @@ def show_status(found: dict[str, Any]) -> None:
         click.echo(f"blessed: {entry['model']} {entry['version']} (bundle {entry['bundle'][:12]})")
 
 
+def outlook(request: Request) -> list[Outlook]:
+    """Say for each step what a run would do with it; nothing is run and nothing heavy imported."""
+    recipe, chosen = settings.load(request.recipe, request.assignments)
+    driver = Driver(request.root)
+    try:
+        task = task_for(request, recipe, chosen, driver)
+        with driver.using():
+            return list(look_ahead(driver, task.graph(), {DATA: task.data()}, request.selection))
+    finally:
+        driver.close()
+
+
 def why_step(root: Path, name: str) -> dict[str, Any]:
     """Say whether the step would run again with the last run's arguments, and name what changed.
 
-    Nothing is run and nothing heavy imported. Raises ConfigError for an unknown step or when nothing ran.
+    Raises ConfigError for an unknown step or when nothing ran.
     """
-    request = Request.of(Runs(root).latest().arguments, root)
-    recipe, chosen = settings.load(request.recipe, request.assignments)
-    driver = Driver(root)
-    try:
-        task = task_for(request, recipe, chosen, driver)
-        data, graph = task.data(), task.graph()
-        wanted = graph.step(name)
-        known: dict[str, Artifact] = {DATA: data}
-        changed: dict[str, str] = {}
-        for step in graph.steps:
-            waiting = [changed[r.partition(".")[0]] for r in step.inputs.values() if r.partition(".")[0] in changed]
-            reasons = waiting or _reasons(driver, step, known)
-            if step.name == wanted.name:
-                return {"step": name, "would_run": bool(reasons), "reasons": reasons}
-            if reasons:
-                changed[step.name] = f"{step.name} would run again first: {reasons[0]}"
-    finally:
-        driver.close()
-    raise ConfigError(f"no step '{name}'")
-
-
-def _reasons(driver: Driver, step: Step, known: dict[str, Artifact]) -> list[str]:
-    """Return what speaks for running the step; when nothing does, its outputs become known."""
-    missing = [reference for reference in step.inputs.values() if reference not in known]
-    if missing:
-        return [f"{missing[0]} was not made"]
-    planned = plan(step, known, driver.imports)
-    outputs = driver.cached(planned)
-    if outputs is not None:
-        known |= {f"{step.name}.{name}": artifact for name, artifact in outputs.items()}
-        return []
-    former = driver.index.latest(step.name)
-    if former is None:
-        return ["it never ran here"]
-    return differences(former.parts, planned.parts) or ["its result is damaged or gone"]
+    request = replace(Request.of(Runs(root).latest().arguments, root), selection=ALL)
+    found = outlook(request)
+    for one in found:
+        if one.step == name:
+            return {"step": name, "would_run": one.state == "would run", "reasons": one.reasons}
+    raise ConfigError(f"no step '{name}'; the steps are {', '.join(one.step for one in found)}")

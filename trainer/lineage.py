@@ -10,8 +10,8 @@ from pathlib import Path
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import ConfigError
 from trainer.components import history
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry
-from trainer.pipeline.runner import Driver
 
 _SHORTEST = 6
 
@@ -24,12 +24,9 @@ def lineage_of(root: Path, wanted: str) -> list[str]:
     """
     driver = Driver(root)
     try:
-        lines = lineage_lines(driver, _digest(root, driver, wanted))
+        return lineage_lines(driver, digest_of(root, driver, wanted))
     finally:
         driver.close()
-    if not lines:
-        raise ConfigError(f"{root} knows no artifact '{wanted}'; give a digest, a bundle or MODEL@VERSION")
-    return lines
 
 
 def lineage_lines(driver: Driver, digest: str) -> list[str]:
@@ -38,15 +35,23 @@ def lineage_lines(driver: Driver, digest: str) -> list[str]:
     return list(_lines(driver, digest, entries[-1], "", set())) if entries else []
 
 
-def _digest(root: Path, driver: Driver, wanted: str) -> str:
-    """Turn names into the digest of an artifact in the store."""
+def digest_of(root: Path, driver: Driver, wanted: str) -> str:
+    """Turn (the beginning of) a digest, a bundle's ID or folder, or MODEL@VERSION into the digest of an artifact.
+
+    Raises ConfigError when the root knows nothing of it.
+    """
     identity = wanted
     if (Path(wanted) / "manifest.json").is_file():
         identity = BundleFolder(Path(wanted)).id
     for entry in history.load(root):
         if identity == f"{entry.model}@{entry.version}":
             identity = entry.bundle
-    return driver.index.bundle(identity) or identity
+    asked = driver.index.bundle(identity) or identity
+    made = driver.index.made(asked) if len(asked) >= _SHORTEST else []
+    found = [s.digest for entry in made for s in entry.outputs.values() if s.digest.startswith(asked)]
+    if not found:
+        raise ConfigError(f"{root} knows no artifact '{wanted}'; give a digest, a bundle or MODEL@VERSION")
+    return found[-1]
 
 
 def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str], role: str = "") -> Iterator[str]:
@@ -67,12 +72,21 @@ def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str
         if makers:
             yield from _lines(driver, used, makers[-1], indent + "  ", seen, f"{keyword}: ")
         elif used:
-            yield f"{indent}  {keyword}: RawImages {used[:12]} ({_content(driver, used)})"
+            yield f"{indent}  {keyword}: {_content(driver, used)}"
 
 
 def _content(driver: Driver, digest: str) -> str:
+    title, (short, what) = content_of(driver, digest)
+    return f"{title} {short} ({what})"
+
+
+def content_of(driver: Driver, digest: str) -> tuple[str, tuple[str, str]]:
+    """Return what kind of data a listing names, its short digest, and how much there is of it."""
     path = driver.store.path(digest) / "listing.json"
     if not path.is_file():
-        return "its listing is gone"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return f"{len(rows)} pictures of {len({row['part'] for row in rows})} parts"
+        return "data", (digest[:12], "its listing is gone")
+    listing = json.loads(path.read_text(encoding="utf-8"))
+    if "files" in listing:
+        return "RawTables", (digest[:12], f"{len(listing['files'])} files")
+    rows = listing["rows"]
+    return "RawImages", (digest[:12], f"{len(rows)} pictures of {len({row['part'] for row in rows})} parts")

@@ -31,13 +31,13 @@ def serve_ticket(request: Request, ticket: str, home: Path, display: Display) ->
     """
     fleet = FleetApi.of(home)
     try:
-        return _serve(request, fleet.ticket(ticket), fleet, display)
+        return _serve(request, fleet.ticket(ticket), fleet, home, display)
     finally:
         fleet.close()
 
 
 def _serve(
-    request: Request, ticket: dict[str, Any], fleet: FleetApi, display: Display, roll_out: bool = False
+    request: Request, ticket: dict[str, Any], fleet: FleetApi, home: Path, display: Display, roll_out: bool = False
 ) -> dict[str, Any]:
     name = str(ticket["id"])
     recipe, _ = settings.load(request.recipe, request.assignments)
@@ -52,7 +52,8 @@ def _serve(
     try:
         fetch_labels(fleet, name, folder / "data")
         write_atomically(folder / "ticket.json", json.dumps(ticket, sort_keys=True).encode())
-        joined = replace(request, folders=(*request.folders, *reviewed_folders(request.root, recipe.name, name)))
+        folders = (*request.folders, *reviewed_folders(request.root, recipe.name, name))
+        joined = replace(request, folders=folders, ticket=name, fleet_home=str(home.resolve()))
         result = run_pipeline(joined.with_settings("trainer.warm_start=true"), display)
     except (LinesideError, KeyboardInterrupt) as error:
         _release(fleet, request.root, name, f"the training failed: {error}")
@@ -146,7 +147,7 @@ def _train(
     if automatic:
         request = request.with_settings(f"pusher.fleet_home={home}")
     try:
-        result = _serve(request, ticket, fleet, display, automatic)
+        result = _serve(request, ticket, fleet, home, display, automatic)
     except (Rejected, Unavailable) as error:
         say(f"ticket {ticket['id']}: {error}")
         return {"error": str(error)}

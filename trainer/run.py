@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ import click
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.fleet_command import latest_release
+from trainer.components.folders import choose_folders
 from trainer.pipeline import settings
-from trainer.pipeline.lock import root_lock
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.metadata_url import without_password
 from trainer.pipeline.progress import Display
-from trainer.pipeline.runner import Driver, Runner
-from trainer.pipeline.runs import RunRecord, Runs, run_id
+from trainer.pipeline.runner import Runner, default_jobs
+from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.selection import ALL, Selection
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
 from trainer.tasks.order import DATA, Order, Task, task_of
@@ -30,7 +34,10 @@ Clock = Callable[[], float]
 class Request:
     """What to run. `folders` may be several: their rows are joined, later ones win for the same picture.
 
-    `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer.
+    A folder may be a pattern of spans, see `trainer.components.spans`.
+
+    `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer. `jobs` is how
+    many steps may run at once (0 = as many as suit the machine). A run that serves a `ticket` keeps its fleet's home.
     """
 
     recipe: str
@@ -39,23 +46,44 @@ class Request:
     assignments: tuple[str, ...] = ()
     version: str = ""
     taken: int = 0
+    selection: Selection = ALL
+    jobs: int = 0
+    ticket: str = ""
+    fleet_home: str = ""
 
     def arguments(self) -> dict[str, Any]:
-        """Return the request as it is kept with the run."""
+        """Return the request as it is kept with the run; a password in it is not kept."""
         return {
             "recipe": self.recipe,
             "folders": [str(folder.resolve()) for folder in self.folders],
-            "assignments": list(self.assignments),
+            "assignments": [without_password(text) for text in self.assignments],
             "version": self.version,
             "taken": self.taken,
+            "from": self.selection.begin,
+            "to": self.selection.end,
+            "only": list(self.selection.only),
+            "jobs": self.jobs,
+            "ticket": self.ticket,
+            "fleet_home": self.fleet_home,
         }
 
     @classmethod
     def of(cls, arguments: dict[str, Any], root: Path) -> Request:
         """Return the request that `arguments` describes."""
         folders = tuple(Path(folder) for folder in arguments["folders"])
-        assignments, taken = tuple(arguments["assignments"]), arguments.get("taken", 0)
-        return cls(arguments["recipe"], folders, root, assignments, arguments["version"], taken)
+        selection = Selection(arguments.get("from", ""), arguments.get("to", ""), tuple(arguments.get("only", ())))
+        return cls(
+            arguments["recipe"],
+            folders,
+            root,
+            tuple(arguments["assignments"]),
+            arguments["version"],
+            arguments.get("taken", 0),
+            selection,
+            arguments.get("jobs", 0),
+            arguments.get("ticket", ""),
+            arguments.get("fleet_home", ""),
+        )
 
     def with_settings(self, *assignments: str) -> Request:
         """Return the request with more settings."""
@@ -63,24 +91,23 @@ class Request:
 
 
 def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -> dict[str, Any]:
-    """Run the pipeline under the root's lock and return `run, blessed, reasons, bundle, metrics, steps`.
+    """Run the pipeline and return `run, blessed, reasons, bundle, metrics, steps`.
 
+    Several runs may work in one root at once: what one does already, the other waits for and takes over.
     A model that is not blessed is a result, not an error. Raises Rejected for bad data, ConfigError for bad settings,
     Unavailable when a step or the disk failed; the run's record keeps the error.
     """
     recipe, chosen = settings.load(request.recipe, request.assignments)
     if chosen.pusher.fleet_home:
         request = replace(request, taken=_taken(recipe.name, Path(chosen.pusher.fleet_home)))
-    with root_lock(request.root, lambda holder: click.echo(f"waiting for process {holder}", err=True)):
-        runs = Runs(request.root)
-        runs.close_killed(int(clock() * 1000))
-        now = int(clock() * 1000)
-        record = RunRecord(run_id(now, set(runs.names())), recipe.name, now, arguments=request.arguments())
+    runs = Runs(request.root)
+    now = int(clock() * 1000)
+    runs.close_killed(now)
+    with runs.begin(now) as name:
+        record = RunRecord(name, recipe.name, now, arguments=request.arguments())
         driver = Driver(request.root)
         try:
-            task = task_for(request, recipe, chosen, driver)
-            data = task.data()
-            known = Runner(driver, record, display, clock, chosen.metadata_url).run(task.graph(), {DATA: data})
+            known = _run(request, recipe, chosen, driver, record, display, clock)
             _report(record, known, driver, runs)
             _check_data(known)
             record.result = _result(record, known, request.root)
@@ -92,14 +119,34 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             driver.close()
             display.close()
             record.ended_ms = int(clock() * 1000)
-            runs.save(record)
+            with suppress(Unavailable) if record.state == "failed" else nullcontext():
+                runs.save(record)
     _track(request.root, record, chosen)
     return record.result
 
 
+def _run(
+    request: Request,
+    recipe: Recipe,
+    chosen: Settings,
+    driver: Driver,
+    record: RunRecord,
+    display: Display,
+    clock: Clock,
+) -> Known:
+    task = task_for(request, recipe, chosen, driver)
+    with driver.using():
+        data = task.data()
+        driver.index.pin(record.run, [data.digest])
+    jobs = request.jobs or default_jobs()
+    runner = Runner(driver, record, display, clock, chosen.metadata_url, jobs, request.selection)
+    return runner.run(task.graph(), {DATA: data})
+
+
 def task_for(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Task:
-    """Return what lists the data of a request and builds its graph."""
-    order = Order(recipe, chosen, request.root, request.folders, request.version, request.taken)
+    """Return what lists the data of a request and builds its graph. Raises as `choose_folders`."""
+    found = choose_folders(request.folders, chosen.example_gen.spans)
+    order = Order(recipe, chosen, request.root, found.folders, request.version, request.taken, found.spans)
     return task_of(order, driver)
 
 
@@ -112,8 +159,8 @@ def _taken(model: str, home: Path) -> int:
 
 
 def _check_data(known: Known) -> None:
-    anomalies = known["ExampleValidator.anomalies"]
-    if not anomalies.blessed:
+    anomalies = known.get("ExampleValidator.anomalies")
+    if anomalies is not None and not anomalies.blessed:
         more = f" (and {len(anomalies.reasons) - 1} more)" if len(anomalies.reasons) > 1 else ""
         raise Rejected(f"ExampleValidator: {anomalies.reasons[0]}{more}")
 
@@ -126,7 +173,7 @@ def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:
         "blessed": blessed,
         "reasons": [reason for artifact in blessings for reason in artifact.reasons],
         "bundle": _bundle(known, root),
-        "metrics": _metrics(known["Evaluator.evaluation"]),
+        "metrics": _metrics(known["Evaluator.evaluation"]) if "Evaluator.evaluation" in known else {},
         "steps": [{"name": s.name, "status": s.status, "seconds": round(s.seconds, 3)} for s in record.steps],
     }
 
@@ -166,6 +213,7 @@ def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None
     from trainer.lineage import lineage_lines
     from trainer.reports.page import write_report
 
-    last = next(known[name] for name in ("Converter.bundle", "Trainer.model", "ExampleGen.examples") if name in known)
-    lines = lineage_lines(driver, last.digest)
+    names = ("Converter.bundle", "Trainer.model", "ExampleGen.examples")
+    last = next((known[name] for name in names if name in known), None)
+    lines = lineage_lines(driver, last.digest) if last else []
     write_report(record, known, lines, runs.path(record.run) / "report.html")

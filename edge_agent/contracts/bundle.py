@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from edge_agent.contracts.encoding import Digest, Identifier, canonical_json, digest_bytes, digest_file
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Crop, Recipe
+from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.strict import Strict
 
 MANIFEST = "manifest.json"
@@ -130,6 +131,8 @@ class Variant(Strict):
 class GoldenCase(Strict):
     """A picture as the camera gives it, and what each variant answered to it where it was made.
 
+    Of a model for tables, `picture` holds a row: a JSON object of its cells by column.
+
     `expected` maps the variant's ID to the calibrated class probabilities.
     """
 
@@ -155,7 +158,7 @@ class Manifest(Strict):
     release: Annotated[int, Field(ge=1)]
     sources: Sources
     recipe: Recipe
-    input: InputContract
+    input: Annotated[InputContract | RowContract, Field(discriminator="name")]
     output: OutputContract
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     chosen: Identifier
@@ -172,6 +175,15 @@ class Manifest(Strict):
         if self.output.labels != self.recipe.labels.names:
             raise ValueError(f"output labels {self.output.labels} are not the recipe's {self.recipe.labels.names}")
         return self
+
+    @property
+    def picture_input(self) -> InputContract:
+        """The contract of a model for pictures. Raises Rejected for one that takes rows of a table."""
+        if isinstance(self.input, InputContract):
+            return self.input
+        raise Rejected(
+            f"model {self.name} takes rows of a table, a station's camera gives pictures; use 'edge-agent predict'"
+        )
 
     def variant_for(self, device_class: str) -> Variant:
         """Return the variant for a device class; `chosen` where the map has no entry."""

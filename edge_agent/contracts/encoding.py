@@ -12,7 +12,8 @@ from pydantic import BaseModel, StringConstraints
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in lower-case hexadecimal."""
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+IDENTIFIER = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER)]
 """A name that is safe as a topic level, a file name and a URL segment; never a path."""
 
 _READ_AHEAD = 1 << 20

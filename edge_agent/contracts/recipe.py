@@ -89,7 +89,10 @@ class Labels(Strict):
 class Network(Strict):
     """Size of the picture the model sees, and how it is trained.
 
-    `pretraining` is how many drawn surfaces the network learns from before it sees the recipe's pictures.
+    `pretraining` is how many drawn surfaces the network learns from before it sees the recipe's pictures. `model` is
+    `classification` (learns from labelled good and defective pictures) or `anomaly` (from good ones alone). `weights`
+    of a backbone that has pretrained ones: `imagenet`, or a file. `precision` is that of the training. `balance` says
+    how rare kinds get their share: they weigh more, are drawn more often (sampling), both, or neither.
     """
 
     height: Annotated[int, Field(ge=32, le=1024)] = 128
@@ -101,6 +104,17 @@ class Network(Strict):
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     pretraining: Annotated[int, Field(ge=0, le=100_000)] = 0
     seed: int = 1
+    model: Literal["classification", "anomaly"] = "classification"
+    weights: str = ""
+    precision: Literal["float32", "mixed"] = "float32"
+    balance: Literal["both", "weights", "sampling", "none"] = "both"
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave newer keys out where they say nothing: the recipe keeps its digest, and older agents can read it."""
+        content: dict[str, Any] = handler(self)
+        newer = ("model", "weights", "precision", "balance")
+        return {k: v for k, v in content.items() if k not in newer or v != type(self).model_fields[k].default}
 
 
 class Split(Strict):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge_agent.contracts.encoding import IDENTIFIER
 from edge_agent.contracts.errors import ConfigError
 
 
@@ -77,6 +78,8 @@ def _first_problem(model: type[BaseModel], error: ValidationError, content: Any)
 
 def _words(message: str) -> str:
     """Return a message in the words of a YAML file."""
+    if IDENTIFIER in message:
+        return "expected small letters, digits, dots, dashes and underscores, at most 63 of them"
     return message.replace("tuple", "list").replace(
         "dictionary or object to extract fields from", "mapping of keys to values"
     )

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from edge_agent.contracts.encoding import IDENTIFIER
 from edge_agent.contracts.errors import Rejected
 
 PREFIX = "lineside/v1"
-_LEVEL = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+_LEVEL = re.compile(IDENTIFIER)
 
 
 class Channel(str, Enum):

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_agent.contracts.bounds import lower_bound, more_needed, upper_bound
 from edge_agent.contracts.verdict import Automation
 from edge_agent.decision.automation import next_degree, rank
-from edge_agent.decision.bounds import lower_bound, more_needed, upper_bound
 
 _SLIP = 2
 

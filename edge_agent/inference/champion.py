@@ -119,7 +119,7 @@ def load_model(
     if variant.format != "tflite":
         raise Rejected(f"variant '{variant.id}' is {variant.format}, a station runs tflite; publish one for it")
     interpreter = Interpreter(folder.read(variant.blob), threads, delegate)
-    network, channels = manifest.recipe.network, manifest.input.shape[3]
+    network, channels = manifest.recipe.network, manifest.picture_input.shape[3]
     wanted = (network.height, network.width, channels)
     if interpreter.input_shape != wanted:
         raise Rejected(f"graph takes {interpreter.input_shape}, the recipe gives {wanted}; convert the model again")

@@ -38,7 +38,8 @@ def main() -> None:
 def _serve(request: dict[str, Any]) -> dict[str, Any]:
     """Run the request.
 
-    Keys: model (path), inputs (`.npy` path, uint8 (N, height, width, channels)), outputs (`.npz` path, optional),
+    Keys: model (path), inputs (`.npy` path, uint8 (N, height, width, channels) or float32 (N, columns)),
+    outputs (`.npz` path, optional),
     threads, repeat (how many timed runs; 0 = none beyond the inputs), time_limit_s (timed runs end there),
     score_limit_s (where all inputs would take longer, every `stride`-th is scored; the answer holds `stride`).
     """
@@ -66,16 +67,18 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pictures(path: Path, interpreter: Interpreter) -> npt.NDArray[np.uint8]:
+def _pictures(path: Path, interpreter: Interpreter) -> npt.NDArray[Any]:
     pictures: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    if pictures.dtype != np.uint8 or pictures.ndim != 4 or len(pictures) == 0:
-        raise Rejected(f"{path}: {pictures.dtype} {pictures.shape}, expected uint8 (N, height, width, channels)")
+    kind = (str(pictures.dtype), pictures.ndim)
+    if kind not in (("uint8", 4), ("float32", 2)) or len(pictures) == 0:
+        wanted = "uint8 (N, height, width, channels) or float32 (N, columns)"
+        raise Rejected(f"{path}: {pictures.dtype} {pictures.shape}, expected {wanted}")
     if pictures.shape[1:] != interpreter.input_shape:
-        raise Rejected(f"{path}: pictures of {pictures.shape[1:]}, the graph takes {interpreter.input_shape}")
+        raise Rejected(f"{path}: inputs of {pictures.shape[1:]}, the graph takes {interpreter.input_shape}")
     return pictures
 
 
-def _time(interpreter: Interpreter, pictures: npt.NDArray[np.uint8], repeat: int, limit_s: float) -> list[float]:
+def _time(interpreter: Interpreter, pictures: npt.NDArray[Any], repeat: int, limit_s: float) -> list[float]:
     """Return the milliseconds of each of `repeat` runs, the pictures taken in turn, fewer where the limit is hit."""
     measured: list[float] = []
     for index in range(repeat):

@@ -1,7 +1,7 @@
 """The only place that imports a TFLite runtime: `ai-edge-litert` or `tflite-runtime`, whichever is there.
 
-A picture goes in as uint8 and is quantised by table, scores come out as float32. Nothing here judges the scores:
-NaN is handed on, and the caller decides what it means.
+A picture goes in as uint8 and is quantised by table (a row of a table as float32 and as it is), scores come out as
+float32. Nothing here judges the scores: NaN is handed on, and the caller decides what it means.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from edge_agent.inference.delegate import Delegate
 from edge_agent.inference.delegate import load as load_delegate
 
 SIGNATURE = "serving_default"
+PICTURE, ROW = "image", "row"
+"""What a graph's one input is called."""
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 """Distribution and module of each runtime, the preferred one first."""
 
@@ -79,8 +81,8 @@ class Interpreter:
         self.threads = threads
         self._tflite = _open(self.runtime, model, threads, delegate)
         inputs, outputs = _signature(self._tflite)
-        detail = inputs["image"]
-        self.input_shape: tuple[int, int, int] = _picture_shape(detail)
+        name, detail = next(iter(inputs.items()))
+        self.input_shape: tuple[int, ...] = _picture_shape(detail) if name == PICTURE else _row_shape(detail)
         self.input_dtype = np.dtype(detail["dtype"])
         self._input_index = int(detail["index"])
         self._staged = np.zeros((1, *self.input_shape), self.input_dtype)
@@ -100,13 +102,14 @@ class Interpreter:
         """How many parts of the graph a delegate (such as XNNPACK) took over; 0 = all on reference kernels."""
         return sum(op["op_name"] == "DELEGATE" for op in self._tflite._get_ops_details())
 
-    def run(self, picture: npt.NDArray[np.uint8]) -> Scores:
-        """Score one picture, uint8 (height, width, channels) as `preprocess.model_input` gives it.
+    def run(self, picture: npt.NDArray[np.uint8] | Floats) -> Scores:
+        """Score one picture, uint8 (height, width, channels) as `preprocess.model_input` gives it, or one row of a
+        table, float32 (columns,) as `row.row_input` gives it.
 
         Raises ValueError where the shape differs from `input_shape`, RuntimeError where the runtime fails.
         """
         if picture.shape != self.input_shape:
-            raise ValueError(f"picture of shape {picture.shape}, expected {self.input_shape}")
+            raise ValueError(f"input of shape {picture.shape}, expected {self.input_shape}")
         self._stage(picture)
         self._set(self._input_index, self._staged)
         self._invoke()
@@ -168,8 +171,8 @@ def _signature(tflite: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         raise Rejected(f"graph has signatures {sorted(tflite.get_signature_list())}, expected '{SIGNATURE}'")
     runner = tflite.get_signature_runner(SIGNATURE)
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    if list(inputs) != ["image"]:
-        raise Rejected(f"graph has inputs {sorted(inputs)}, expected 'image' alone; export it again")
+    if list(inputs) not in ([PICTURE], [ROW]):
+        raise Rejected(f"graph has inputs {sorted(inputs)}, expected '{PICTURE}' or '{ROW}' alone; export it again")
     return inputs, outputs
 
 
@@ -180,14 +183,21 @@ def _picture_shape(detail: Mapping[str, Any]) -> tuple[int, int, int]:
     return shape[1], shape[2], shape[3]
 
 
+def _row_shape(detail: Mapping[str, Any]) -> tuple[int]:
+    shape, dtype = tuple(int(size) for size in detail["shape"]), np.dtype(detail["dtype"])
+    if len(shape) != 2 or shape[0] != 1 or dtype != np.float32:
+        raise Rejected(f"graph input '{ROW}' is {dtype} {shape}, expected float32 (1, columns); convert it again")
+    return (shape[1],)
+
+
 def _inner_shape(shape: npt.NDArray[np.int32]) -> tuple[int, ...]:
     """Drop the batch axis, and a last axis of one channel behind rows and columns."""
     sizes = tuple(int(size) for size in shape)[1:]
     return sizes[:2] if len(sizes) == 3 and sizes[2] == 1 else sizes
 
 
-def _stager(detail: Mapping[str, Any], staged: npt.NDArray[Any]) -> Callable[[npt.NDArray[np.uint8]], None]:
-    """Return what writes a uint8 picture into the input buffer, quantised as the tensor wants."""
+def _stager(detail: Mapping[str, Any], staged: npt.NDArray[Any]) -> Callable[[npt.NDArray[Any]], None]:
+    """Return what writes a uint8 picture (or a row of floats) into the input buffer, quantised as the tensor wants."""
     target = staged[0]
     if staged.dtype.kind == "f":
         return lambda picture: np.copyto(target, picture)

@@ -123,11 +123,10 @@ def _judge(
 ) -> CaseResult:
     import numpy as np
 
-    from edge_agent.contracts.preprocess import decode, model_input
+    from edge_agent.contracts.golden import golden_input
     from edge_agent.contracts.scores import probabilities
 
-    picture = decode(bundle.read(case.picture), manifest.recipe.camera.colour)
-    logits = interpreter.run(model_input(picture, manifest.recipe)).logits
+    logits = interpreter.run(golden_input(bundle.read(case.picture), manifest)).logits
     found, expected = probabilities(logits, variant.temperature), np.asarray(case.expected[variant.id])
     if found.shape != expected.shape:
         raise Rejected(f"golden case '{case.name}': {found.size} classes computed, {expected.size} expected")

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_agent.contracts.bounds import upper_bound
 from edge_agent.contracts.strict import Strict
 
 _STEPS = ((0.0, 0.85), (0.02, 0.10), (0.10, 0.05))
@@ -79,14 +80,8 @@ def calibrator(scores: Sequence[float], risk: float) -> Calibrator | None:
     steps = []
     for share, weight in _STEPS:
         above = int(share * count)
-        steps.append(Step(scores[count - 1 - above], _upper_bound(above, count, each), weight))
+        steps.append(Step(scores[count - 1 - above], upper_bound(above, count, 1.0 - each), weight))
     return Calibrator(tuple(steps))
-
-
-def _upper_bound(above: int, count: int, risk: float) -> float:
-    from scipy.special import betaincinv
-
-    return float(betaincinv(above + 1, count - above, 1.0 - risk))
 
 
 def accumulate(evidence: float, e_value: float) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_agent.contracts.bounds import upper_bound
 from edge_agent.contracts.errors import Rejected
 
 DEFAULT_LATER = ("25%", "100%")
@@ -85,24 +86,9 @@ def assign(order: Sequence[str], sizes: Sequence[int]) -> dict[str, int]:
     return stages
 
 
-def upper_bound(failures: int, n: int, confidence: float = CONFIDENCE) -> float:
-    """Return the one-sided upper bound (Clopper and Pearson, 1934) of a failure rate after `failures` in `n`.
-
-    Without failures it is 1 - (1 - confidence)^(1/n), about 3/n: the rule of three.
-    """
-    if n <= 0 or failures >= n:
-        return 1.0
-    low, high = failures / n, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = sum(math.comb(n, k) * middle**k * (1 - middle) ** (n - k) for k in range(failures + 1))
-        low, high = (middle, high) if below > 1 - confidence else (low, middle)
-    return high
-
-
 def can_prove(canary: int, total: int) -> dict[str, Any]:
     """Return, for people and machines, what `canary` devices without a failure say about `total`."""
-    bound = upper_bound(0, canary)
+    bound = upper_bound(0, canary, CONFIDENCE)
     caught = {f"{rate:.0%}": round(1 - (1 - rate) ** canary, 4) for rate in (0.01, 0.05, 0.1, 0.25)}
     share_text = f"{bound:.1%}" if bound >= 0.001 else f"{bound:.2%}"
     return {

@@ -98,6 +98,7 @@ def _pictures(data: Path, root: Path) -> dict[str, float]:
     driver, context = Driver(root), Context(root, lambda text, done: None)
     task = VisionTask(Order(recipe, chosen, root, [data]), driver)
     step = task.graph().step("ExampleGen")
+    sliced = task.graph().step("StatisticsGen").parameters
     examples, statistics = root / "examples", root / "statistics"
     examples.mkdir(parents=True)
     statistics.mkdir()
@@ -105,7 +106,7 @@ def _pictures(data: Path, root: Path) -> dict[str, float]:
     found["listing"] = seconds(lambda: artifacts.append(task.data()))
     values = {**step.parameters, **step.locations}
     found["examples"] = seconds(lambda: example_gen(artifacts[0].path, None, examples, context=context, **values))
-    found["statistics"] = seconds(lambda: statistics_gen(examples, statistics, context))
+    found["statistics"] = seconds(lambda: statistics_gen(examples, statistics, context=context, **sliced))
     driver.close()
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return found

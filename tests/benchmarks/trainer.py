@@ -1,6 +1,6 @@
-"""T2, T4, T5: the pipeline where nothing changed, the start of every command, and many pictures read.
+"""T1 to T5: the pipeline against TFX, statistics, the start of every command, and many pictures read.
 
-The cold run is for information: it trains the sample parts' small network and makes one variant.
+The pipeline of pictures is for information: it trains the sample parts' small network and makes one variant.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from edge_agent.home import Home
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.ingest import ingest_figures
 from tests.benchmarks.starts import start_figures
+from tests.benchmarks.table_statistics import statistics_figures
+from tests.benchmarks.tabular import tabular_figures
 from tests.benchmarks.timing import command, seconds
 from tests.simulators.line import TINY, install
 from tests.simulators.tiny_pipeline import RECIPE
@@ -29,6 +31,8 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-trainer-") as folder:
         root = Path(folder) / "root"
         yield from _pipeline(Path(folder) / "parts", root)
+        yield from statistics_figures()
+        yield from tabular_figures()
         yield from start_figures(root, _station(Path(folder) / "station"))
         yield from ingest_figures(Path(folder))
 
@@ -37,10 +41,10 @@ def _pipeline(parts: Path, root: Path) -> Iterator[Figure]:
     made = generate_samples(parts, PARTS, 1)
     cold = seconds(lambda: _run(parts, root, "done"))
     note = f"{made.images} pictures of {PARTS} sample parts, {EPOCHS} epochs, float32 only, whole process"
-    yield Figure("T2.cold", "cold vision pipeline", cold, "s", None, "lower", note)
+    yield Figure("T2.pictures", "cold vision pipeline", cold, "s", None, "lower", note)
     again = [seconds(lambda: _run(parts, root, "cached")) for _ in range(AGAIN)]
-    note = f"whole process, median of {AGAIN}, longest {max(again):.2f} s; TFX 23.7 s"
-    yield Figure("T2", "the same fully cached", statistics.median(again), "s", 1.0, "lower", note)
+    note = f"whole process, median of {AGAIN}, longest {max(again):.2f} s"
+    yield Figure("T2.pictures", "the same fully cached", statistics.median(again), "s", 1.0, "lower", note)
 
 
 def _run(parts: Path, root: Path, wanted: str) -> None:

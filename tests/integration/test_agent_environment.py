@@ -2,17 +2,18 @@
 
 import csv
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from edge_agent.cli import main
+from edge_agent.contracts.errors import ConfigError
+from tests.simulators.environments import TOP, locked_environment
+from trainer.components.infra_validator import infra_validator
+from trainer.pipeline.step import Context
 
-TOP = Path(__file__).resolve().parents[2]
 FIXTURES = TOP / "tests" / "fixtures"
 HEAVY = {"tensorflow", "keras", "torch", "apache-beam", "pandas", "pyarrow", "sqlalchemy", "scipy", "matplotlib"}
 MEGABYTES = 400
@@ -26,11 +27,7 @@ SAME = 1e-5
 def agent(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh virtual environment with the locked packages of an extra and this checkout."""
     folder = tmp_path_factory.mktemp("device") / request.param
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    lock = TOP / "scripts" / "requirements" / f"{request.param}.txt"
-    install = [uv, "pip", "install", "-q", "-p", str(folder)]
-    subprocess.run([*install, "--require-hashes", "-r", str(lock)], check=True)
+    install = locked_environment(folder, request.param)
     subprocess.run([*install, "--no-deps", str(TOP)], check=True, cwd=folder)
     return folder
 
@@ -86,6 +83,28 @@ def test_a_station_runs_on_it_and_the_doctor_names_the_runtime(agent: Path, tmp_
     findings = {finding["check"]: finding for finding in json.loads(seen.stdout.splitlines()[-1])["findings"]}
     assert findings["runtime"]["found"].startswith(RUNTIME[agent.name])
     assert findings["self-test"]["ok"]
+
+
+@pytest.mark.slow
+def test_the_infra_validator_asks_this_runtime_too(agent: Path, tmp_path: Path):
+    for name in ("blessing", "examples"):
+        (tmp_path / name).mkdir()
+    paths = {"model": tmp_path, "examples": tmp_path / "examples", "blessing": tmp_path / "blessing"}
+    limits = {"p50_ms": 5000.0, "p95_ms": 0.0, "memory_mb": 0.0, "flipped_max": 0.05, "threads": 1}
+    context = Context(tmp_path, lambda text, done: None)
+
+    def asked(name: str) -> dict[str, object]:
+        python = {name: str(agent / "bin" / "python")}
+        bundle = FIXTURES / "bundles" / "tiny-v1"
+        made = infra_validator(bundle, **paths, **limits, runtimes=[name], pythons=python, context=context)
+        return dict(made["blessing"])
+
+    assert asked(RUNTIME[agent.name])["blessed"] == 1
+    tried = json.loads((tmp_path / "blessing" / "report.json").read_text())["runtimes"]
+    assert tried[1]["runtime"].startswith(RUNTIME[agent.name])
+    (other,) = set(RUNTIME.values()) - {RUNTIME[agent.name]}
+    with pytest.raises(ConfigError, match=f"has {RUNTIME[agent.name]}"):
+        asked(other)
 
 
 _LISTING = """

@@ -165,7 +165,8 @@ def test_an_unknown_label_blocks_with_count_and_examples(tiny_data, tmp_path):
     done = run(copy, tmp_path / "root")
     assert done.returncode == 3
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("trainer: ")]
-    assert "label 'rust' in 2 pictures" in line
+    assert "label 'rust' in 2 records (images/s3-00000_1.jpg, images/s3-00000_2.jpg)" in line
+    assert f"trainer schema accept --root {tmp_path / 'root'} --feature label --value rust" in line
     assert "add it to the recipe's labels.defects" in line
     assert (tmp_path / "root" / "runs").is_dir()
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.contracts.bounds import upper_bound
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.states import UpdateState
 from fleet.rollout.gates import Gate, Move, Verdict, decide, excess, health_gate, install_gate
-from fleet.rollout.plan import Candidate, assign, can_prove, draw, share, stage_names, stage_sizes, upper_bound
+from fleet.rollout.plan import Candidate, assign, can_prove, draw, share, stage_names, stage_sizes
 from fleet.rollout.transitions import (
     FAILURES,
     ROLLOUT_TABLE,
@@ -64,7 +65,7 @@ def test_the_same_seed_draws_the_same_canary(fleet, seed):
 
 @given(st.integers(1, 500), st.integers(0, 20))
 def test_the_bound_is_what_the_exact_binomial_says(n, failures):
-    bound = upper_bound(failures, n)
+    bound = upper_bound(failures, n, 0.95)
     if failures >= n:
         assert bound == 1.0
         return

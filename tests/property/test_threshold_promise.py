@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converter.bounds import allowed_escapes, exact_interval, lower_bound, more_needed, upper_bound
 from converter.confidence import Cost, choose_thresholds, least_cost
+from edge_agent.contracts.bounds import allowed_escapes, exact_interval, lower_bound, more_needed, upper_bound
 from edge_agent.contracts.recipe import Thresholds
 from tests.benchmarks.evaluation import SHAPES, broken_share, empirical, promised
 

@@ -30,8 +30,8 @@ def bless(model: str, root: Path, reason: str, by: str, as_json: bool) -> None:
 
     from trainer.evaluation.override import override
     from trainer.inspect import metadata_url_of
-    from trainer.pipeline.lock import root_lock
+    from trainer.pipeline.lock import file_lock
 
-    with root_lock(root):
+    with file_lock(root / "locks" / "overrides"):
         made = override(root, model, by, reason, int(time.time() * 1000), metadata_url_of(root))
     report(as_json, asdict(made), lambda: click.echo(f"model {made.model[:12]} {made.text}\nrun the pipeline again"))

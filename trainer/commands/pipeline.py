@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.export import export
+
+if TYPE_CHECKING:
+    from trainer.run import Request
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _root = click.option(
@@ -24,6 +28,9 @@ def pipeline() -> None:
     """
 
 
+pipeline.add_command(export)
+
+
 @pipeline.command(context_settings=_HELP)
 @click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")
 @click.option(
@@ -34,6 +41,11 @@ def pipeline() -> None:
 @click.option("--version", default="", help="Name of the new version; v1, v2, … unless given.")
 @click.option("--ticket", default="", help="Serve this retrain ticket: its pictures join the data.")
 @click.option("--fleet-home", type=click.Path(path_type=Path, file_okay=False), help="Home of the fleet, for --ticket.")
+@click.option("--from", "begin", default="", metavar="STEP", help="Begin there; what lies before comes from the store.")
+@click.option("--to", "end", default="", metavar="STEP", help="End there.")
+@click.option("--only", default="", metavar="STEP[,STEP]", help="Run these alone.")
+@click.option("--jobs", type=click.IntRange(1), help="Steps at once; as many as cores, at most 4, unless given.")
+@click.option("--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
 @json_option
 def run(
     recipe: str,
@@ -43,6 +55,11 @@ def run(
     version: str,
     ticket: str,
     fleet_home: Path | None,
+    begin: str,
+    end: str,
+    only: str,
+    jobs: int | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Run what must run; what is unchanged is taken from the store.
@@ -51,18 +68,39 @@ def run(
     """
     from edge_agent.contracts.errors import ConfigError
     from trainer.pipeline.progress import display
+    from trainer.pipeline.selection import Selection
     from trainer.run import Request, run_pipeline
 
-    request = Request(recipe, folders, root, assignments, version)
-    if ticket:
+    selection = Selection(begin, end, tuple(name for name in only.split(",") if name))
+    request = Request(recipe, folders, root, assignments, version, selection=selection, jobs=jobs or 0)
+    if dry_run:
+        if ticket:
+            raise ConfigError("--dry-run fetches no ticket; leave --ticket out to see what the data at hand would do")
+        _look_ahead(request, as_json)
+    elif ticket:
         if fleet_home is None:
             raise ConfigError("--ticket needs --fleet-home HOME to fetch the ticket from")
         from trainer.retrain import serve_ticket
 
-        result = serve_ticket(request, ticket, fleet_home, display(sys.stderr))
+        _report(serve_ticket(request, ticket, fleet_home, display(sys.stderr)), root, as_json)
     else:
-        result = run_pipeline(request, display(sys.stderr))
+        _report(run_pipeline(request, display(sys.stderr)), root, as_json)
+
+
+def _report(result: dict[str, Any], root: Path, as_json: bool) -> None:
     report(as_json, result, lambda: _show(result, root))
+
+
+def _look_ahead(request: Request, as_json: bool) -> None:
+    from trainer.inspect import outlook
+
+    found = [{"name": one.step, "state": one.state, "reasons": one.reasons} for one in outlook(request)]
+
+    def show() -> None:
+        for one in found:
+            click.echo(f"{one['name']:<18} {one['state']:<10} {'; '.join(one['reasons'])}".rstrip())
+
+    report(as_json, {"steps": found}, show)
 
 
 def _show(result: dict[str, Any], root: Path) -> None:
@@ -73,6 +111,23 @@ def _show(result: dict[str, Any], root: Path) -> None:
     if result["bundle"]:
         click.echo(f"bundle: {result['bundle']}")
     click.echo(f"report: {root / 'runs' / result['run'] / 'report.html'}")
+
+
+@pipeline.command(context_settings=_HELP)
+@_root
+@json_option
+def resume(root: Path, as_json: bool) -> None:
+    """Go on with the last run that did not finish, with its own arguments.
+
+    Example: trainer pipeline resume --root work
+    """
+    from trainer.pipeline.progress import display
+    from trainer.resume import go_on, to_resume
+
+    found = to_resume(root)
+    click.echo(found.text, err=True)
+    result = go_on(found, display(sys.stderr))
+    _report({**result, "resumed": {"run": found.run, "step": found.step, "epoch": found.epoch}}, root, as_json)
 
 
 @pipeline.command(context_settings=_HELP)
@@ -113,16 +168,55 @@ def why(step: str, root: Path, as_json: bool) -> None:
 @pipeline.command(context_settings=_HELP)
 @click.argument("artifact")
 @_root
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write it as a page with a graph."
+)
+@click.option(
+    "--fleet-home", type=click.Path(path_type=Path, file_okay=False), help="Fleet whose devices to show, too."
+)
 @json_option
-def lineage(artifact: str, root: Path, as_json: bool) -> None:
+def lineage(artifact: str, root: Path, page: Path | None, fleet_home: Path | None, as_json: bool) -> None:
     """Show what ARTIFACT was made of, back to the data: a digest, a bundle, or MODEL@VERSION.
 
-    Example: trainer pipeline lineage machined-surface@v1 --root work
+    Example: trainer pipeline lineage machined-surface@v1 --root work --html lineage.html --fleet-home fleet
     """
+    if page is not None:
+        from trainer.lineage_graph import write_lineage
+
+        found = write_lineage(root, artifact, page, fleet_home)
+        told = {"artifact": artifact, "page": str(page), **found}
+        report(as_json, told, lambda: click.echo(f"{page}: {found['nodes']} nodes, {found['edges']} edges"))
+        return
+    if fleet_home is not None:
+        from edge_agent.contracts.errors import ConfigError
+
+        raise ConfigError("--fleet-home needs --html FILE: the devices are shown on the page")
     from trainer.lineage import lineage_of
 
     lines = lineage_of(root, artifact)
     report(as_json, {"artifact": artifact, "lineage": lines}, lambda: click.echo("\n".join(lines)))
+
+
+@pipeline.command(context_settings=_HELP)
+@_root
+@click.option("--keep-runs", default=5, show_default=True, type=click.IntRange(0), help="Runs whose results stay.")
+@click.option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
+@json_option
+def gc(root: Path, keep_runs: int, dry_run: bool, as_json: bool) -> None:
+    """Remove what neither blessed models and pushed bundles nor the last runs need. Runs may go on meanwhile.
+
+    Example: trainer pipeline gc --root work --keep-runs 3 --dry-run
+    """
+    from trainer.collect import collect_garbage, megabytes
+
+    found = collect_garbage(root, keep_runs, dry_run, lambda text: click.echo(text, err=True))
+
+    def show() -> None:
+        verb = "would free" if dry_run else "freed"
+        what = f"{found['contents']} contents and {found['checkpoints']} folders of checkpoints"
+        click.echo(f"{verb} {megabytes(found['bytes'])} ({what}); {megabytes(found['kept_bytes'])} stay")
+
+    report(as_json, found, show)
 
 
 @pipeline.command("report", context_settings=_HELP)

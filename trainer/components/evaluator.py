@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,16 @@ import numpy.typing as npt
 from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.examples import columns
-from trainer.components.tfma_metrics import analyse
 from trainer.components.trainer import RECIPE, load_pictures, network_shape
 from trainer.components.worst import write_worst
 from trainer.evaluation.answers import SLICED, Answers
 from trainer.evaluation.assessment import cost_of
-from trainer.evaluation.plain import finite
+from trainer.evaluation.outcome import slices_by_tfma, write_outcome
 from trainer.evaluation.settings import EvaluatorSettings
 from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
 from trainer.pipeline.step import Context
 from trainer.vision.data import Pictures
 from trainer.vision.evaluate import heatmap_hit_rate
-
-METRICS = "metrics.json"
-BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 
 
 @dataclass(frozen=True)
@@ -79,28 +74,22 @@ def evaluator(
     if baseline is not None and _comparable(baseline, wanted):
         former = judge(baseline, question, baseline_name).candidate
     found = conclude(judged.candidate, former, wanted, asked)
-    metrics = {**found.metrics, "heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
+    more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
     if len(pictures[TEST]):
         context.progress("slices", None)
-        metrics["slices"] = _by_picture(judged.candidate.test, evaluation / "tfma")
-        metrics["worst"] = write_worst(pictures[TEST], judged.candidate, judged.heatmaps, wanted, evaluation / "errors")
-    (evaluation / METRICS).write_text(json.dumps(finite(metrics), indent=1), encoding="utf-8")
-    judged.candidate.predictions.write(evaluation)
-    blessed = found.decision.blessed
-    (blessing / (BLESSED if blessed else NOT_BLESSED)).write_text(f"{model.name}\n", encoding="utf-8")
-    short = {name: value for name, value in finite(asdict(found.measured)).items() if value is not None}
-    said = list(found.decision.reasons or metrics["remarks"])
-    return {"evaluation": short, "blessing": {"blessed": int(blessed), "reasons": said}}
+        more["slices"] = slices_by_tfma(judged.candidate.test, evaluation / "tfma")
+        more["worst"] = write_worst(pictures[TEST], judged.candidate, judged.heatmaps, wanted, evaluation / "errors")
+    return write_outcome(model.name, judged.candidate, found, more, evaluation, blessing)
 
 
 def judge(model: Path, question: Question, name: str = "") -> Judged:
     """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any."""
     from trainer.vision.export import WEIGHTS
-    from trainer.vision.fit import load_weights
     from trainer.vision.network import build
     from trainer.vision.predict import predict
+    from trainer.vision.weights import load_weights
 
-    network = build(question.recipe)
+    network = build(Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")))
     load_weights(network, model / WEIGHTS)
     nothing = np.zeros((0, len(question.recipe.labels.names)), np.float32)
     heatmaps, logits = np.zeros((0, 1, 1), np.float32), dict.fromkeys((EVAL, TEST), nothing)
@@ -127,12 +116,6 @@ def _hit_rate(judged: Judged, test: Pictures) -> float:
         return math.nan
     known = (test.labels > 0) & test.masked.astype(bool)
     return heatmap_hit_rate(judged.heatmaps, test.masks, known)
-
-
-def _by_picture(test: Answers, folder: Path) -> dict[str, dict[str, float]]:
-    slices = {name: values for name, values in test.attributes.items() if len(set(values)) > 1}
-    named = {name: [value or "unknown" for value in values] for name, values in slices.items()}
-    return analyse(test.scores, test.labels > 0, named, folder)
 
 
 def _comparable(baseline: Path, recipe: Recipe) -> bool:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.picture_file import picture_kind
-from edge_agent.contracts.preprocess import decode, model_input
 from edge_agent.contracts.quality import image_quality
-from edge_agent.contracts.recipe import Colour, Recipe
-from trainer.components.examples import Example, write_shard
+from edge_agent.contracts.recipe import Recipe
+from trainer.components import leaks
+from trainer.components.examples import TEXTS, Example, write_shard
 from trainer.components.manifest import SPLITS
-from trainer.components.split import asked_for, assign
+from trainer.components.picture_reader import Found, Listed, read_picture
+from trainer.components.quarantine import by_kind, check_bad
+from trainer.components.spans import span_properties
+from trainer.components.split import asked_for, assign, torn
 from trainer.pipeline.step import Context
-from trainer.vision.data import mask_input
+from trainer.vision.alike import SIMILARITY, Thumbnail, find_alike, thumbnail
+from trainer.vision.traits import MISNAMED
 
 PICTURES = "pictures"
 """`pictures.json` says of each picture that is used where it lies: folder number, image, part, label, split."""
+EMPTY = "empty-columns"
+"""`empty-columns.json` lists the columns of the tables that hold nothing."""
 _SHARD = 1000
-_EXTENSIONS = {"png": (".png",), "jpeg": (".jpg", ".jpeg"), "bmp": (".bmp",), "tiff": (".tif", ".tiff")}
-Listed = Mapping[str, Any]
+_USED = ("folder", "image", "part", "label", "sha256")
 
 
 def example_gen(
@@ -41,47 +45,40 @@ def example_gen(
 ) -> dict[str, Any]:
     """Read the pictures that `data/listing.json` names from `folders` and write them as Examples.
 
-    `kept` holds the examples of a former model, whose held-out parts stay held out. Raises Rejected when more than
+    `kept` holds the examples of a former run, whose parts stay in their splits. Raises Rejected when more than
     the share `max_bad` of all pictures is bad, when a picture changed since it was listed, or none is left.
     """
     settings = Recipe.model_validate(recipe)
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
-    rows, repeated = _without_repeats(listing["rows"])
+    rows = without_repeats(listing["rows"])
     split = _splits(rows, settings, shares, kept, salt)
-    bad: list[dict[str, Any]] = list(listing["bad"])
-    counts: Counter[str] = Counter()
-    used: list[dict[str, Any]] = []
+    roots = [Path(folder).resolve() for folder in folders]
+    read = _Read(list(listing["bad"]), len(rows))
     for name in SPLITS:
-        chosen = [row for row in rows if split[row["part"]] == name]
+        chosen = [row for row in rows if split(row) == name]
         for number, start in enumerate(range(0, len(chosen), _SHARD)):
             piece = chosen[start : start + _SHARD]
-            good = list(_read_all(piece, folders, settings, bad, counts))
-            context.progress(f"{name}: {start + len(piece)} of {len(chosen)} pictures", None)
-            total = -(-len(chosen) // _SHARD)
-            write_shard(good, examples / f"Split-{name}" / f"data_tfrecord-{number:05d}-of-{total:05d}")
-            counts[f"pictures.{name}"] += len(good)
-            used += _used(piece, {example.texts["sha256"] for example in good}, name)
-    _check_bad(bad, len(rows) + len(listing["bad"]), max_bad, sum(counts[f"pictures.{n}"] for n in SPLITS))
-    parts = {
-        part: {"split": split[part], "label": label} for part, label in sorted(_part_labels(rows, settings).items())
-    }
-    for file, content in (("parts", parts), ("quarantine", bad), (PICTURES, used)):
+            found = read.pictures(piece, roots, settings, name, context)
+            path = examples / f"Split-{name}" / f"data_tfrecord-{number:05d}-of-{-(-len(chosen) // _SHARD):05d}"
+            write_shard((example_of(row, one, settings) for row, one in found), path)
+    check_bad(read.bad, len(rows) + len(listing["bad"]), max_bad, len(read.used))
+    twice = _twice(listing["rows"], read, lambda done: context.progress("looking for near-duplicates", done))
+    labels = sorted(part_labels(rows, settings).items())
+    parts = {part: {"split": split.of(part), "label": label} for part, label in labels}
+    contents = {"parts": parts, "quarantine": read.bad, PICTURES: read.used, EMPTY: listing.get("empty", [])}
+    for file, content in contents.items():
         (examples / f"{file}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
-    return {"examples": _properties(counts, split, bad, repeated)}
+    (examples / leaks.FILE).write_text(json.dumps(twice, indent=1, sort_keys=True), encoding="utf-8")
+    repeated = len(listing["rows"]) - len(rows)
+    return {"examples": _properties(read, Counter(p["split"] for p in parts.values()), repeated, twice, listing)}
 
 
-def _used(rows: Sequence[Listed], good: set[str], split: str) -> list[dict[str, Any]]:
-    names = ("folder", "image", "part", "label", "sha256")
-    return [{**{name: row[name] for name in names}, "split": split} for row in rows if row["sha256"] in good]
-
-
-def _without_repeats(rows: Sequence[Listed]) -> tuple[list[Listed], int]:
+def without_repeats(rows: Sequence[Listed]) -> list[Listed]:
     """Drop earlier rows of the same picture: a later folder's label is the newer one, and a copy would leak."""
-    latest = {row["sha256"] or (row["folder"], row["image"]): row for row in rows}
-    return list(latest.values()), len(rows) - len(latest)
+    return list({row["sha256"] or (row["folder"], row["image"]): row for row in rows}.values())
 
 
-def _part_labels(rows: Sequence[Listed], recipe: Recipe) -> dict[str, str]:
+def part_labels(rows: Sequence[Listed], recipe: Recipe) -> dict[str, str]:
     """A part is what its worst picture is: any defect outweighs good."""
     labels: dict[str, str] = {}
     for row in rows:
@@ -90,87 +87,106 @@ def _part_labels(rows: Sequence[Listed], recipe: Recipe) -> dict[str, str]:
     return labels
 
 
+@dataclass(frozen=True)
+class _Split:
+    """The split of each part; the pictures of a part that the table tears apart stay where it wants each of them."""
+
+    parts: Mapping[str, str]
+    torn: frozenset[str]
+
+    def __call__(self, row: Listed) -> str:
+        return str(row["split"]) if row["part"] in self.torn and row["split"] else self.parts[row["part"]]
+
+    def of(self, part: str) -> str:
+        """Return where a part belongs."""
+        return self.parts[part]
+
+
 def _splits(
     rows: Sequence[Listed], recipe: Recipe, shares: Mapping[str, float], kept: Path | None, salt: str
-) -> dict[str, str]:
+) -> _Split:
     before: dict[str, str] = {}
     if kept is not None:
         content = json.loads((kept / "parts.json").read_text(encoding="utf-8"))
         before = {part: value["split"] for part, value in content.items()}
-    asked = asked_for([(row["part"], row["split"]) for row in rows])
-    return assign(_part_labels(rows, recipe), {**asked, **before}, shares, salt)
+    wishes = [(row["part"], row["split"]) for row in rows]
+    assigned = assign(part_labels(rows, recipe), {**asked_for(wishes), **before}, shares, salt)
+    return _Split(assigned, frozenset(torn(wishes)))
 
 
-def _read_all(
-    rows: Sequence[Listed], folders: Sequence[str], recipe: Recipe, bad: list[dict[str, Any]], counts: Counter[str]
-) -> Iterator[Example]:
-    def read(row: Listed) -> Example | str:
+@dataclass
+class _Read:
+    """What reading has found so far."""
+
+    bad: list[dict[str, Any]]
+    total: int
+    used: list[dict[str, Any]] = field(default_factory=list)
+    thumbnails: list[Thumbnail] = field(default_factory=list)
+    traits: Counter[str] = field(default_factory=Counter)
+    seen: int = 0
+
+    def pictures(
+        self, rows: Sequence[Listed], roots: Sequence[Path], recipe: Recipe, split: str, context: Context
+    ) -> Iterator[tuple[Listed, Found]]:
+        """Yield the readable pictures of the rows; the others join `bad`."""
+        for row, found in zip(rows, read_all(rows, roots, recipe), strict=True):
+            self.seen += 1
+            if self.seen % 100 == 0:
+                context.progress(f"{self.seen} of {self.total} pictures", self.seen / self.total)
+            if isinstance(found, str):
+                self.bad.append(
+                    {"folder": row["folder"], "path": row["image"], "sha256": row["sha256"], "reason": found}
+                )
+                continue
+            self.traits.update(found.traits)
+            self.thumbnails.append(thumbnail(found.image))
+            self.used.append({**{name: row[name] for name in _USED}, "split": split})
+            yield row, found
+
+
+def read_all(rows: Sequence[Listed], roots: Sequence[Path], recipe: Recipe) -> Iterator[Found | str]:
+    """Read the pictures of the rows in several threads; a text is the reason why one is bad. `roots` are resolved."""
+
+    def read(row: Listed) -> Found | str:
         try:
-            return _read(row, Path(folders[row["folder"]]), recipe)
+            return read_picture(row, roots[row["folder"]], recipe)
         except Rejected as error:
             return str(error)
 
     with ThreadPoolExecutor() as pool:
-        for row, found in zip(rows, pool.map(read, rows), strict=True):
-            if isinstance(found, str):
-                bad.append({"folder": row["folder"], "path": row["image"], "sha256": row["sha256"], "reason": found})
-            else:
-                counts["misnamed"] += int(found.texts.pop("misnamed"))
-                yield found
+        yield from pool.map(read, rows)
 
 
-def _read(row: Listed, folder: Path, recipe: Recipe) -> Example:
-    data = _bytes(folder / row["image"], row["sha256"])
-    image = model_input(decode(data, recipe.camera.colour), recipe)
-    original = None
-    if row["mask"]:
-        original = decode(_bytes(folder / row["mask"], row["mask_sha256"]), Colour.GREY)[:, :, 0]
-    mask = mask_input(original, recipe)
-    good = row["label"] == recipe.labels.good
-    texts = {name: row[name] for name in ("label", "part", "exposure", "station", "sha256")}
-    kind = picture_kind(data) or ""
-    misnamed = Path(row["image"]).suffix.lower() not in _EXTENSIONS.get(kind, ())
-    texts |= {"name": row["image"], "misnamed": str(int(misnamed))}
-    return Example(image, mask, good or bool(mask.any()), texts, image_quality(image))
+def example_of(row: Listed, found: Found, recipe: Recipe) -> Example:
+    """Return what is written of a readable picture."""
+    known = row["label"] == recipe.labels.good or bool(found.mask.any())
+    texts = {name: str(row["image" if name == "name" else name]) for name in TEXTS}
+    return Example(found.image, found.mask, known, texts, image_quality(found.image))
 
 
-def _bytes(path: Path, sha256: str) -> bytes:
-    """Read a file and make sure it is what was listed: the digest of the data is part of every later key."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise Rejected(f"cannot be read ({error.strerror})") from error
-    if digest_bytes(data) != sha256:
-        raise Rejected("changed while the pipeline ran; run again when nobody writes to the folder")
-    return data
-
-
-def _check_bad(bad: Sequence[Mapping[str, Any]], total: int, max_bad: float, good: int) -> None:
-    changed = [one for one in bad if one["reason"].startswith("changed while")]
-    if changed:
-        raise Rejected(f"{changed[0]['path']} {changed[0]['reason']}")
-    if bad and len(bad) > max_bad * total:
-        first = bad[0]
-        raise Rejected(
-            f"{len(bad)} of {total} pictures are bad, more than max_bad {max_bad:.2%} allows; the first: "
-            f"{first['path']} ({first['sha256'][:12] or 'no content'}): {first['reason']}; "
-            "correct them or give --set max_bad=SHARE"
-        )
-    if not good:
-        raise Rejected("no usable picture is left; see the quarantine list")
+def _twice(rows: Sequence[Listed], read: _Read, report: Callable[[float], None]) -> dict[str, Any]:
+    alike = find_alike(read.thumbnails, [one["part"] for one in read.used], report)
+    return leaks.leaks(leaks.same_content(rows), read.used, alike.pairs, SIMILARITY, alike.too_many)
 
 
 def _properties(
-    counts: Counter[str], split: Mapping[str, str], bad: Sequence[Mapping[str, Any]], repeated: int
+    read: _Read, parts: Mapping[str, int], repeated: int, twice: Mapping[str, Any], listing: Mapping[str, Any]
 ) -> dict[str, Any]:
-    parts = Counter(split.values())
-    reasons = [f"{len(bad)} pictures quarantined"] if bad else []
+    pictures = Counter(one["split"] for one in read.used)
+    reasons, spans = span_properties(listing.get("spans", []))
+    if read.bad:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in by_kind(read.bad).items())
+        reasons.append(f"{len(read.bad)} pictures quarantined ({kinds})")
     return {
         "split_names": json.dumps(SPLITS),
-        **{f"pictures_{name}": counts[f"pictures.{name}"] for name in SPLITS},
-        **{f"parts_{name}": parts[name] for name in SPLITS},
-        "quarantined": len(bad),
-        "misnamed": counts["misnamed"],
+        **{f"pictures_{name}": pictures[name] for name in SPLITS},
+        **{f"parts_{name}": parts.get(name, 0) for name in SPLITS},
+        **spans,
+        "quarantined": len(read.bad),
+        "misnamed": read.traits[MISNAMED],
+        "normalised": json.dumps(dict(sorted(read.traits.items()))),
         "repeated": repeated,
+        "near_duplicates": twice["counts"]["near"],
+        "near_duplicates_across_splits": twice["counts"]["split"],
         "reasons": reasons,
     }

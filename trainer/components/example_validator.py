@@ -1,4 +1,7 @@
-"""ExampleValidator: data that does not fit the schema stops the run, with the reasons."""
+"""ExampleValidator: data that does not fit the schema, or is not like the data before or in production, stops the run.
+
+Pictures or tables: everything is read from statistics, schema and the text columns of the Examples.
+"""
 
 from __future__ import annotations
 
@@ -7,96 +10,186 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.components.examples import columns
-from trainer.components.manifest import SPLITS
-from trainer.components.schema_gen import TRAINING, load_schema
-from trainer.components.statistics_gen import load_statistics
+from trainer.components import leaks
+from trainer.components.anomaly_lines import accept_value, distances, from_tfdv
+from trainer.components.feature_skew import feature_skew
+from trainer.components.record_checks import Texts, idle_features, not_in_recipe, thin, torn_parts, unknown_values
+from trainer.components.records import KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
+from trainer.components.schema_gen import SERVING, TRAINING, load_schema
+from trainer.components.statistics_gen import in_memory, load_statistics, ordered, require_statistics
 from trainer.pipeline.step import Context
 
-_SHOWN = 3
-Columns = Mapping[str, Any]
+FILE = "anomalies.json"
+"""`blocking` and `warnings` (lines), `distances` (to former and serving data, as TFDV measured them)."""
+_COMPARED = "train"
+_MEASURE_ONLY = 1e9
+_NOT_COMPARED = (*NO_FEATURES, "part", "masked")
 
 
 def example_validator(
-    examples: Path, statistics: Path, schema: Path, anomalies: Path, good: str, context: Context
+    examples: Path,
+    statistics: Path,
+    schema: Path,
+    previous: Path | None,
+    serving: Path | None,
+    anomalies: Path,
+    label: str,
+    good: str,
+    labels: Sequence[str],
+    often_constant: Sequence[str],
+    limits: Mapping[str, Any],
+    context: Context,
 ) -> dict[str, Any]:
-    """Check every split; write TFDV's anomalies and `anomalies.json` with `blocking` and `warnings`.
+    """Check every split; write TFDV's anomalies and `anomalies.json`.
 
-    The output is not blessed when anything blocks.
+    `previous` are the statistics of the former data, `serving` Examples of production (split `serving`); the training
+    split is compared with both. `limits` are the settings of ExampleValidator. The output is not blessed when anything
+    blocks.
     """
-    import tensorflow_data_validation as tfdv
-
     expected = load_schema(schema)
-    known = {value for domain in expected.string_domain if domain.name == "label" for value in domain.value}
-    tables = {name: columns(examples, name) for name in SPLITS}
-    blocking = [*_unknown_labels(tables, known), *_torn_parts(tables)]
-    for name in SPLITS:
-        found = load_statistics(statistics, name)
-        if found is None:
-            continue
+    names = ordered(split_names(statistics))
+    domains = _with_values(expected)
+    tables = {name: texts(examples, name, sorted({label, *domains})) for name in names}
+    found = _Found()
+    served = in_memory(examples=serving, split="serving") if serving else None
+    for name in names:
         context.progress(name, None)
-        result = tfdv.validate_statistics(found, expected, environment=TRAINING)
-        folder = anomalies / f"Split-{name}"
+        given = require_statistics(statistics, name)
+        former = load_statistics(previous, name) if previous and name == _COMPARED else None
+        compared = _with_limits(expected, given, limits, former is not None, served is not None and name == _COMPARED)
+        result = _validated(given, compared, TRAINING, former, served if name == _COMPARED else None)
+        found.tfdv(name, result, anomalies)
+        found.values(name, tables[name], domains)
+        found.warnings += idle_features(name, given.datasets[0], often_constant)
+    if serving and served:
+        found.tfdv("serving", _validated(served, expected, SERVING, None, None), anomalies)
+        found.blocking += _feature_skew(examples, names, serving, (label,))
+    found.blocking += [*torn_parts(tables), *not_in_recipe(label, tables, labels, domains.get(label, ()))]
+    found.warnings += thin(tables, label, good)
+    found.warnings += [f"{name} is empty in every record; fill it or leave the column out" for name in _empty(examples)]
+    twice = _json(examples / leaks.FILE)
+    doubled = leaks.warnings_of(twice) if twice else []
+    (found.blocking if limits["near_duplicates"] == "block" else found.warnings).extend(doubled)
+    (anomalies / FILE).write_text(json.dumps(found.content, indent=1), encoding="utf-8")
+    return {"anomalies": {"blessed": int(not found.blocking), "reasons": found.blocking or found.warnings}}
+
+
+class _Found:
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self.blocking: list[str] = []
+        self.warnings: list[str] = []
+        self.distances: list[dict[str, Any]] = []
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {"blocking": self.blocking, "warnings": self.warnings, "distances": self.distances}
+
+    def tfdv(self, split: str, result: Any, anomalies: Path) -> None:
+        """Keep TFDV's anomalies of a split, and its words for them but those about values, which are told better."""
+        folder = anomalies / f"Split-{split}"
         folder.mkdir()
         (folder / "SchemaDiff.pb").write_bytes(result.SerializeToString(deterministic=True))
-        blocking += _from_tfdv(result, name, skip=bool(known))
-    warnings = [*_constants(tables["train"]), *_thin(tables, good)]
-    report = {"blocking": blocking, "warnings": warnings}
-    (anomalies / "anomalies.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return {"anomalies": {"blessed": int(not blocking), "reasons": blocking or warnings}}
+        about_values = frozenset(
+            name
+            for name, info in result.anomaly_info.items()
+            if split != "serving"
+            and {info.Type.Name(reason.type) for reason in info.reason} == {"ENUM_TYPE_UNEXPECTED_STRING_VALUES"}
+        )
+        for blocks, line in from_tfdv(split, result, about_values):
+            (self.blocking if blocks else self.warnings).append(line)
+        self.distances += distances(result)
+
+    def values(self, split: str, table: Texts, domains: Mapping[str, Sequence[str]]) -> None:
+        """Add a line for each text that a column's domain lacks, with its count, its places and what to type."""
+        for feature, known in domains.items():
+            for value, line in unknown_values(split, feature, table, known):
+                added = " and add it to the recipe's labels.defects" if feature == "label" else ""
+                self.blocking.append(f"{line}; correct the table, or accept it: {accept_value(feature, value)}{added}")
 
 
-def _from_tfdv(anomalies: Any, split: str, skip: bool) -> Iterator[str]:
-    for name in sorted(anomalies.anomaly_info):
-        if not (skip and name == "label"):
-            yield f"{split}: {name}: {anomalies.anomaly_info[name].description.strip()}"
-    if anomalies.HasField("dataset_anomaly_info"):
-        yield f"{split}: {anomalies.dataset_anomaly_info.description.strip()}"
+def _with_values(schema: Any) -> dict[str, list[str]]:
+    """Return the columns whose values the schema names, with these."""
+    domains = {domain.name: list(domain.value) for domain in schema.string_domain}
+    found = {}
+    for feature in schema.feature:
+        kind = feature.WhichOneof("domain_info")
+        if kind == "domain" and feature.domain in domains:
+            found[feature.name] = domains[feature.domain]
+        elif kind == "string_domain":
+            found[feature.name] = list(feature.string_domain.value)
+    return found
 
 
-def _unknown_labels(tables: Mapping[str, Columns], known: set[str]) -> Iterator[str]:
-    if not known:
-        return
-    for split, table in tables.items():
-        labels = [label.decode() for label in table["label"]]
-        for label in sorted(set(labels) - known):
-            places = [i for i, its in enumerate(labels) if its == label]
-            shown = ", ".join(table["name"][i].decode() for i in places[:_SHOWN])
-            yield (
-                f"{split}: label '{label}' in {len(places)} pictures ({shown}) is not in the schema "
-                f"({', '.join(sorted(known))}); add it to the recipe's labels.defects or correct labels.csv"
-            )
+def _validated(given: Any, schema: Any, environment: str, former: Any, served: Any) -> Any:
+    from tensorflow_data_validation.api.validation_api import validate_statistics
+
+    whole, before, production = (_whole(one) for one in (given, former, served))
+    return validate_statistics(
+        whole, schema, environment=environment, previous_statistics=before, serving_statistics=production
+    )
 
 
-def _torn_parts(tables: Mapping[str, Columns]) -> Iterator[str]:
-    where: dict[bytes, set[str]] = {}
-    for split, table in tables.items():
-        for part in table["part"]:
-            where.setdefault(part, set()).add(split)
-    torn = sorted(part.decode() for part, splits in where.items() if len(splits) > 1)
-    if torn:
-        yield f"{len(torn)} parts have pictures in more than one split: {', '.join(torn[:_SHOWN])}"
+def _whole(statistics: Any) -> Any:
+    """Return the statistics without those of slices."""
+    if statistics is None:
+        return None
+    ready = type(statistics)()
+    ready.datasets.append(statistics.datasets[0])
+    return ready
 
 
-def _constants(train: Columns) -> Iterator[str]:
-    """Warn of a measure that never changes; the shares of dark and bright pixels usually are 0 throughout."""
-    for name in QUALITY_FEATURES:
-        values = np.asarray(train[name])
-        if len(values) > 1 and not name.endswith("_share") and float(np.ptp(values)) == 0.0:
-            yield f"train: {name} is {float(values[0]):.3g} in every picture"
+def _with_limits(schema: Any, given: Any, limits: Mapping[str, Any], drift: bool, skew: bool) -> Any:
+    """Return the schema with a comparator for every feature that has none: the settings' limit, or measuring only."""
+    ready = type(schema)()
+    ready.CopyFrom(schema)
+    kinds = {".".join(f.path.step): f.WhichOneof("stats") for f in given.datasets[0].features}
+    for feature in ready.feature:
+        numeric = kinds.get(feature.name) == "num_stats"
+        for wanted, name in ((drift, "drift"), (skew, "skew")):
+            comparator = f"{name}_comparator"
+            if not wanted or feature.HasField(comparator) or feature.name == "part" or feature.not_in_environment:
+                continue
+            limit = limits[f"{name}_numeric" if numeric else f"{name}_categorical"] or _MEASURE_ONLY
+            measure = "jensen_shannon_divergence" if numeric else "infinity_norm"
+            getattr(getattr(feature, comparator), measure).threshold = limit
+    return ready
 
 
-def _thin(tables: Mapping[str, Columns], good: str) -> Iterator[str]:
-    for split, table in tables.items():
-        defective = _parts(table, lambda label: label != good.encode())
-        whole = _parts(table, lambda label: label == good.encode())
-        if not defective or not whole:
-            yield f"{split}: {defective} defective and {whole} good parts: insufficient evidence"
+def _feature_skew(examples: Path, names: Sequence[str], serving: Path, without: Sequence[str]) -> Iterator[str]:
+    training = {key: record for name in names for key, record in _by_key(examples, name)}
+    served = dict(_by_key(serving, "serving"))
+    for skew in feature_skew(training, served, (*_NOT_COMPARED, *without)):
+        yield f"serving: {skew.line}"
 
 
-def _parts(table: Columns, chosen: Any) -> int:
-    pairs: Sequence[tuple[bytes, bytes]] = list(zip(table["part"], table["label"], strict=True))
-    return len({part for part, label in pairs if chosen(label)})
+def _by_key(examples: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each record of a split that names its part, by part and name."""
+    found = list(batches(examples, split, ("image", "mask")))
+    for record in merged(found).to_pylist() if found else []:
+        plain = {name: _plain(values) for name, values in record.items()}
+        keys = [next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values()]
+        if keys[0]:
+            yield " ".join(keys), plain
+
+
+def _plain(values: Any) -> Any:
+    one = values[0] if values else None
+    return one.decode("utf-8", "replace") if isinstance(one, bytes) else one
+
+
+def _empty(examples: Path) -> list[str]:
+    """Return the columns that the tables have and no record fills."""
+    listed = _json(examples / "empty-columns.json")
+    layout = _json(examples / "columns.json")
+    if not layout:
+        return list(listed or [])
+    wanted = [*layout["numbers"], *layout["texts"]]
+    filled = {name for split in split_names(examples) for name in column_names(examples, split)}
+    return [name for name in wanted if name not in filled]
+
+
+def _json(path: Path) -> Any:
+    """Read what only some kinds of Examples have; None where it is not there."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

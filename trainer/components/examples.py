@@ -1,7 +1,8 @@
 """The Examples artifact: sharded TFRecord files of pictures as the model sees them, with what is known of each.
 
 Features: `image` and `mask` (raw uint8 bytes), `masked` (int64, 1 = the mask is known), `label`, `part`, `exposure`,
-`station`, `name`, `sha256` (text), and the picture's quality measures (float). One folder `Split-<name>` a split.
+`station`, `lot`, `name`, `sha256` (text), and the picture's quality measures (float). An empty text is a missing value.
+One folder `Split-<name>` a split.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import QUALITY_FEATURES
+from trainer.components.records import shards
+from trainer.tabular.examples import is_table, read_split
+from trainer.tabular.values import LABEL, PART, ROW, Typed
 
-TEXTS = ("label", "part", "exposure", "station", "name", "sha256")
+TEXTS = ("label", "part", "exposure", "station", "lot", "name", "sha256")
 COLUMNS = (*TEXTS, "masked", *QUALITY_FEATURES)
 """Everything but the pictures."""
+_FILES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -50,24 +55,31 @@ def _proto(example: Example, train: Any) -> Any:
     feature["mask"].bytes_list.value.append(example.mask.tobytes())
     feature["masked"].int64_list.value.append(int(example.masked))
     for name in TEXTS:
-        feature[name].bytes_list.value.append(example.texts[name].encode())
+        if example.texts[name]:
+            feature[name].bytes_list.value.append(example.texts[name].encode())
     for name, value in zip(QUALITY_FEATURES, example.quality, strict=True):
         feature[name].float_list.value.append(value)
     return record
 
 
-def shards(examples: Path, split: str) -> list[Path]:
-    """Return the files of a split, in order; empty when the split has none."""
-    return sorted((examples / f"Split-{split}").glob("data_tfrecord-*"))
-
-
 def columns(examples: Path, split: str) -> dict[str, npt.NDArray[Any]]:
-    """Read all but the pictures of a split: a one-dimensional array a column, texts as bytes objects."""
+    """Read all but the pictures of a split: a one-dimensional array a column, texts as bytes objects.
+
+    Of a table: its numbers, and `label`, `part` and `name` (file and line).
+    """
+    if is_table(examples):
+        return _table_columns(read_split(examples, split))
     spec = _spec(COLUMNS)
     parsed = _parsed(shards(examples, split), spec)
     if not parsed:
         return {name: np.asarray([], _dtype(name)) for name in COLUMNS}
     return {name: np.concatenate([batch[name] for batch in parsed]) for name in COLUMNS}
+
+
+def _table_columns(table: Typed) -> dict[str, npt.NDArray[Any]]:
+    named = {"label": LABEL, "part": PART, "name": ROW}
+    texts = {name: np.asarray([t.encode() for t in table.texts[lies]], object) for name, lies in named.items()}
+    return {**table.numbers, **texts}
 
 
 @dataclass(frozen=True)
@@ -112,14 +124,22 @@ def _spec(names: Iterable[str]) -> dict[str, Any]:
     import tensorflow as tf
 
     kinds = {np.int64: tf.int64, np.float32: tf.float32, object: tf.string}
-    return {name: tf.io.FixedLenFeature([], kinds[_dtype(name)]) for name in names}
+    empty = dict.fromkeys(TEXTS, "")
+    return {name: tf.io.FixedLenFeature([], kinds[_dtype(name)], empty.get(name)) for name in names}
 
 
 def _parsed(paths: Sequence[Path], spec: dict[str, Any], batch: int = 256) -> list[dict[str, npt.NDArray[Any]]]:
+    """Read all records, several files at once; their order follows from the files alone, so columns stay aligned."""
     import tensorflow as tf
 
     if not paths:
         return []
-    records = tf.data.TFRecordDataset([str(path) for path in paths]).batch(batch)
-    parsed = records.map(lambda serialized: tf.io.parse_example(serialized, spec))
-    return list(parsed.as_numpy_iterator())
+    at_once = min(len(paths), _FILES_AT_ONCE)
+    files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
+    records = files.interleave(
+        tf.data.TFRecordDataset, cycle_length=at_once, num_parallel_calls=at_once, deterministic=True
+    )
+    parsed = records.batch(batch).map(
+        lambda serialized: tf.io.parse_example(serialized, spec), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return list(parsed.prefetch(1).as_numpy_iterator())

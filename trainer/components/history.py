@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.lock import file_lock
 
 FILE, LATEST = "blessed.json", "latest-blessed.json"
 
@@ -45,12 +46,16 @@ def load(root: Path) -> tuple[Blessed, ...]:
 
 
 def add(root: Path, entry: Blessed) -> None:
-    """Append a model and make it the latest; one that is there already is not added again."""
-    known = load(root)
-    if entry not in known:
-        known = (*known, entry)
-    write_atomically(root / FILE, json.dumps([asdict(one) for one in known], indent=1).encode())
-    write_atomically(root / LATEST, json.dumps(asdict(known[-1]), indent=1).encode())
+    """Append a model and make it the latest; one that is there already is not added again.
+
+    Runs that do so at once wait for each other.
+    """
+    with file_lock(root / "locks" / "blessed"):
+        known = load(root)
+        if entry not in known:
+            known = (*known, entry)
+        write_atomically(root / FILE, json.dumps([asdict(one) for one in known], indent=1).encode())
+        write_atomically(root / LATEST, json.dumps(asdict(known[-1]), indent=1).encode())
 
 
 def before(known: Sequence[Blessed], name: str, model_digest: str) -> Blessed | None:

@@ -6,21 +6,27 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 
 FILE = "labels.csv"
 REQUIRED = ("image", "part", "label")
-OPTIONAL = ("mask", "exposure", "station", "split", "split_hint")
+OPTIONAL = ("mask", "exposure", "station", "lot", "split", "split_hint")
+_KNOWN = frozenset((*REQUIRED, *OPTIONAL))
+_DESCRIBING = ("exposure", "station", "lot")
 SPLITS = ("train", "eval", "test")
+_LONGEST_RECORD = 100
+"""Lines that one record may span by quoted newlines: an unclosed quote would otherwise swallow the rest."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One picture. `image` and `mask` are relative to folder number `folder`; `mask` may be empty.
 
-    `split` is where a person wants it ("" = wherever), `line` where the table says all this.
+    `split` is where a person wants it ("" = wherever), `line` where the table says all this, `extra` what stands in
+    columns that have no meaning here.
     """
 
     folder: int
@@ -31,7 +37,9 @@ class Row:
     label: str
     exposure: str
     station: str
+    lot: str
     split: str
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,42 +54,61 @@ class Bad:
 
 @dataclass(frozen=True)
 class Table:
-    """All usable rows and the lines that are not."""
+    """All usable rows, the lines that are not, and the columns that are there and hold nothing."""
 
     rows: tuple[Row, ...]
     bad: tuple[Bad, ...]
+    empty: tuple[str, ...] = ()
 
 
-def read_tables(folders: Sequence[Path]) -> Table:
-    """Read `labels.csv` of each folder.
+def read_tables(folders: Sequence[Path], required: Sequence[str] = REQUIRED) -> Table:
+    """Read `labels.csv` of each folder; each line needs what is `required`.
 
     Raises ConfigError for a folder that is not there, Rejected for one without a table, for a table that lacks a
     column, is no text, or has no row. A line that cannot be used does not stop the others.
     """
     rows: list[Row] = []
     bad: list[Bad] = []
+    columns: set[str] = set()
     for number, folder in enumerate(folders):
-        for found in _read(folder, number):
+        for found in _read(folder, number, columns, required):
             if isinstance(found, Row):
                 rows.append(found)
             else:
                 bad.append(found)
     if not rows:
         raise Rejected(f"{', '.join(map(str, folders))}: {FILE} names no usable picture; add rows to it")
-    return Table(tuple(rows), tuple(bad))
+    empty = [name for name in _DESCRIBING if name in columns and not any(getattr(row, name) for row in rows)]
+    return Table(tuple(rows), tuple(bad), tuple(empty))
 
 
-def _read(folder: Path, number: int) -> Iterator[Row | Bad]:
-    lines = csv.reader(io.StringIO(_text(folder), newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(lines, [])]
-        _check_header(header, folder)
-        seen: set[str] = set()
-        for fields in lines:
-            if fields:
-                yield _row(fields, header, number, lines.line_num, seen)
-    except csv.Error as error:
-        raise Rejected(f"{folder / FILE}:{lines.line_num}: {error}; correct the quotes of this line") from error
+def _read(folder: Path, number: int, columns: set[str], required: Sequence[str]) -> Iterator[Row | Bad]:
+    lines = io.StringIO(_text(folder), newline="").readlines()
+    records = _records(lines)
+    _, fields, _ = next(records, (0, [], ""))
+    header = [name.strip() for name in fields]
+    _check_header(header, folder, required)
+    columns |= set(header)
+    seen: set[str] = set()
+    for line, fields, problem in records:
+        if problem:
+            yield Bad(number, f"{FILE}:{line}", "", problem)
+        elif fields:
+            yield _row(fields, header, number, line, seen, required)
+
+
+def _records(lines: Sequence[str]) -> Iterator[tuple[int, list[str], str]]:
+    """Yield the last line, the fields and the problem of each record; after a broken one go on with the next line."""
+    place = 0
+    while place < len(lines):
+        reader = csv.reader(islice(lines, place, place + _LONGEST_RECORD), strict=True)
+        try:
+            fields = next(reader, [])
+            problem = ""
+        except csv.Error as error:
+            fields, problem = [], f"{error}; correct the quotes of this line"
+        place += 1 if problem else max(reader.line_num, 1)
+        yield place, fields, problem
 
 
 def _text(folder: Path) -> str:
@@ -99,16 +126,18 @@ def _text(folder: Path) -> str:
         raise Rejected(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
 
 
-def _check_header(header: list[str], folder: Path) -> None:
-    missing = [name for name in REQUIRED if name not in header]
+def _check_header(header: list[str], folder: Path, required: Sequence[str]) -> None:
+    missing = [name for name in required if name not in header]
     if missing:
         found = ", ".join(header) or "nothing"
         raise Rejected(f"{folder / FILE}: column '{missing[0]}' is missing; found {found}; add it")
 
 
-def _row(fields: list[str], header: list[str], folder: int, line: int, seen: set[str]) -> Row | Bad:
+def _row(
+    fields: list[str], header: list[str], folder: int, line: int, seen: set[str], required: Sequence[str]
+) -> Row | Bad:
     values = dict(zip(header, (field.strip() for field in fields), strict=False))
-    problem = _problem(fields, header, values, seen)
+    problem = _problem(fields, header, values, seen, required)
     if problem:
         return Bad(folder, f"{FILE}:{line}", "", problem)
     seen.add(values["image"])
@@ -118,18 +147,22 @@ def _row(fields: list[str], header: list[str], folder: int, line: int, seen: set
         line=line,
         image=values["image"],
         mask=values.get("mask", ""),
-        part=values["part"],
-        label=values["label"],
+        part=values.get("part", ""),
+        label=values.get("label", ""),
         exposure=values.get("exposure", ""),
         station=values.get("station", ""),
+        lot=values.get("lot", ""),
         split=split,
+        extra=tuple((name, value) for name, value in values.items() if name not in _KNOWN and value),
     )
 
 
-def _problem(fields: list[str], header: list[str], values: dict[str, str], seen: set[str]) -> str:
+def _problem(
+    fields: list[str], header: list[str], values: dict[str, str], seen: set[str], required: Sequence[str]
+) -> str:
     if len(fields) != len(header):
         return f"{len(fields)} fields, expected {len(header)}"
-    empty = [name for name in REQUIRED if not values[name]]
+    empty = [name for name in required if not values[name]]
     if empty:
         return f"'{empty[0]}' is empty"
     for name in ("image", "mask"):

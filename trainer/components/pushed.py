@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.contracts.bundle import BundleFolder
 from trainer.components import history
+from trainer.components.destinations import all_there
 from trainer.pipeline.step import Artifact
 
 
-def still_pushed(outputs: Mapping[str, Artifact], root: Path) -> bool:
+def still_pushed(outputs: Mapping[str, Artifact], root: Path, to: Sequence[str], place: Path) -> bool:
     """Say whether what a former execution pushed is still there: its effect lies outside the store."""
     made = outputs["pushed"].properties
     folder = BundleFolder(root / "pushed" / str(made["model"]) / str(made["version"]))
     there = (folder.folder / "manifest.json").is_file() and folder.id == made["bundle"]
-    return there and any(entry.bundle == made["bundle"] for entry in history.load(root))
+    what = str(made["model"]), str(made["version"]), int(made["release"]), str(made["bundle"])
+    return there and all_there(to, place, *what) and any(entry.bundle == made["bundle"] for entry in history.load(root))

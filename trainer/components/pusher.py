@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import Rejected
 from trainer.components import history
-from trainer.components.evaluator import METRICS
+from trainer.components.destinations import FLEET, Goods, push, target_of
 from trainer.components.fleet_command import publish
+from trainer.evaluation.outcome import METRICS
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.step import Context
 
@@ -28,22 +30,32 @@ def pusher(
     data: Path,
     pushed: Path,
     fleet_home: str,
+    to: Sequence[str],
     origin: str,
     root: str,
+    place: str,
     context: Context,
 ) -> dict[str, Any]:
-    """Copy the bundle to `root/pushed/<name>/<version>`, publish it to the fleet if there is one, name it the latest.
+    """Copy the bundle to `root/pushed/<name>/<version>`, then to every destination, and name it the latest.
 
-    Both blessings are inputs because a step whose blessing was refused is not run. Artifacts' folders are named by
-    their digests. Raises Rejected when the version exists with other content, Unavailable when the fleet is away.
+    `to` are kinds of destinations below `place`; `fleet_home` is the fleet to publish to, "" = none. Both blessings are
+    inputs because a step whose blessing was refused is not run. Artifacts' folders are named by their digests. Raises
+    Rejected when the version exists with other content, Unavailable when the fleet is away. What was pushed before
+    a failure is found there by the next attempt.
     """
     manifest = BundleFolder(bundle).open()
     identity = BundleFolder(bundle).id
     target = Path(root) / "pushed" / manifest.name / manifest.version
     context.progress(f"{manifest.name} {manifest.version}", None)
-    place(bundle, target)
+    copy_whole(bundle, target)
+    goods = Goods(BundleFolder(target), manifest, identity, model)
+    outcomes = {}
+    for kind in (one for one in to if one != FLEET):
+        context.progress(f"{manifest.name} {manifest.version} to {kind}", None)
+        outcomes[kind] = push(kind, goods, Path(place))
     if fleet_home:
         publish(target, Path(fleet_home))
+        outcomes[FLEET] = "published"
     metrics = json.loads((evaluation / METRICS).read_text(encoding="utf-8"))
     entry = history.Blessed(
         model=manifest.name,
@@ -59,11 +71,15 @@ def pusher(
     )
     history.add(Path(root), entry)
     what = {"model": entry.model, "version": entry.version, "release": entry.release, "bundle": identity}
-    write_atomically(pushed / FILE, json.dumps(what, indent=1, sort_keys=True).encode())
-    return {"pushed": {**what, "reasons": [f"{manifest.name} {manifest.version} is the latest"]}}
+    places = {
+        kind: str(target_of(kind, entry.model, entry.version, entry.release)) for kind in outcomes if kind != FLEET
+    }
+    write_atomically(pushed / FILE, json.dumps({**what, "places": places}, indent=1, sort_keys=True).encode())
+    reasons = [f"{manifest.name} {manifest.version} is the latest", *(f"{k}: {v}" for k, v in outcomes.items())]
+    return {"pushed": {**what, "destinations": outcomes, "reasons": reasons}}
 
 
-def place(bundle: Path, target: Path) -> None:
+def copy_whole(bundle: Path, target: Path) -> None:
     """Put the bundle where it belongs, whole or not at all; the same bundle may be there already."""
     if target.is_dir():
         known = BundleFolder(target)

@@ -1,11 +1,11 @@
-"""SchemaGen: what the data must look like, inferred from the training statistics and the recipe, or reviewed by people.
+"""SchemaGen: what the data must look like, inferred from the training statistics; ImportSchemaGen: reviewed by people.
 
 Environments: TRAINING has labels, SERVING has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,60 +15,78 @@ from trainer.pipeline.step import Context
 
 FILE = "schema.pbtxt"
 TRAINING, SERVING = "TRAINING", "SERVING"
-_ONLY_TRAINING = ("label", "masked")
-_ALWAYS = ("label", "part", "masked", "brightness", "contrast", "sharpness", "dark_share", "bright_share")
-_RANGES = {"brightness": (0.0, 255.0), "contrast": (0.0, 128.0), "dark_share": (0.0, 1.0), "bright_share": (0.0, 1.0)}
 
 
 def schema_gen(
-    statistics: Path, schema: Path, labels: Sequence[str], reviewed: str, context: Context
+    statistics: Path, schema: Path, labels: Sequence[str], rules: Mapping[str, Any], context: Context
 ) -> dict[str, Any]:
-    """Write `schema.pbtxt`: the text `reviewed` where it is given, else inferred.
+    """Write `schema.pbtxt`, inferred from the statistics of the split `train`.
 
-    Raises Rejected for a reviewed schema that is no schema, and when there are no training statistics.
+    `rules` say what one data set cannot: `label` is the label's column, `only_training` the columns that serving data
+    lacks, `always` those that every record has (empty = as inferred), `ranges` the (least, greatest) value of numbers.
+    Raises Rejected when there are no training statistics.
     """
     from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
 
-    if reviewed:
-        try:
-            found = text_format.Parse(reviewed, schema_pb2.Schema())
-        except text_format.ParseError as error:
-            raise Rejected(f"the reviewed schema is not a TensorFlow metadata schema: {error}") from error
-    else:
-        context.progress("inferring", None)
-        found = _inferred(statistics, labels)
-    (schema / FILE).write_text(text_format.MessageToString(found), encoding="utf-8")
-    return {"schema": {"reviewed": bool(reviewed)}}
-
-
-def _inferred(statistics: Path, labels: Sequence[str]) -> Any:
-    import tensorflow_data_validation as tfdv
-
+    context.progress("inferring", None)
     train = load_statistics(statistics, "train")
     if train is None:
-        raise Rejected("there are no training pictures to infer a schema from; add parts")
+        raise Rejected("there are no training records to infer a schema from; add some")
+    found = inferred(train, labels, rules)
+    (schema / FILE).write_text(text_format.MessageToString(found), encoding="utf-8")
+    return {"schema": {"reviewed": False}}
+
+
+def import_schema_gen(schema: Path, reviewed: str, context: Context) -> dict[str, Any]:
+    """Write the reviewed schema, given as text; nothing is inferred. Raises Rejected where it is no schema."""
+    from google.protobuf import text_format
+
+    context.progress("reading the reviewed schema", None)
+    (schema / FILE).write_text(text_format.MessageToString(parsed(reviewed, "the reviewed schema")), encoding="utf-8")
+    return {"schema": {"reviewed": True, "reasons": ["reviewed schema"]}}
+
+
+def inferred(train: Any, labels: Sequence[str], rules: Mapping[str, Any]) -> Any:
+    """Return the Schema that the statistics suggest, see `schema_gen`."""
+    import tensorflow_data_validation as tfdv
+
     schema = tfdv.infer_schema(train, infer_feature_shape=True, max_string_domain_size=0)
     schema.default_environment.extend([TRAINING, SERVING])
+    label = rules["label"]
     for feature in schema.feature:
-        if feature.name in _ONLY_TRAINING:
+        if feature.name in rules["only_training"]:
             feature.not_in_environment.append(SERVING)
-        if feature.name not in _ALWAYS:
-            feature.presence.min_fraction = 0
-            feature.presence.min_count = 0
-            feature.ClearField("shape")
-            feature.value_count.max = 1
-        if feature.name in _RANGES:
-            feature.float_domain.min, feature.float_domain.max = _RANGES[feature.name]
-    domain = schema.string_domain.add(name="label")
-    domain.value.extend(labels)
-    tfdv.get_feature(schema, "label").domain = "label"
+        if rules["always"] and feature.name not in rules["always"]:
+            make_optional(feature)
+        if feature.type == 1:
+            feature.ClearField("domain_info")
+        if feature.name in rules["ranges"]:
+            feature.float_domain.min, feature.float_domain.max = rules["ranges"][feature.name]
+    if labels and label in {feature.name for feature in schema.feature}:
+        schema.string_domain.add(name=label).value.extend(labels)
+        tfdv.get_feature(schema, label).domain = label
     return schema
 
 
-def load_schema(schema: Path) -> Any:
-    """Read the Schema proto."""
+def make_optional(feature: Any) -> None:
+    """Let records lack a feature."""
+    feature.presence.min_fraction = 0
+    feature.presence.min_count = 0
+    feature.ClearField("shape")
+    feature.value_count.max = 1
+
+
+def parsed(text: str, source: str) -> Any:
+    """Return the Schema that a text holds. Raises Rejected naming the source for any other text."""
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    return text_format.Parse((schema / FILE).read_text(encoding="utf-8"), schema_pb2.Schema())
+    try:
+        return text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise Rejected(f"{source} is not a TensorFlow metadata schema: {error}") from error
+
+
+def load_schema(schema: Path) -> Any:
+    """Read the Schema proto of a Schema artifact."""
+    return parsed((schema / FILE).read_text(encoding="utf-8"), str(schema / FILE))

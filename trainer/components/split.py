@@ -6,9 +6,9 @@ Whole parts go one way, every label is spread over all splits, and a part that w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from edge_agent.contracts.errors import Rejected
 from trainer.components.manifest import SPLITS
 
 _ORDER = ("eval", "test")
@@ -17,17 +17,22 @@ _ORDER = ("eval", "test")
 def asked_for(wishes: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Return the split that the table asks for, for each part that has one; `wishes` is (part, split or "").
 
-    Raises Rejected listing the parts whose pictures are asked to be in two splits.
+    A part that is asked into several goes where most of its pictures are asked; see `torn`.
     """
-    found: dict[str, set[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for part, split in wishes:
         if split:
+            counts.setdefault(part, Counter())[split] += 1
+    return {part: max(sorted(found), key=found.__getitem__) for part, found in counts.items()}
+
+
+def torn(places: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the parts of which (part, split) names more than one split; "" is none. A part belongs to one whole."""
+    found: dict[str, set[str]] = {}
+    for part, split in places:
+        if split:
             found.setdefault(part, set()).add(split)
-    torn = sorted(part for part, splits in found.items() if len(splits) > 1)
-    if torn:
-        shown = ", ".join(torn[:5])
-        raise Rejected(f"{len(torn)} parts have pictures in two splits ({shown}); a part belongs to one split whole")
-    return {part: next(iter(splits)) for part, splits in found.items()}
+    return sorted(part for part, splits in found.items() if len(splits) > 1)
 
 
 def assign(

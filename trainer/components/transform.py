@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,26 +19,13 @@ LABEL, QUALITY = "label", "quality"
 def transform(examples: Path, anomalies: Path, transform_graph: Path, labels: Sequence[str], context: Context) -> None:
     """Analyse the training split and write the TransformGraph.
 
-    `label` becomes its place in `labels` (-1 for any other), the quality measures one vector of z-scores.
-    The Beam runner is built here: left to itself, Beam would download one. `anomalies` is there because data that was
-    not blessed is not analysed.
+    `label` becomes its place in `labels` (-1 for any other), the quality measures one vector of z-scores. `anomalies`
+    is there because data that was not blessed is not analysed.
     """
-    import apache_beam as beam
-    import tensorflow_transform.beam as tft_beam
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+    from trainer.components.tft_in_memory import analyse
 
     context.progress("analysing the training split", None)
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(_spec()))
-    table = columns(examples, "train")
-    rows = [{name: table[name][i] for name in (LABEL, *QUALITY_FEATURES)} for i in range(len(table[LABEL]))]
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        beam.Pipeline(runner=FnApiRunner()) as pipeline,
-        tft_beam.Context(temp_dir=scratch),
-    ):
-        data = (pipeline | beam.Create(rows), metadata)
-        _ = data | tft_beam.AnalyzeDataset(preprocessing(labels)) | tft_beam.WriteTransformFn(str(transform_graph))
+    analyse(preprocessing(labels), columns(examples, "train"), _spec(), transform_graph)
 
 
 def preprocessing(labels: Sequence[str]) -> Callable[[dict[str, Any]], dict[str, Any]]:

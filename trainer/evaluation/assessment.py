@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from converter.bounds import lower_bound, more_needed, upper_bound
 from converter.confidence import Cost, PartScores
+from edge_agent.contracts.bounds import lower_bound, more_needed, upper_bound
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.recipe import Thresholds
 from trainer.evaluation.answers import Answers

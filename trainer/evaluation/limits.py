@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from converter.bounds import LEVEL, more_needed
+from edge_agent.contracts.bounds import LEVEL, more_needed
 from trainer.evaluation.rates import Estimate
 from trainer.evaluation.settings import LimitSettings
 

@@ -29,7 +29,7 @@ _REASON, _SHORTEST = 10, 6
 def override(root: Path, wanted: str, by: str, reason: str, now_ms: int, metadata_url: str = "") -> Override:
     """Release the model of a run, or the one whose digest begins so, that the Evaluator refused.
 
-    Call it under the root's lock. Raises Rejected without a name or a reason of some words, and for a model that is
+    Call it under a lock of the root. Raises Rejected without a name or a reason of some words, and for a model that is
     blessed already; ConfigError for one that the root does not know.
     """
     by, reason = by.strip(), " ".join(reason.split())

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from converter.bounds import LEVEL, exact_interval
 from converter.confidence import Cost
+from edge_agent.contracts.bounds import LEVEL, exact_interval
 
 Bools = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from converter.bounds import LEVEL
+from edge_agent.contracts.bounds import LEVEL
 from trainer.evaluation.rates import Bools, Scores, auroc
 
 _DRAWS = 1000

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converter.bounds import LEVEL, exact_interval
 from converter.confidence import Cost, PartScores
+from edge_agent.contracts.bounds import LEVEL, exact_interval
 from edge_agent.contracts.bundle import ThresholdPair
 from trainer.evaluation.answers import Answers
 from trainer.evaluation.rates import Estimate, Inspection, auroc, inspect

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from converter.bounds import more_needed
 from converter.confidence import Cost, choose_thresholds
+from edge_agent.contracts.bounds import more_needed
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.recipe import Thresholds
 from trainer.evaluation.answers import Predictions

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from converter.bounds import LEVEL
+from edge_agent.contracts.bounds import LEVEL
 from trainer.labels.opinions import Opinions
 
 Counts = npt.NDArray[np.float64]

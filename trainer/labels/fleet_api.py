@@ -56,6 +56,14 @@ class FleetApi:
         """Return a picture by its SHA-256."""
         return self._send("GET", f"/api/v1/images/{sha}").content
 
+    def rollouts(self) -> list[dict[str, Any]]:
+        """Return all rollouts, newest first."""
+        return list(self._send("GET", "/api/v1/rollouts").json()["rollouts"])
+
+    def devices(self) -> list[dict[str, Any]]:
+        """Return all devices."""
+        return list(self._send("GET", "/api/v1/devices").json()["devices"])
+
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **more)

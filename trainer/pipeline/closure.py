@@ -1,6 +1,7 @@
 """The code a step consists of: its module and everything of Lineside that it imports, found without running it.
 
-The files are read as syntax trees, so that the cache check neither imports TensorFlow nor runs anything.
+The files are read as syntax trees, so that the cache check neither imports TensorFlow nor runs anything. A user's own
+module is followed in the same way: its file, what it imports from beside itself, and what it imports of Lineside.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import ast
 import hashlib
 import importlib.metadata
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from edge_agent.contracts.errors import ConfigError
 
 PACKAGES = ("trainer", "converter", "edge_agent")
 HOME = Path(__file__).resolve().parents[2]
@@ -41,7 +45,8 @@ _WITHOUT_EFFECT = frozenset({"click", "rich", "httpx", "jinja2", "typing_extensi
 @dataclass(frozen=True)
 class Closure:
     """`files` maps a path relative to the packages' home to the SHA-256 of its content; `libraries` maps a
-    distribution to its installed version ("" where it is not installed)."""
+    distribution to its installed version ("" where it is not installed). A user's own file is called `own:` and its
+    path relative to the folder from which it is imported; where that folder lies is nowhere in it."""
 
     files: dict[str, str]
     libraries: dict[str, str]
@@ -71,36 +76,90 @@ class Imports:
         return self._known[key]
 
     def save(self) -> None:
-        """Write what is known, if it is more than before."""
+        """Write what is known, if it is more than before; where that cannot be done, it is found again."""
         if self._path is not None and self._grown:
-            unfinished = self._path.with_name(f".{self._path.name}.part")
-            unfinished.write_text(json.dumps(self._known), encoding="utf-8")
-            unfinished.replace(self._path)
+            unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+            try:
+                unfinished.write_text(json.dumps(self._known), encoding="utf-8")
+                unfinished.replace(self._path)
+            except OSError:
+                unfinished.unlink(missing_ok=True)
 
 
-def code_closure(modules: Iterable[str], imports: Imports | None = None) -> Closure:
-    """Follow the imports of `modules` within Lineside's packages, functions' own imports included."""
+def code_closure(modules: Iterable[str], imports: Imports | None = None, own_files: Sequence[Path] = ()) -> Closure:
+    """Follow the imports of `modules` within Lineside's packages, functions' own imports included.
+
+    `own_files` are Python files of a user, outside the packages; they are followed into what lies beside them, into
+    Lineside's packages, and no further. Raises ConfigError for one that is missing or is no Python.
+    """
     imports = imports or Imports()
+    homes, waiting = _begin(imports.home, modules, own_files)
     files: dict[str, str] = {}
     libraries: set[str] = set()
-    waiting = list(modules)
-    seen: set[str] = set()
+    seen: set[tuple[int, str]] = set()
     while waiting:
-        for name in _with_parents(waiting.pop()):
-            if name in seen:
-                continue
-            seen.add(name)
-            path = _file_of(name, imports.home)
+        place, asked = waiting.pop()
+        for name in _with_parents(asked):
+            path = None if (place, name) in seen else _file_of(name, homes[place])
+            seen.add((place, name))
             if path is None:
                 continue
             data = path.read_bytes()
-            digest = files[str(path.relative_to(imports.home))] = hashlib.sha256(data).hexdigest()
-            for module in imports.of(data, digest, name, path.name == "__init__.py"):
-                if module.split(".")[0] in imports.packages:
-                    waiting.append(module)
-                else:
+            digest = files[_called(path, place, homes[place])] = hashlib.sha256(data).hexdigest()
+            for module in _read(imports, path, data, digest, name):
+                target = _place_of(module, place, homes, imports)
+                if target is None:
                     libraries.add(module.split(".")[0])
+                else:
+                    waiting.append((target, module))
     return Closure(dict(sorted(files.items())), _versions(libraries))
+
+
+def _begin(home: Path, modules: Iterable[str], own_files: Sequence[Path]) -> tuple[list[Path], list[tuple[int, str]]]:
+    """Return the folders that modules are looked for in, Lineside's home first, and the modules to begin with."""
+    homes, waiting = [home], [(0, module) for module in modules]
+    for file in own_files:
+        folder, module = import_name(file)
+        if folder not in homes[1:]:
+            homes.append(folder)
+        waiting.append((homes.index(folder, 1), module))
+    return homes, waiting
+
+
+def import_name(file: Path) -> tuple[Path, str]:
+    """Return from which folder a Python file is imported, and as which module: packages around it belong to the name.
+
+    Raises ConfigError where there is no such file.
+    """
+    if file.suffix != ".py" or not file.is_file():
+        raise ConfigError(f"{file}: no such Python file; name the .py file of your own module")
+    found = file.resolve()
+    levels, folder = [found.stem], found.parent
+    while (folder / "__init__.py").is_file():
+        levels.insert(0, folder.name)
+        folder = folder.parent
+    return folder, ".".join(levels)
+
+
+def _called(path: Path, place: int, home: Path) -> str:
+    name = str(path.relative_to(home))
+    return name if place == 0 else f"own{'' if place == 1 else place}:{name}"
+
+
+def _read(imports: Imports, path: Path, data: bytes, digest: str, module: str) -> list[str]:
+    try:
+        return imports.of(data, digest, module, path.name == "__init__.py")
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError(f"{path}: not Python ({error}); correct it") from error
+
+
+def _place_of(module: str, place: int, homes: Sequence[Path], imports: Imports) -> int | None:
+    """Return in which folder an import is looked for: Lineside's, else beside an own file; None for a library."""
+    top = module.split(".")[0]
+    if top in imports.packages:
+        return 0
+    beside = place and top and (_file_of(top, homes[place]) or (homes[place] / top).is_dir())
+    return place if beside else None
 
 
 def _with_parents(module: str) -> Iterator[str]:

@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.program import python_program
+from trainer.pipeline.cache import writing
 from trainer.pipeline.step import Properties, Step
 from trainer.pipeline.worker import raise_error
 
@@ -20,17 +21,22 @@ Report = Callable[[str, float | None], None]
 
 
 class Executor:
-    """Runs the functions of steps in one child process; `log` receives all that they print."""
+    """Runs the functions of steps in one child process; `log` receives all that they print.
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    `environment` is set for the child beyond this process's own.
+    """
+
+    def __init__(self, log: Path, environment: Mapping[str, str] | None = None) -> None:
+        self._log, self._environment = log, environment or {}
         self._child: subprocess.Popen[str] | None = None
 
-    def start(self) -> None:
+    def start(self) -> subprocess.Popen[str]:
         """Start the worker, without effect when it runs."""
         if self._child is not None:
-            return
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+            return self._child
+        with writing(self._log):
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            self._log.touch()
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -39,9 +45,10 @@ class Executor:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **quiet},
+                env={**os.environ, **quiet, **self._environment},
                 start_new_session=True,
             )
+        return self._child
 
     def run(
         self, step: Step, paths: Mapping[str, Path | None], values: Mapping[str, Any], scratch: Path, report: Report
@@ -51,10 +58,9 @@ class Executor:
         Raises what the function raised (Rejected, Unavailable, ConfigError); Unavailable for anything else and when
         the worker dies.
         """
-        self.start()
-        assert self._child is not None
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
+        child = self.start()
+        assert child.stdin is not None
+        assert child.stdout is not None
         job = {
             "function": step.function,
             "paths": {name: None if path is None else str(path) for name, path in paths.items()},
@@ -62,11 +68,11 @@ class Executor:
             "scratch": str(scratch),
         }
         try:
-            self._child.stdin.write(json.dumps(job) + "\n")
-            self._child.stdin.flush()
-        except BrokenPipeError:
-            raise self._died(step) from None
-        for line in self._child.stdout:
+            child.stdin.write(json.dumps(job) + "\n")
+            child.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            raise self._died(child, step) from None
+        for line in _lines(child.stdout):
             answer = json.loads(line)
             if "progress" in answer:
                 report(answer["progress"], answer["done"])
@@ -74,14 +80,19 @@ class Executor:
                 raise_error(answer, step.name, self._log)
             else:
                 return dict(answer["result"])
-        raise self._died(step)
+        raise self._died(child, step)
 
-    def _died(self, step: Step) -> Unavailable:
-        assert self._child is not None
-        code = self._child.wait()
+    def _died(self, child: subprocess.Popen[str], step: Step) -> Unavailable:
+        code = child.wait()
         self.stop()
         why = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
         return Unavailable(f"{step.name}: the worker process {why}; run again to go on (log: {self._log})")
+
+    def kill(self) -> None:
+        """End the worker while another thread waits in `run`, which then raises Unavailable."""
+        if self._child is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """End the worker and what it started."""
@@ -95,3 +106,10 @@ class Executor:
             if stream is not None:
                 with suppress(BrokenPipeError):
                     stream.close()
+
+
+def _lines(stream: IO[str]) -> Iterator[str]:
+    """Yield lines until the end; a stream that another thread closes has ended."""
+    with suppress(ValueError):
+        for line in stream:  # noqa: UP028 (`yield from` would close the stream with this generator)
+            yield line

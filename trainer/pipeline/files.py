@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ _TICK_NS = 20_000_000
 
 
 def digests(paths: Sequence[Path], index: Index, now_ns: Callable[[], int]) -> dict[Path, str]:
-    """Return the SHA-256 of each file; a file that cannot be read is left out.
+    """Return the SHA-256 of each file; what cannot be read, or is no file (a folder, a pipe), is left out.
 
     A digest is believed as long as size, modification, change time and inode are the same; `touch` alone therefore
     hashes again and finds the same, and an edit in place of the same size is found by its change time.
@@ -24,20 +25,20 @@ def digests(paths: Sequence[Path], index: Index, now_ns: Callable[[], int]) -> d
     found: dict[Path, str] = {}
     fresh: list[tuple[Path, Stat]] = []
     for path in paths:
-        stat = _stat(path)
-        if stat is None:
+        seen = _stat(path)
+        if seen is None:
             continue
         before = known.get(str(path))
-        if before is not None and before[0] == stat and stat.ctime + _TICK_NS < before[1]:
+        if before is not None and before[0] == seen and seen.ctime + _TICK_NS < before[1]:
             found[path] = before[2]
         else:
-            fresh.append((path, stat))
+            fresh.append((path, seen))
     if not fresh:
         return found
     hashed_at = now_ns()
     with ThreadPoolExecutor() as pool:
         shas = list(pool.map(_sha, [path for path, _ in fresh]))
-    rows = [(str(path), stat, hashed_at, sha) for (path, stat), sha in zip(fresh, shas, strict=True) if sha]
+    rows = [(str(path), seen, hashed_at, sha) for (path, seen), sha in zip(fresh, shas, strict=True) if sha]
     index.remember_files(rows)
     return found | {Path(path): sha for path, _, _, sha in rows}
 
@@ -46,6 +47,8 @@ def _stat(path: Path) -> Stat | None:
     try:
         seen = os.stat(path)
     except OSError:
+        return None
+    if not stat.S_ISREG(seen.st_mode):
         return None
     return Stat(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
 

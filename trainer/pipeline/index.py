@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import Unavailable
 from trainer.pipeline.key import Parts
+from trainer.pipeline.lock import file_lock
 
 _SCHEMA = """
 create table if not exists entries(
@@ -20,8 +22,12 @@ create table if not exists entries(
 create index if not exists entries_by_step on entries(step, created);
 create table if not exists files(
   path text primary key, size integer, mtime integer, ctime integer, inode integer, hashed integer, sha text);
-create table if not exists running(execution integer primary key, step text not null, run text not null);
+create table if not exists running(
+  execution integer primary key, step text not null, run text not null, key text not null default '', entry text);
+create table if not exists pins(run text not null, digest text not null, primary key(run, digest));
 """
+
+_ENTRIES = "select step, parts, outputs, run, seconds, created from entries"
 
 
 @dataclass(frozen=True)
@@ -55,16 +61,40 @@ class Stat:
     inode: int
 
 
+@dataclass(frozen=True)
+class Begun:
+    """An execution that is noted as running. `entry` is there once its function has ended."""
+
+    execution: int
+    step: str
+    run: str
+    key: str
+    entry: Entry | None
+
+
 class Index:
-    """Keys of finished steps, digests of known files, and executions that are under way."""
+    """Keys of finished steps, digests of known files, and executions that are under way.
+
+    Threads and processes may use it at once. Raises Unavailable when the disk refuses.
+    """
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = sqlite3.connect(root / "index.sqlite", timeout=30, isolation_level=None)
-            self._db.executescript("pragma journal_mode=wal; pragma synchronous=full;" + _SCHEMA)
-        except sqlite3.Error as error:
-            raise Unavailable(f"{root}: the index cannot be opened ({error}); free it or name another root") from error
+        self._root, self._guard = root, threading.RLock()
+        with file_lock(root / "locks" / "index"):
+            try:
+                self._db = sqlite3.connect(
+                    root / "index.sqlite", timeout=30, isolation_level=None, check_same_thread=False
+                )
+                self._db.executescript("pragma journal_mode=wal; pragma synchronous=full;" + _SCHEMA)
+                self._upgrade()
+            except sqlite3.Error as error:
+                raise self._refused(error) from error
+
+    def _upgrade(self) -> None:
+        """Give the table `running` of a root that an older version made its newer columns."""
+        if "entry" not in {row[1] for row in self._db.execute("pragma table_info(running)")}:
+            self._db.execute("alter table running add column key text not null default ''")
+            self._db.execute("alter table running add column entry text")
 
     def close(self) -> None:
         """Close the file."""
@@ -72,73 +102,125 @@ class Index:
 
     def find(self, key: str) -> Entry | None:
         """Return what was made under this key."""
-        row = self._row("select step, parts, outputs, run, seconds, created from entries where key = ?", key)
-        return _entry(row) if row else None
+        rows = self._rows(f"{_ENTRIES} where key = ?", key)
+        return _entry(rows[0]) if rows else None
 
     def latest(self, step: str) -> Entry | None:
         """Return the last finished execution of a step, whatever its key."""
-        sql = "select step, parts, outputs, run, seconds, created from entries where step = ?"
-        row = self._row(f"{sql} order by created desc, rowid desc limit 1", step)
-        return _entry(row) if row else None
+        rows = self._rows(f"{_ENTRIES} where step = ? order by created desc, rowid desc limit 1", step)
+        return _entry(rows[0]) if rows else None
+
+    def entries(self) -> dict[str, Entry]:
+        """Return all finished executions by their keys, oldest first."""
+        rows = self._rows("select key, step, parts, outputs, run, seconds, created from entries order by created")
+        return {row[0]: _entry(row[1:]) for row in rows}
+
+    def of_step(self, step: str) -> list[Entry]:
+        """Return every finished execution of a step, oldest first."""
+        return [_entry(row) for row in self._rows(f"{_ENTRIES} where step = ? order by created, rowid", step)]
 
     def made(self, digest: str) -> list[Entry]:
         """Return every execution that made content whose digest begins so."""
-        sql = "select step, parts, outputs, run, seconds, created from entries where outputs like ? order by created"
-        with closing(self._db.execute(sql, (f'%"digest": "{digest}%',))) as rows:
-            return [_entry(row) for row in rows]
+        sql = f"{_ENTRIES} where outputs like ? order by created"
+        return [_entry(row) for row in self._rows(sql, f'%"digest": "{digest}%')]
 
     def bundle(self, identity: str) -> str:
         """Return the store's digest of the artifact that is the bundle with this ID; "" when none is."""
-        sql = "select step, parts, outputs, run, seconds, created from entries where outputs like ? order by created"
-        with closing(self._db.execute(sql, (f'%"bundle": "{identity}%',))) as rows:
-            outputs = [stored for row in rows for stored in _entry(row).outputs.values()]
+        rows = self._rows(f"{_ENTRIES} where outputs like ? order by created", f'%"bundle": "{identity}%')
+        outputs = [stored for row in rows for stored in _entry(row).outputs.values()]
         found = [s.digest for s in outputs if s.type == "Bundle" and str(s.properties["bundle"]).startswith(identity)]
         return found[0] if found else ""
 
     def add(self, key: str, entry: Entry) -> None:
         """Remember a finished step; it replaces what was known under the key."""
-        outputs = {name: asdict(stored) for name, stored in entry.outputs.items()}
-        values = (key, entry.step, json.dumps(asdict(entry.parts)), json.dumps(outputs), entry.run)
-        self._db.execute(
+        self._rows(
             "insert or replace into entries(key, step, parts, outputs, run, seconds, created) values (?,?,?,?,?,?,?)",
-            (*values, entry.seconds, entry.created_ms),
+            *(key, entry.step, json.dumps(asdict(entry.parts)), _outputs(entry), entry.run),
+            *(entry.seconds, entry.created_ms),
         )
 
     def forget(self, key: str) -> None:
         """Drop a key whose content is damaged or gone."""
-        self._db.execute("delete from entries where key = ?", (key,))
+        self._rows("delete from entries where key = ?", key)
 
     def known_files(self) -> dict[str, tuple[Stat, int, str]]:
         """Return for each known file its stat, when it was hashed (nanoseconds) and its SHA-256."""
-        sql = "select path, size, mtime, ctime, inode, hashed, sha from files"
-        return {row[0]: (Stat(*row[1:5]), row[5], row[6]) for row in self._db.execute(sql)}
+        rows = self._rows("select path, size, mtime, ctime, inode, hashed, sha from files")
+        return {row[0]: (Stat(*row[1:5]), row[5], row[6]) for row in rows}
 
     def remember_files(self, rows: Iterable[tuple[str, Stat, int, str]]) -> None:
         """Remember digests of files."""
         values = [(p, s.size, s.mtime, s.ctime, s.inode, hashed, sha) for p, s, hashed, sha in rows]
-        self._db.execute("begin")
-        self._db.executemany("insert or replace into files values (?,?,?,?,?,?,?)", values)
-        self._db.execute("commit")
+        with self._guard:
+            self._rows("begin immediate")
+            try:
+                self._db.executemany("insert or replace into files values (?,?,?,?,?,?,?)", values)
+                self._rows("commit")
+            except sqlite3.OperationalError as error:
+                self._db.rollback()
+                raise self._refused(error) from error
 
-    def started(self, execution: int, step: str, run: str) -> None:
+    def started(self, execution: int, step: str, run: str, key: str = "") -> None:
         """Note that an execution is recorded as RUNNING in ML Metadata."""
-        self._db.execute("insert or replace into running values (?,?,?)", (execution, step, run))
+        sql = "insert or replace into running(execution, step, run, key) values (?,?,?,?)"
+        self._rows(sql, execution, step, run, key)
+
+    def stored(self, execution: int, entry: Entry) -> None:
+        """Note what the execution has made: once all of it lies in the store, whoever comes next can finish it."""
+        content = json.dumps(
+            {"parts": asdict(entry.parts), "outputs": _outputs(entry), "ms": entry.created_ms, "seconds": entry.seconds}
+        )
+        self._rows("update running set entry = ? where execution = ?", content, execution)
 
     def ended(self, execution: int) -> None:
         """Note that it is not any more."""
-        self._db.execute("delete from running where execution = ?", (execution,))
+        self._rows("delete from running where execution = ?", execution)
 
-    def orphans(self) -> list[int]:
-        """Return executions that are noted as running; under the root's lock none can be."""
-        return [row[0] for row in self._db.execute("select execution from running")]
+    def orphans(self) -> list[Begun]:
+        """Return executions that are noted as running; those of living runs are none."""
+        return [_begun(row) for row in self._rows("select execution, step, run, key, entry from running")]
 
-    def _row(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
-        with closing(self._db.execute(sql, values)) as rows:
-            found = rows.fetchone()
-            return tuple(found) if found else None
+    def pin(self, run: str, digests: Iterable[str]) -> None:
+        """Note that a run needs contents, so that none is collected while it lives."""
+        for digest in digests:
+            self._rows("insert or ignore into pins values (?,?)", run, digest)
+
+    def unpin(self, run: str) -> None:
+        """Note that a run is over."""
+        self._rows("delete from pins where run = ?", run)
+
+    def pins(self) -> dict[str, set[str]]:
+        """Return what each run needs, by its name."""
+        found: dict[str, set[str]] = {}
+        for run, digest in self._rows("select run, digest from pins"):
+            found.setdefault(run, set()).add(digest)
+        return found
+
+    def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        try:
+            with self._guard, closing(self._db.execute(sql, values)) as rows:
+                return [tuple(row) for row in rows.fetchall()]
+        except sqlite3.OperationalError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: sqlite3.Error) -> Unavailable:
+        return Unavailable(f"{self._root}: the index cannot be used ({error}); free its disk or name another root")
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     step, parts, outputs, run, seconds, created = row
     made: Mapping[str, Any] = json.loads(outputs)
     return Entry(step, Parts(**json.loads(parts)), {n: Stored(**s) for n, s in made.items()}, run, seconds, created)
+
+
+def _outputs(entry: Entry) -> str:
+    return json.dumps({name: asdict(stored) for name, stored in entry.outputs.items()})
+
+
+def _begun(row: tuple[Any, ...]) -> Begun:
+    execution, step, run, key, noted = row
+    if not noted:
+        return Begun(execution, step, run, key, None)
+    kept = json.loads(noted)
+    parts = json.dumps(kept["parts"])
+    return Begun(execution, step, run, key, _entry((step, parts, kept["outputs"], run, kept["seconds"], kept["ms"])))

@@ -13,8 +13,8 @@ _QUIET_SECONDS = 5.0
 class Display(Protocol):
     """What a run tells of itself."""
 
-    def begin(self, step: str) -> None:
-        """A step starts to run."""
+    def begin(self, step: str, remark: str = "") -> None:
+        """A step starts to run, or to wait, as the remark says."""
 
     def progress(self, step: str, text: str, done: float | None) -> None:
         """It says what it is doing; `done` is the finished share."""
@@ -27,20 +27,21 @@ class Display(Protocol):
 
 
 class Lines:
-    """One plain line an event; progress at most every five seconds."""
+    """One plain line an event; progress at most every five seconds of each step."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out, self._clock, self._said = out, clock, 0.0
+        self._out, self._clock = out, clock
+        self._said: dict[str, float] = {}
 
-    def begin(self, step: str) -> None:
+    def begin(self, step: str, remark: str = "") -> None:
         """Say that a step starts."""
-        self._said = self._clock()
-        self._line(f"{step:<18} …")
+        self._said[step] = self._clock()
+        self._line(f"{step:<18} … {remark}".rstrip())
 
     def progress(self, step: str, text: str, done: float | None) -> None:
         """Say what the step does, unless something was said just now."""
-        if self._clock() - self._said >= _QUIET_SECONDS:
-            self._said = self._clock()
+        if self._clock() - self._said[step] >= _QUIET_SECONDS:
+            self._said[step] = self._clock()
             share = "" if done is None else f" {done:4.0%}"
             self._line(f"{step:<18} …{share} {text}")
 
@@ -57,7 +58,7 @@ class Lines:
 
 
 class Live:
-    """A progress bar for the running step, with time and estimate; finished steps stay above it."""
+    """A progress bar for each running step, with time and estimate; finished steps stay above."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -69,9 +70,9 @@ class Live:
         self._bar.start()
         self._tasks: dict[str, Any] = {}
 
-    def begin(self, step: str) -> None:
+    def begin(self, step: str, remark: str = "") -> None:
         """Show a bar for the step."""
-        self._tasks[step] = self._bar.add_task("", total=None, step=step)
+        self._tasks[step] = self._bar.add_task(remark, total=None, step=step)
 
     def progress(self, step: str, text: str, done: float | None) -> None:
         """Move the bar."""

@@ -1,213 +1,191 @@
-"""The driver and the publisher: which steps must run, running them, and keeping what they made.
-
-A result is published in this order, so that a crash between any two leaves nothing half true: staged files are
-synced and renamed into the store, ML Metadata records the execution as complete, the index learns the key.
-"""
+"""The runner: which steps are run, which at once, and what is recorded of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from functools import partial
 
-from edge_agent.contracts.errors import LinesideError
-from trainer.pipeline.cache import Store
-from trainer.pipeline.closure import Imports, code_closure
+from edge_agent.contracts.errors import ConfigError, LinesideError
+from trainer.pipeline.driver import Driver, Plan, not_to_run, plan
 from trainer.pipeline.executor import Executor
-from trainer.pipeline.graph import Graph
-from trainer.pipeline.index import Entry, Index, Stored
-from trainer.pipeline.key import Parts
-from trainer.pipeline.metadata import Metadata
+from trainer.pipeline.graph import Graph, producer
+from trainer.pipeline.lock import file_lock
+from trainer.pipeline.lookahead import reasons_to_run
 from trainer.pipeline.progress import Display
-from trainer.pipeline.runs import RunRecord, Runs, StepRecord
-from trainer.pipeline.step import Artifact, Known, Properties, Step
+from trainer.pipeline.publisher import Clock, Publisher
+from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.selection import ALL, Role, Selection, ancestors, roles
+from trainer.pipeline.step import Artifact, Known, Step
+from trainer.pipeline.steplog import StepLog
+from trainer.pipeline.workers import PLAIN_S, TENSORFLOW_S, Workers
 
-Clock = Callable[[], float]
-"""Seconds since 1970."""
+__all__ = ["Driver", "Plan", "Runner", "default_jobs", "plan"]
 
-
-@dataclass(frozen=True)
-class Plan:
-    """A step with all that it depends on."""
-
-    step: Step
-    inputs: Mapping[str, Artifact | None]
-    parts: Parts
-
-    @property
-    def key(self) -> str:
-        """The cache key."""
-        return self.parts.key
+Made = dict[str, Artifact]
 
 
-def plan(step: Step, known: Known, imports: Imports | None = None) -> Plan:
-    """Gather a step's inputs, parameters, code and libraries. All of `step.inputs` must be known."""
-    inputs: dict[str, Artifact | None] = {name: known[reference] for name, reference in step.inputs.items()}
-    parameters = dict(step.parameters)
-    if step.resolve is not None:
-        resolved = step.resolve(known)
-        inputs |= resolved.inputs
-        parameters |= resolved.parameters
-    closure = code_closure((step.module, *step.runs), imports)
-    digests = {name: artifact.digest if artifact else "" for name, artifact in sorted(inputs.items())}
-    parts = Parts(step.function, digests, dict(step.outputs), parameters, closure.files, closure.libraries)
-    return Plan(step, inputs, parts)
-
-
-class Driver:
-    """Looks results up, and nothing else: what `status` and `why` need."""
-
-    def __init__(self, root: Path, imports: Imports | None = None) -> None:
-        self.root = root
-        self.store = Store(root)
-        self.index = Index(root)
-        self.imports = imports or Imports(root / "imports.json")
-
-    def close(self) -> None:
-        """Save what was learned and close the files."""
-        self.imports.save()
-        self.index.close()
-
-    def cached(self, planned: Plan) -> dict[str, Artifact] | None:
-        """Return the outputs made under the plan's key, if they are all there and whole."""
-        entry = self.index.find(planned.key)
-        if entry is None:
-            return None
-        for stored in entry.outputs.values():
-            if not self.store.holds(stored.digest):
-                self.store.evict(stored.digest)
-                self.index.forget(planned.key)
-                return None
-        outputs = {name: self.artifact(stored) for name, stored in entry.outputs.items()}
-        valid = planned.step.valid is None or planned.step.valid(outputs)
-        return outputs if valid else None
-
-    def artifact(self, stored: Stored) -> Artifact:
-        """Return the artifact for what the index knows."""
-        return Artifact(stored.type, stored.digest, self.store.path(stored.digest), stored.properties)
+def default_jobs() -> int:
+    """Return how many steps run at once unless told: one a core, four at most."""
+    return min(len(os.sched_getaffinity(0)), 4)
 
 
 class Runner:
-    """Runs a graph's steps in one root, under its lock, from first to last."""
+    """Runs a graph's steps in one root; other runs may work there at the same time.
+
+    The caller holds the run's lock (`Runs.begin`). Up to `jobs` steps whose inputs are ready run at once.
+    """
 
     def __init__(
-        self, driver: Driver, record: RunRecord, display: Display, clock: Clock, metadata_url: str = ""
+        self,
+        driver: Driver,
+        record: RunRecord,
+        display: Display,
+        clock: Clock,
+        metadata_url: str = "",
+        jobs: int = 1,
+        selection: Selection = ALL,
     ) -> None:
-        self._driver, self._record, self._display, self._clock = driver, record, display, clock
+        self._driver, self._record, self._clock = driver, record, clock
+        self._selection, self._jobs = selection, max(jobs, 1)
         self._runs = Runs(driver.root)
-        self._metadata_url = metadata_url
-        self._metadata: Metadata | None = None
-        self._executor = Executor(self._runs.path(record.run) / "worker.log")
+        self._publisher = Publisher(driver, record.pipeline, record.run, clock, metadata_url)
+        self._workers = Workers(self._jobs, self._worker, time.monotonic)
+        self._log = StepLog(record, self._runs, display)
+        self._alone, self._alone_guard = ExitStack(), threading.Lock()
+        self._alone_words: set[str] = set()
 
-    def run(self, graph: Graph, sources: Known) -> dict[str, Artifact]:
-        """Run what must run and return all artifacts, sources included. Raises the first step's error."""
-        self._recover()
-        known = dict(sources)
+    def run(self, graph: Graph, sources: Known) -> Made:
+        """Run what must run and return all artifacts, sources included. Raises the first step's error.
+
+        When a step fails, those that run beside it end, and no other begins.
+        """
+        chosen = roles(graph, self._selection)
+        self._log.order = [step.name for step in graph.steps]
+        self._publisher.recover()
+        self._driver.index.pin(self._record.run, [artifact.digest for artifact in sources.values()])
         try:
-            for step in graph.steps:
-                known |= {f"{step.name}.{name}": artifact for name, artifact in self._step(step, known).items()}
+            with ThreadPoolExecutor(self._jobs) as threads:
+                try:
+                    return _scheduled(graph, dict(sources), self._jobs, partial(self._begin, threads, graph, chosen))
+                except KeyboardInterrupt:
+                    self._log.interrupted = True
+                    self._workers.stop()
+                    raise
         finally:
-            self._executor.stop()
-            self._driver.store.clean()
-        return known
+            self._workers.stop()
+            self._alone.close()
+            self._driver.index.unpin(self._record.run)
 
-    def _recover(self) -> None:
-        """Clear up after a killed run: staged files, and executions that are still recorded as RUNNING."""
-        self._driver.store.clean()
-        for execution in self._driver.index.orphans():
-            self._metadata_store().fail(execution, cancelled=True)
-            self._driver.index.ended(execution)
+    def _begin(
+        self, threads: ThreadPoolExecutor, graph: Graph, chosen: dict[str, Role], step: Step, known: Known
+    ) -> Future[Made]:
+        """Start a step. It sees what it depends on alone, so that the order of others cannot change what it does."""
+        made_by = {step.name, *ancestors(graph, [step.name])}
+        sources = {reference for reference in known if "." not in reference}
+        seen = {name: value for name, value in known.items() if name in sources or producer(name) in made_by}
+        return threads.submit(self._step, step, seen, chosen[step.name])
 
-    def _step(self, step: Step, known: Known) -> dict[str, Artifact]:
-        record = StepRecord(step.name, "running")
-        self._record.steps.append(record)
-        why = _not_to_run(step, known)
+    def _step(self, step: Step, known: Known, role: Role) -> Made:
+        record = self._log.begin(step.name)
+        left = f"not asked for ({self._selection.text()})" if role is Role.LEFT else ""
+        why = left or not_to_run(step, known)
         if why:
-            return self._end(record, "skipped", {}, why)
+            return self._log.end(record, "skipped", {}, why)
         started = self._clock()
-        planned = plan(step, known, self._driver.imports)
-        record.key = planned.key
-        outputs = self._driver.cached(planned)
-        if outputs is not None:
-            record.seconds = self._clock() - started
-            return self._end(record, "cached", outputs)
-        self._runs.save(self._record)
-        self._display.begin(step.name)
         try:
-            outputs = self._execute(planned)
-        except (LinesideError, KeyboardInterrupt) as error:
+            self._take_turn(step)
+            planned = plan(step, known, self._driver.imports)
+            record.key = planned.key
+            outputs, status = self._cached(planned), "cached"
+            if outputs is None:
+                self._needs_running(planned, role)
+                outputs, status = self._made(planned)
+        except LinesideError as error:
             record.seconds = self._clock() - started
-            self._end(record, "failed", {}, str(error) or "interrupted")
+            self._log.end(record, "failed", {}, str(error))
             raise
         record.seconds = self._clock() - started
-        return self._end(record, "done", outputs)
+        return self._log.end(record, status, outputs)
 
-    def _end(
-        self, record: StepRecord, status: str, outputs: dict[str, Artifact], remark: str = ""
-    ) -> dict[str, Artifact]:
-        reasons = [reason for artifact in outputs.values() for reason in artifact.reasons]
-        record.status, record.remark = status, remark or "; ".join(reasons)
-        record.outputs = {name: artifact.digest for name, artifact in outputs.items()}
-        self._runs.save(self._record)
-        self._display.end(record.name, status, record.seconds, record.remark)
-        return outputs
+    def _take_turn(self, step: Step) -> None:
+        """Before a step that no two runs may be behind at once: wait until the other run has ended."""
+        with self._alone_guard:
+            if step.alone and step.alone not in self._alone_words:
+                path = self._driver.store.locks / f"alone-{step.alone}-{self._record.pipeline}"
+                self._alone.enter_context(file_lock(path, waiting=self._waits(step), stopped=self._is_stopped))
+                self._alone_words.add(step.alone)
 
-    def _execute(self, planned: Plan) -> dict[str, Artifact]:
-        step, index, run = planned.step, self._driver.index, self._record.run
-        self._executor.start()
-        metadata = self._metadata_store()
-        execution = metadata.begin(step, planned.inputs, planned.key, self._record.pipeline, run)
-        index.started(execution, step.name, run)
-        started = self._clock()
-        try:
-            outputs = self._publish(planned, self._call(planned))
-        except (LinesideError, KeyboardInterrupt):
-            metadata.fail(execution)
-            index.ended(execution)
-            raise
-        metadata.complete(execution, outputs)
-        made = {name: Stored(a.type, a.digest, dict(a.properties)) for name, a in outputs.items()}
-        now = self._clock()
-        index.add(planned.key, Entry(step.name, planned.parts, made, run, now - started, int(now * 1000)))
-        index.ended(execution)
-        self._driver.store.drop_scratch(planned.key)
-        return outputs
+    def _cached(self, planned: Plan) -> Made | None:
+        with self._driver.using():
+            outputs = self._driver.cached(planned)
+            if outputs is not None:
+                self._driver.index.pin(self._record.run, [artifact.digest for artifact in outputs.values()])
+            return outputs
 
-    def _call(self, planned: Plan) -> tuple[dict[str, Path], dict[str, Properties]]:
-        step = planned.step
-        staged = {name: self._driver.store.stage(f"{step.name}.{name}") for name in step.outputs}
-        inputs = {name: artifact.path if artifact else None for name, artifact in planned.inputs.items()}
-        values: dict[str, Any] = {**planned.parts.parameters, **step.locations}
-        scratch = self._driver.store.scratch_folder(planned.key)
-        made = self._executor.run(
-            step,
-            {**inputs, **staged},
-            values,
-            scratch,
-            lambda text, done: self._display.progress(step.name, text, done),
-        )
-        return staged, made
+    def _needs_running(self, planned: Plan, role: Role) -> None:
+        if role is Role.STORED:
+            reason = reasons_to_run(self._driver, planned)[0]
+            name = planned.step.name
+            raise ConfigError(
+                f"{name}: its result is needed and not in the store ({reason}); begin there: --from {name}"
+            )
 
-    def _publish(self, planned: Plan, result: tuple[dict[str, Path], dict[str, Properties]]) -> dict[str, Artifact]:
-        staged, properties = result
-        outputs = {}
-        for name, kind in planned.step.outputs.items():
-            digest = self._driver.store.publish(staged[name])
-            outputs[name] = Artifact(kind, digest, self._driver.store.path(digest), properties.get(name, {}))
-        return outputs
+    def _made(self, planned: Plan) -> tuple[Made, str]:
+        """Execute the step, unless another run does at this moment: then take what that has made."""
+        path = self._driver.store.locks / f"key-{planned.key[:16]}"
+        with file_lock(path, waiting=self._waits(planned.step), stopped=self._is_stopped, remove=True):
+            outputs = self._cached(planned) or self._left_behind(planned)
+            if outputs is not None:
+                return outputs, "cached"
+            self._driver.evict(planned)
+            self._log.running(planned.step.name)
+            former = self._driver.index.latest(planned.step.name)
+            cost = TENSORFLOW_S if "tensorflow" in planned.parts.libraries else PLAIN_S
+            with self._workers.use(cost, former.seconds if former else None) as executor:
+                report = partial(self._log.progress, planned.step.name)
+                return self._publisher.execute(planned, executor, report), "done"
 
-    def _metadata_store(self) -> Metadata:
-        if self._metadata is None:
-            self._metadata = Metadata(self._driver.root, self._metadata_url)
-        return self._metadata
+    def _left_behind(self, planned: Plan) -> Made | None:
+        """Return what a run made that died before it could say so; it had the lock that is held here."""
+        if all(begun.key != planned.key for begun in self._driver.index.orphans()):
+            return None
+        self._publisher.recover(planned.key)
+        return self._cached(planned)
+
+    def _waits(self, step: Step) -> Callable[[str], None]:
+        return lambda process: self._log.running(step.name, f"waits for process {process}, which is at it")
+
+    def _is_stopped(self) -> bool:
+        return self._workers.stopped
+
+    def _worker(self, number: int) -> Executor:
+        name = f"worker-{number + 1}.log" if number else "worker.log"
+        return Executor(self._runs.path(self._record.run) / name)
 
 
-def _not_to_run(step: Step, known: Known) -> str:
-    """Say why a step is skipped: an input that was not made, or one that was not blessed; "" when it shall run."""
-    for reference in step.inputs.values():
-        if reference not in known:
-            return f"{reference} was not made"
-        if not known[reference].blessed:
-            return f"{reference} is not blessed"
-    return ""
+def _scheduled(graph: Graph, known: Made, jobs: int, begin: Callable[[Step, Known], Future[Made]]) -> Made:
+    """Begin each step when all before it have ended; return all that was made. Raises the first error."""
+    waiting, ended = list(graph.steps), {*known}
+    running: dict[Future[Made], Step] = {}
+    errors: list[BaseException] = []
+    while running or (waiting and not errors):
+        for step in [s for s in waiting if {producer(r) for r in s.inputs.values()} <= ended]:
+            if len(running) < jobs and not errors:
+                waiting.remove(step)
+                running[begin(step, dict(known))] = step
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            step = running.pop(future)
+            error = future.exception()
+            if error is None:
+                known |= {f"{step.name}.{name}": artifact for name, artifact in future.result().items()}
+                ended.add(step.name)
+            else:
+                errors.append(error)
+    if errors:
+        raise errors[0]
+    return known

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.cache import write_atomically, writing
+from trainer.pipeline.lock import file_lock, holder, is_held
 
-FILE = "run.json"
+FILE, ALIVE = "run.json", "alive"
+KILLED = "the process was killed"
 
 
 @dataclass
@@ -89,12 +93,39 @@ class Runs:
             raise ConfigError(f"{self.folder.parent}: nothing ran here yet; start with 'trainer pipeline run'")
         return self.load(names[-1])
 
+    def last(self) -> list[RunRecord]:
+        """Return all records, newest first."""
+        return sorted((self.load(name) for name in self.names()), key=lambda r: (r.started_ms, r.run), reverse=True)
+
+    @contextmanager
+    def begin(self, now_ms: int) -> Iterator[str]:
+        """Name a new run and hold its lock: `is_alive` is true of it until the block, or this process, ends."""
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                name = run_id(now_ms, {path.name for path in self.folder.iterdir()})
+                try:
+                    self.path(name).mkdir()
+                    break
+                except FileExistsError:
+                    continue
+        with file_lock(self.path(name) / ALIVE):
+            yield name
+
+    def is_alive(self, run: str) -> bool:
+        """Say whether the run's process lives and works on it."""
+        return is_held(self.path(run) / ALIVE)
+
+    def process(self, run: str) -> str:
+        """Return the number of the run's process."""
+        return holder(self.path(run) / ALIVE)
+
     def close_killed(self, now_ms: int) -> None:
-        """Mark runs that were killed as failed; call it under the root's lock."""
+        """Mark runs whose process was killed as failed."""
         for name in self.names():
             record = self.load(name)
-            if record.state == "running":
-                record.state, record.error, record.ended_ms = "failed", "the process was killed", now_ms
+            if record.state == "running" and not self.is_alive(name):
+                record.state, record.error, record.ended_ms = "failed", KILLED, now_ms
                 for step in record.steps:
                     step.status = "failed" if step.status == "running" else step.status
                 self.save(record)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
@@ -20,16 +20,60 @@ _SHORT = {
     "batch": "network.batch",
     "seed": "network.seed",
     "max_bad": "example_gen.max_bad",
+    "spans": "example_gen.spans",
+    "strict": "example_gen.strict",
+    "steps": "trainer.steps",
     "variants": "converter.variants",
 }
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ExampleGenSettings(Strict):
-    """Reading the data: share of bad pictures that is tolerated, salt of the split's hash."""
+    """Reading the data.
+
+    `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
+    `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
+    """
 
     max_bad: Share = 0.001
     salt: str = ""
+    strict: bool = False
+    spans: Annotated[str, BeforeValidator(str)] = "latest"
+
+
+class TableSettings(Strict):
+    """What the columns of a table are. Every column that is not named here is an input of the model.
+
+    `label`; `part`: rows of one part stay together ("" = every row is a part); `time`, `ignore`: not looked at;
+    `split`: where a person wants a row; `slices`: the evaluation is divided by these, the model does not see them.
+    `kinds` says of a column that it is a `number` or a `text`, where its cells do not.
+    """
+
+    label: str = "label"
+    part: str = ""
+    time: str = ""
+    split: str = ""
+    slices: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    kinds: dict[str, Literal["number", "text"]] = {}
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+
+
+class TransformSettings(Strict):
+    """Tables without an own `preprocessing_fn`: `buckets` of as many rows by column; most different texts a column."""
+
+    buckets: dict[str, Annotated[int, Field(ge=2, le=256)]] = {}
+    vocabulary_max: Annotated[int, Field(ge=1, le=100_000)] = 1000
+
+
+class StatisticsGenSettings(Strict):
+    """`slices` names columns, comma-separated: statistics of each of their values, too.
+
+    Beam computes from `memory_records` on.
+    """
+
+    slices: str = "label,exposure,station,lot"
+    memory_records: Annotated[int, Field(ge=0)] = 500_000
 
 
 class SchemaGenSettings(Strict):
@@ -38,10 +82,63 @@ class SchemaGenSettings(Strict):
     schema_file: str = ""
 
 
+class ExampleValidatorSettings(Strict):
+    """What stops a run beside the schema: distances to the former data (`drift_…`) and to production (`skew_…`).
+
+    Of categorical features L-infinity, of numeric ones the Jensen-Shannon divergence; 0 = as the schema's comparators
+    say, else only measured. `serving` is a folder of pictures from production with a `labels.csv` (labels not needed).
+    `near_duplicates` of different parts: `warn` or `block`.
+    """
+
+    drift_categorical: Share = 0.0
+    drift_numeric: Share = 0.0
+    skew_categorical: Share = 0.0
+    skew_numeric: Share = 0.0
+    serving: str = ""
+    near_duplicates: Literal["warn", "block"] = "warn"
+
+
+class Span(Strict):
+    """Numbers from `low` to `high`; `log`: by orders of magnitude, `whole`: integers alone."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+class TunerSettings(Strict):
+    """`trials` of other hyper-parameters before the Trainer (0 = none), `parallel` at once, each its own process.
+
+    `search` maps a key (`network.learning_rate`, …; `hparams.…` for an own `build_model`) to `{low, high, log, whole}`
+    or to a list of values. The best `metric` wins; `prune` ends trials that are worse than the median of the others. No
+    trial begins after `minutes`, none takes longer than `trial_minutes` (0 = no limit).
+    """
+
+    trials: Annotated[int, Field(ge=0)] = 0
+    parallel: Annotated[int, Field(ge=1)] = 1
+    search: dict[str, Span | tuple[bool | int | float | str, ...]] = {}
+    metric: Literal["auroc", "loss"] = "auroc"
+    prune: bool = True
+    seed: int = 1
+    minutes: Annotated[float, Field(ge=0)] = 0.0
+    trial_minutes: Annotated[float, Field(ge=0)] = 0.0
+
+
 class TrainerSettings(Strict):
-    """`warm_start` begins with the weights of the latest blessed model."""
+    """`warm_start` begins with the weights of the latest blessed model, `tensorboard`: folder for logs.
+
+    Of pictures: `halve_batch` begins again with half the batch, once, when the memory runs out. Of tables: `steps` of
+    training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
+    more.
+    """
 
     warm_start: bool = False
+    halve_batch: bool = True
+    steps: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0)] = 0
+    class_weights: bool = True
+    tensorboard: str = ""
 
 
 class ConverterSettings(Strict):
@@ -52,17 +149,47 @@ class ConverterSettings(Strict):
 
 
 class InfraValidatorSettings(Strict):
-    """Share of pictures whose answer may change sides on the device, slowest median, threads."""
+    """Share of answers that may change sides on the device, slowest median, threads.
+
+    `p95_ms` and `memory_mb` are judged where they are not 0. `runtimes`: other runtimes that must agree, by name, with
+    the Python of an environment that holds each, such as `{tflite-runtime: /opt/agent-tflite/bin/python}`.
+    """
 
     flipped_max: Share = 0.05
     p50_ms: Annotated[float, Field(gt=0)] = 200.0
+    p95_ms: Annotated[float, Field(ge=0)] = 0.0
+    memory_mb: Annotated[float, Field(ge=0)] = 0.0
+    runtimes: dict[str, str] = {}
     threads: Annotated[int, Field(ge=1)] = 2
 
 
 class PusherSettings(Strict):
-    """`fleet_home` = publish to that fleet, too."""
+    """Where a blessed model goes: `fleet_home` = publish to that fleet, `to` = destinations below the folder `place`.
+
+    `folder` is the bundle with an alias `latest`, `tf-serving` what TensorFlow Serving watches, `tfjs` a model for
+    browsers, `saved-model` what `hub.load` takes. `place` is ROOT/served unless given.
+    """
 
     fleet_home: str = ""
+    to: tuple[Literal["fleet", "folder", "tf-serving", "tfjs", "saved-model"], ...] = ()
+    place: str = ""
+
+    @model_validator(mode="after")
+    def _home_of_the_fleet(self) -> PusherSettings:
+        if "fleet" in self.to and not self.fleet_home:
+            raise ValueError("'to' names the fleet; say which with fleet_home")
+        return self
+
+
+class BulkInferrerSettings(Strict):
+    """`data`: the blessed model predicts these pictures or this table ("" = no such step), into a file of `format`.
+
+    `max_bad` is the share of them that may be unreadable.
+    """
+
+    data: str = ""
+    format: Literal["csv", "parquet", "tfrecord"] = "csv"
+    max_bad: Share = 0.01
 
 
 class MlflowSettings(Strict):
@@ -83,15 +210,26 @@ class Settings(Strict):
 
     module: str = ""
 
+    table: TableSettings = TableSettings()
     example_gen: ExampleGenSettings = ExampleGenSettings()
+    statistics_gen: StatisticsGenSettings = StatisticsGenSettings()
     schema_gen: SchemaGenSettings = SchemaGenSettings()
+    example_validator: ExampleValidatorSettings = ExampleValidatorSettings()
+    transform: TransformSettings = TransformSettings()
+    tuner: TunerSettings = TunerSettings()
     trainer: TrainerSettings = TrainerSettings()
     evaluator: EvaluatorSettings = EvaluatorSettings()
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
+    bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
     metadata_url: str = ""
     mlflow: MlflowSettings | None = None
+
+    @property
+    def sliced_by(self) -> list[str]:
+        """Columns by whose values statistics are sliced."""
+        return [name.strip() for name in self.statistics_gen.slices.split(",") if name.strip()]
 
 
 def find_recipe(name: str) -> Path:
@@ -122,12 +260,14 @@ def load(recipe: str, assignments: Sequence[str]) -> tuple[Recipe, Settings]:
 
 
 def _section(path: Path) -> dict[str, Any]:
-    """Return the steps' settings that the recipe's file holds, the user's module by its whole path."""
+    """Return the steps' settings that the recipe's file holds; paths in it are meant from its folder."""
     found = read_yaml(path).get(TRAINING) or {}
     source = f"{path}: {TRAINING}"
     settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    if settings.get("module"):
-        settings["module"] = str((path.parent / settings["module"]).resolve())
+    paths = (("schema_gen", "schema_file"), ("bulk_inferrer", "data"), ("pusher", "place"))
+    for group, key in ((settings, "module"), *((settings.get(name, {}), key) for name, key in paths)):
+        if group.get(key):
+            group[key] = str((path.parent / group[key]).resolve())
     return settings
 
 

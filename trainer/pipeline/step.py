@@ -57,7 +57,8 @@ class Step:
     `inputs` maps a keyword to "Step.output" or to the name of a source. `locations` are values that say where things
     are and never what they are: they are not part of the cache key. `runs` names modules that the function starts as
     programs, and `uses` files of the user's own code, for the code closure. `valid` is asked before a cached result is
-    believed, for steps whose effect lies outside the store.
+    believed, for steps whose effect lies outside the store. `alone` is a word: from the first step that has it to a
+    run's end no other run of the same pipeline is there, too; `resolve` then finds what the one before has left.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Step:
     locations: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     uses: tuple[Path, ...] = ()
+    alone: str = ""
     resolve: Callable[[Known], Resolved] | None = None
     valid: Callable[[Mapping[str, Artifact]], bool] | None = None
 
@@ -75,6 +77,10 @@ class Step:
     def module(self) -> str:
         """Module of the function."""
         return self.function.partition(":")[0]
+
+
+EPOCHS = "epochs.jsonl"
+"""File in the scratch folder to which a step that works in epochs adds a line of JSON for each, with its `number`."""
 
 
 class Context:

@@ -7,6 +7,8 @@ standard error, which is the run's log file. End of input, also by the death of 
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import importlib
 import json
 import os
@@ -16,6 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -56,8 +59,24 @@ def _serve(job: dict[str, Any], answers: TextIO) -> None:
     try:
         say(result=_call(job, lambda text, done: say(progress=text, done=done)))
     except LinesideError as error:
-        traceback.print_exc()
+        _note_trace()
         say(error=type(error).__name__, message=str(error))
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        _note_trace()
+        say(error=Unavailable.__name__, message="the disk is full; free space and run again")
+
+
+def _note_trace() -> None:
+    with suppress(OSError):  # the log may lie on a full disk
+        traceback.print_exc()
+
+
+def _is_full(error: Exception) -> bool:
+    """Say whether an error is that of a full disk, which libraries have words of their own for."""
+    by_number = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return by_number or os.strerror(errno.ENOSPC) in str(error)
 
 
 def _last_words(answers: TextIO, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -76,8 +95,21 @@ def _call(job: dict[str, Any], report: Callable[[str, float | None], None]) -> d
     module, _, name = job["function"].partition(":")
     function = getattr(importlib.import_module(module), name)
     paths = {key: None if path is None else Path(path) for key, path in job["paths"].items()}
-    made = function(**paths, **job["values"], context=Context(Path(job["scratch"]), report))
+    scratch = Path(job["scratch"])
+    with _own(scratch):
+        made = function(**paths, **job["values"], context=Context(scratch, report))
     return dict(made or {})
+
+
+@contextmanager
+def _own(scratch: Path) -> Iterator[None]:
+    """Wait until no other worker writes checkpoints there: one whose parent was killed lives a moment longer."""
+    handle = os.open(scratch, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def raise_error(answer: dict[str, Any], step: str, log: Path) -> None:

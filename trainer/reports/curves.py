@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from converter.bounds import exact_interval, upper_bound
+from edge_agent.contracts.bounds import exact_interval, upper_bound
 from trainer.reports.charts import Point
 
 Scored = Sequence[tuple[float, bool]]

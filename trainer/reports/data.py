@@ -30,20 +30,29 @@ def data_counts(parts: Mapping[str, Mapping[str, str]], pictures: Sequence[Mappi
     return {"splits": SPLITS, "rows": rows, "total": total}
 
 
+def rows_of(parts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a table as `data_counts` takes pictures: a row has its part's label there."""
+    return [{"part": part, "label": value["label"]} for part, value in parts.items() for _ in range(value["rows"])]
+
+
 def quality_histograms(statistics: Path) -> dict[str, Bars]:
-    """Return TFDV's histograms of the quality measures, by feature: (split, [(low, high, count)], colour)."""
+    """Return TFDV's histograms by feature: (split, [(low, high, count)], colour).
+
+    Of pictures those of the quality measures, of tables those of all numbers.
+    """
     from edge_agent.contracts.quality import QUALITY_FEATURES
     from trainer.components.statistics_gen import load_statistics
 
-    found: dict[str, Bars] = {name: [] for name in QUALITY_FEATURES}
+    found: dict[str, Bars] = {}
     for split in SPLITS:
         proto = load_statistics(statistics, split)
         if proto is None:
             continue
         for feature in proto.datasets[0].features:
             name = feature.path.step[0] if feature.path.step else feature.name
-            if name in found and feature.num_stats.histograms:
+            if feature.num_stats.histograms:
                 buckets = feature.num_stats.histograms[0].buckets
                 bars = [(b.low_value, b.high_value, b.sample_count) for b in buckets]
-                found[name].append((split, bars, _COLOURS[split]))
-    return found
+                found.setdefault(name, []).append((split, bars, _COLOURS[split]))
+    measures = {name: found[name] for name in QUALITY_FEATURES if name in found}
+    return measures or found

@@ -16,8 +16,9 @@ from trainer.pipeline.runs import RunRecord
 from trainer.pipeline.step import Artifact, Known
 from trainer.reports.card import card_html
 from trainer.reports.charts import Mark, Series, histogram, line_chart
-from trainer.reports.data import data_counts, quality_histograms
+from trainer.reports.data import data_counts, quality_histograms, rows_of
 from trainer.reports.evaluation import evaluation_section
+from trainer.reports.run_statistics import write_page
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,6 +43,9 @@ def write_report(record: RunRecord, known: Known, lineage: list[str], target: Pa
             lineage=lineage,
         )
     )
+    statistics = known.get("StatisticsGen.statistics")
+    if statistics is not None:
+        write_page(statistics.path, f"{record.pipeline} · data of run {record.run}", target.parent)
     write_atomically(target, page.encode())
 
 
@@ -60,12 +64,15 @@ def _data(known: Known) -> dict[str, Any] | None:
     statistics = known.get("StatisticsGen.statistics")
     report = _json(anomalies, "anomalies.json") if anomalies else {"blocking": [], "warnings": []}
     found = quality_histograms(statistics.path) if statistics else {}
+    parts, table = _json(examples, "parts.json"), not (examples.path / "pictures.json").is_file()
+    rows = rows_of(parts) if table else _json(examples, "pictures.json")
     return {
-        "counts": data_counts(_json(examples, "parts.json"), _json(examples, "pictures.json")),
+        "counts": data_counts(parts, rows),
         "leaks": _json(examples, "leaks.json")["counts"] if (examples.path / "leaks.json").is_file() else {},
         "quarantine": _json(examples, "quarantine.json"),
         "properties": examples.properties,
         "anomalies": report,
+        "table": table,
         "quality": {name: histogram(groups) for name, groups in found.items()},
     }
 

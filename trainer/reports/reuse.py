@@ -6,15 +6,20 @@ import os
 
 from trainer.pipeline.runs import RunRecord, Runs
 
-FILE = "report.html"
+FILE, STATISTICS = "report.html", "statistics.html"
 
 
 def reuse_report(record: RunRecord, runs: Runs) -> bool:
-    """Link the newest page whose run ended with the same outputs into the record's folder; False if there is none."""
+    """Link the newest page whose run ended with the same outputs, and its statistics, into the record's folder.
+
+    Returns False if there is none.
+    """
     outputs = [step.outputs for step in record.steps]
     for name in reversed(runs.names()):
         page = runs.path(name) / FILE
         if name != record.run and page.is_file() and [s.outputs for s in runs.load(name).steps] == outputs:
-            os.link(page, runs.path(record.run) / FILE)
+            for file in (FILE, STATISTICS):
+                if (runs.path(name) / file).is_file():
+                    os.link(runs.path(name) / file, runs.path(record.run) / file)
             return True
     return False

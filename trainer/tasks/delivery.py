@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from trainer.pipeline.step import Step
@@ -16,7 +17,11 @@ _HERE = "trainer.components"
 
 
 def delivery_steps(order: Order, converter: str, parameters: Mapping[str, Any], resolvers: Resolvers) -> list[Step]:
-    """Return Converter, InfraValidator and Pusher; `converter` is the function of the task's own Converter."""
+    """Return Converter, InfraValidator and Pusher, and BulkInferrer where there is data for it.
+
+    `converter` is the function of the task's own Converter.
+    """
+    runtimes = order.settings.infra_validator.runtimes
     model = {"model": MODEL, "examples": EXAMPLES}
     return [
         Step(
@@ -27,6 +32,7 @@ def delivery_steps(order: Order, converter: str, parameters: Mapping[str, Any], 
             parameters,
             {"folders": order.places},
             runs=CONVERTS,
+            alone="delivery",
             resolve=resolvers.release,
         ),
         Step(
@@ -34,7 +40,8 @@ def delivery_steps(order: Order, converter: str, parameters: Mapping[str, Any], 
             f"{_HERE}.infra_validator:infra_validator",
             {**model, "bundle": "Converter.bundle"},
             {"blessing": "InfraBlessing"},
-            order.settings.infra_validator.model_dump(),
+            {**order.settings.infra_validator.model_dump(), "runtimes": sorted(runtimes)},
+            {"pythons": dict(runtimes)},
             runs=_DEVICE,
         ),
         Step(
@@ -49,9 +56,29 @@ def delivery_steps(order: Order, converter: str, parameters: Mapping[str, Any], 
                 "data": DATA,
             },
             {"pushed": "PushedModel"},
-            {"fleet_home": order.settings.pusher.fleet_home},
-            {"root": str(order.root.resolve())},
+            {"fleet_home": order.settings.pusher.fleet_home, "to": list(order.settings.pusher.to)},
+            {"root": str(order.root.resolve()), "place": str(order.served.resolve())},
             resolve=resolvers.origin,
             valid=resolvers.still_pushed,
         ),
+        *_bulk_inferrer(order, resolvers),
+    ]
+
+
+def _bulk_inferrer(order: Order, resolvers: Resolvers) -> list[Step]:
+    settings = order.settings.bulk_inferrer
+    if not settings.data:
+        return []
+    blessed = {"blessing": "Evaluator.blessing", "infra_blessing": "InfraValidator.blessing"}
+    return [
+        Step(
+            "BulkInferrer",
+            f"{_HERE}.bulk_inferrer:bulk_inferrer",
+            {"bundle": "Converter.bundle", **blessed},
+            {"inference_result": "InferenceResult"},
+            settings.model_dump(exclude={"data"}),
+            {"data": str(Path(settings.data).resolve())},
+            runs=_DEVICE[:1],
+            resolve=resolvers.inferred,
+        )
     ]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Recipe
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact
 
@@ -22,7 +22,8 @@ DATA = "data"
 class Order:
     """A recipe, how its steps shall work, where results and data lie.
 
-    `version` is the name of the new version ("" = the next number), `taken` the fleet's latest release of this model.
+    `spans` says of folders that were chosen by a pattern which span and version they are. `version` is the name of the
+    new model's version ("" = the next number), `taken` the fleet's latest release of this model.
     """
 
     recipe: Recipe
@@ -31,11 +32,17 @@ class Order:
     folders: Sequence[Path]
     version: str = ""
     taken: int = 0
+    spans: Sequence[Mapping[str, int]] = ()
 
     @property
     def places(self) -> list[str]:
         """Where the data lies, in the order of the listing."""
         return [str(folder.resolve()) for folder in self.folders]
+
+    @property
+    def served(self) -> Path:
+        """Folder below which the Pusher's destinations lie."""
+        return Path(self.settings.pusher.place) if self.settings.pusher.place else self.root / "served"
 
 
 class Task(Protocol):
@@ -54,4 +61,8 @@ def task_of(order: Order, driver: Driver) -> Task:
         from trainer.tasks.vision import VisionTask
 
         return VisionTask(order, driver)
+    if order.recipe.task == "tabular":
+        from trainer.tasks.tabular import TabularTask
+
+        return TabularTask(order, driver)
     raise ConfigError(f"task '{order.recipe.task}' has no pipeline yet; use 'vision'")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trainer.components import history
+from trainer.components.former import former_examples, former_span, statistics_of
 from trainer.pipeline.cache import Store
-from trainer.pipeline.closure import Imports, code_closure
+from trainer.pipeline.closure import code_closure
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.files import digests
 from trainer.pipeline.key import Parts
 from trainer.pipeline.step import Artifact, Known, Resolved
 from trainer.tasks.order import DATA, Order
@@ -19,8 +23,13 @@ MODEL, EXAMPLES = "Trainer.model", "ExampleGen.examples"
 
 @dataclass(frozen=True)
 class Making:
-    """What a bundle is made by: modules that train, modules that convert, parameters of the conversion."""
+    """What examples and bundles are made by.
 
+    `examples` are ExampleGen's parameters that examples must share for their splits to be kept; `trains` and `converts`
+    are modules, `parameters` those of the conversion.
+    """
+
+    examples: Mapping[str, Any]
     trains: Sequence[str]
     converts: Sequence[str]
     parameters: Mapping[str, Any]
@@ -29,16 +38,33 @@ class Making:
 class Resolvers:
     """Looks former runs up for one order; what they find depends on content alone, so that a repeated run is cached."""
 
-    def __init__(self, order: Order, making: Making, imports: Imports | None) -> None:
-        self._order, self._making, self._imports = order, making, imports
+    def __init__(self, order: Order, making: Making, driver: Driver) -> None:
+        self._order, self._making, self._driver = order, making, driver
         self._name = order.recipe.name
         self._blessed = history.load(order.root)
         self._store = Store(order.root)
 
     def kept(self, known: Known) -> Resolved:
-        """`kept`: the examples of the latest blessed model, whose held-out parts stay held out."""
-        former = history.not_made_of(self._blessed, self._name, known[DATA].digest)
-        return Resolved({"kept": self._stored("Examples", former.examples if former else "")})
+        """`kept`: former examples, whose parts stay in their splits.
+
+        Those of the latest blessed model, or else what ExampleGen made last.
+        """
+        return Resolved({"kept": self._stored("Examples", self._former_examples(known[DATA].digest))})
+
+    def _former_examples(self, data: str) -> str:
+        former = history.not_made_of(self._blessed, self._name, data)
+        if former is not None:
+            return former.examples
+        return former_examples(self._driver.index.of_step("ExampleGen"), data, self._making.examples)
+
+    def compared(self, known: Known) -> Resolved:
+        """`previous`: statistics of the span before, else of the data that `kept` names; `serving`: none."""
+        index, examples = self._driver.index, known[EXAMPLES]
+        kept, span = self._former_examples(known[DATA].digest), examples.properties.get("span")
+        former = former_span(index.of_step("ExampleGen"), examples.digest, span, kept)
+        digest = statistics_of(index.of_step("StatisticsGen"), former)
+        serving = {} if self._order.settings.example_validator.serving else {"serving": None}
+        return Resolved({"previous": self._stored("ExampleStatistics", digest), **serving})
 
     @property
     def warm_start(self) -> Callable[[Known], Resolved]:
@@ -57,11 +83,12 @@ class Resolvers:
         return Resolved({"baseline": stored}, {"baseline_name": name})
 
     def release(self, known: Known) -> Resolved:
-        """`version`, `release` and `sources` of the bundle."""
+        """`version`, `release` and `sources` of the bundle; another run may have taken a version since it began."""
+        blessed = history.load(self._order.root)
         version, release = history.next_release(
-            self._blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
+            blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
         )
-        trained = code_closure(self._making.trains, self._imports)
+        trained = code_closure(self._making.trains, self._driver.imports)
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
         sources = {"data": known[DATA].digest, "code": parts.code_digest, "environment": parts.environment_digest}
         return Resolved(parameters={"version": version, "release": release, "sources": sources})
@@ -71,15 +98,22 @@ class Resolvers:
         return Resolved(parameters={"origin": self._bundle_origin(known)})
 
     def _bundle_origin(self, known: Known) -> str:
-        code = code_closure(self._making.converts, self._imports)
+        code = code_closure(self._making.converts, self._driver.imports)
         inputs = {name: known[name].digest for name in (MODEL, EXAMPLES, DATA)}
         return Parts("", inputs, {}, self._making.parameters, code.files, code.libraries).key
+
+    def inferred(self, _known: Known) -> Resolved:
+        """`content`: what lies where the BulkInferrer shall look, by content."""
+        from trainer.predictions.listing import content_digest
+
+        source, index = Path(self._order.settings.bulk_inferrer.data), self._driver.index
+        return Resolved(parameters={"content": content_digest(source, lambda p: digests(p, index, time.time_ns))})
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""
         from trainer.components.pushed import still_pushed
 
-        return still_pushed(outputs, self._order.root)
+        return still_pushed(outputs, self._order.root, self._order.settings.pusher.to, self._order.served)
 
     def _stored(self, kind: str, digest: str) -> Artifact | None:
         """Return a former run's artifact; None when there is none or the store does not hold it any more."""

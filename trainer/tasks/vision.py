@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
+from edge_agent.contracts.encoding import digest_file
+from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Network, Recipe
 from trainer.components.source import list_data
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
-from trainer.pipeline.runner import Driver
-from trainer.pipeline.step import Artifact, Step
+from trainer.pipeline.step import Artifact, Known, Resolved, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
-from trainer.tasks.resolvers import Making, Resolvers, text_of
+from trainer.tasks.resolvers import Making, Resolvers
+from trainer.tasks.schema import schema_step
+from trainer.tasks.tuning import with_tuner
+from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 
 _HERE = "trainer.components"
 
@@ -23,12 +29,14 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
-        making = Making((f"{_HERE}.trainer",), (f"{_HERE}.converter", *CONVERTS), self._converted())
-        self._resolvers = Resolvers(order, making, driver.imports)
+        converts = (f"{_HERE}.converter", *CONVERTS)
+        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
+        self._resolvers = Resolvers(order, making, driver)
 
     def data(self) -> Artifact:
         """List the pictures of all folders with their digests."""
-        return list_data(self._order.folders, self._driver.store, self._driver.index, time.time_ns)
+        order, driver = self._order, self._driver
+        return list_data(order.folders, driver.store, driver.index, time.time_ns, order.spans)
 
     def graph(self) -> Graph:
         """Return all steps in order."""
@@ -37,16 +45,16 @@ class VisionTask:
         return build_graph(self.recipe.name, steps, [DATA])
 
     def _data_steps(self) -> list[Step]:
-        settings = self.settings.example_gen
-        shares = self.recipe.split.model_dump()
         labels = list(self.recipe.labels.names)
+        schema, schema_output = schema_step(self._order, labels, SCHEMA_RULES)
+        serving = self._serving()
         return [
             Step(
                 "ExampleGen",
                 f"{_HERE}.example_gen:example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {"recipe": self._seen(), "shares": shares, "max_bad": settings.max_bad, "salt": settings.salt},
+                {**self._split(), "max_bad": self.settings.example_gen.max_bad},
                 {"folders": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -55,24 +63,28 @@ class VisionTask:
                 f"{_HERE}.statistics_gen:statistics_gen",
                 {"examples": "ExampleGen.examples"},
                 {"statistics": "ExampleStatistics"},
+                {"slices": self.settings.sliced_by, "memory_records": self.settings.statistics_gen.memory_records},
             ),
-            Step(
-                "SchemaGen",
-                f"{_HERE}.schema_gen:schema_gen",
-                {"statistics": "StatisticsGen.statistics"},
-                {"schema": "Schema"},
-                {"labels": labels, "reviewed": text_of(self.settings.schema_gen.schema_file, "schema_gen.schema_file")},
-            ),
+            schema,
+            *serving,
             Step(
                 "ExampleValidator",
                 f"{_HERE}.example_validator:example_validator",
                 {
                     "examples": "ExampleGen.examples",
                     "statistics": "StatisticsGen.statistics",
-                    "schema": "SchemaGen.schema",
+                    "schema": schema_output,
+                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
                 },
                 {"anomalies": "ExampleAnomalies"},
-                {"good": self.recipe.labels.good},
+                {
+                    "label": SCHEMA_RULES["label"],
+                    "good": self.recipe.labels.good,
+                    "labels": labels,
+                    "often_constant": OFTEN_CONSTANT,
+                    "limits": self.settings.example_validator.model_dump(exclude={"serving"}),
+                },
+                resolve=self._resolvers.compared,
             ),
             Step(
                 "Transform",
@@ -83,20 +95,37 @@ class VisionTask:
             ),
         ]
 
+    def _serving(self) -> list[Step]:
+        """Return the step that reads pictures of production, if there are any to compare with."""
+        folder = self.settings.example_validator.serving
+        if not folder:
+            return []
+
+        def listed(_known: Known) -> Resolved:
+            driver = self._driver
+            found = list_data([Path(folder)], driver.store, driver.index, time.time_ns, serving=True)
+            return Resolved({"data": found})
+
+        function, places = f"{_HERE}.serving_gen:serving_gen", {"folders": [str(Path(folder).resolve())]}
+        values = {"recipe": self._seen(), "max_bad": self.settings.example_gen.max_bad}
+        return [Step("ServingExampleGen", function, {}, {"examples": "Examples"}, values, places, resolve=listed)]
+
     def _model_steps(self) -> list[Step]:
         transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
         first = self._pretrainer()
         begin = {"pretrained": "Pretrainer.pretrained"} if first else {}
+        trainer = Step(
+            "Trainer",
+            f"{_HERE}.trainer:trainer",
+            {**transformed, **begin},
+            {"model": "Model"},
+            {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
+            {"tensorboard": self.settings.trainer.tensorboard},
+            resolve=self._resolvers.warm_start,
+        )
         return [
             *first,
-            Step(
-                "Trainer",
-                f"{_HERE}.trainer:trainer",
-                {**transformed, **begin},
-                {"model": "Model"},
-                {"recipe": self._trained()},
-                resolve=self._resolvers.warm_start,
-            ),
+            *with_tuner(self._order, trainer),
             Step(
                 "Evaluator",
                 f"{_HERE}.evaluator:evaluator",
@@ -112,7 +141,26 @@ class VisionTask:
         if not self.recipe.network.pretraining:
             return []
         function = f"{_HERE}.pretrainer:pretrainer"
-        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, {"recipe": self._pretrained()})]
+        parameters = {"recipe": self._pretrained(), **self._backbone()}
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters)]
+
+    def _backbone(self) -> dict[str, str]:
+        """Return the digest of the file with the backbone's weights, if the recipe names one: its path says little."""
+        weights = self.recipe.network.weights
+        if weights in ("", "imagenet"):
+            return {}
+        try:
+            return {"backbone_weights": digest_file(Path(weights))}
+        except OSError as error:
+            raise ConfigError(
+                f"network.weights {weights}: cannot be read ({error.strerror}); give 'imagenet', or the path of a file "
+                "with the backbone's weights"
+            ) from error
+
+    def _split(self) -> dict[str, Any]:
+        """Return what decides which part is in which split, and what the model sees of it."""
+        shares, salt = self.recipe.split.model_dump(), self.settings.example_gen.salt
+        return {"recipe": self._seen(), "shares": shares, "salt": salt}
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""
@@ -129,7 +177,7 @@ class VisionTask:
 
     def _pretrained(self) -> dict[str, Any]:
         """The recipe as far as it changes what is learned from drawn surfaces."""
-        network = self.recipe.network.model_copy(update={"epochs": 1})
+        network = self.recipe.network.model_copy(update={"epochs": 1, "model": "classification", "balance": "both"})
         camera = Camera(colour=self.recipe.camera.colour)
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 

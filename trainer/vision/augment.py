@@ -1,22 +1,17 @@
 """What a picture of the same part could also have looked like: other light, other position, other noise.
 
-All draws come from the generator that is passed in: the same seed gives the same pictures, so a resumed training sees
-what it would have seen. Pictures stay uint8, as a camera delivers them.
+All of it happens in the graph, on a whole batch at once. All draws come from the seed that is passed in: the same seed
+gives the same pictures, so a resumed training sees what it would have seen. Pictures stay uint8, as a camera delivers
+them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
-import numpy as np
-import numpy.typing as npt
+import tensorflow as tf
 
-from trainer.vision.data import Batch
-
-Picture = npt.NDArray[np.uint8]
-
-_LEVELS = np.arange(256) / 255.0
 _LARGEST_GAIN, _LARGEST_CURVE, _LARGEST_OFFSET, _LARGEST_NOISE = 0.35, 0.2, 12.0, 3.0
 
 
@@ -29,39 +24,52 @@ class Placing:
     move: float = 0.02
 
 
-def augment(batch: Batch, rng: np.random.Generator, placing: Placing | None = None) -> Batch:
+def augment(images: Any, masks: Any, seed: Any, placing: Placing | None = None) -> tuple[Any, Any]:
     """Change the pictures of a batch, `images` (n, H, W, C) uint8 and `masks` (n, H, W) uint8 together.
 
-    Returns a new batch with the same keys, shapes and types.
+    `seed` (2,) int64 decides everything. Returns tensors of the same shapes and types.
     """
-    placing = placing or Placing()
-    pairs = [_moved(image, mask, placing, rng) for image, mask in zip(batch["images"], batch["masks"], strict=True)]
-    images = np.stack([_exposed(image, rng) for image, _ in pairs])
-    return {**batch, "images": images, "masks": np.stack([mask for _, mask in pairs])}
+    place, light, noise = (tf.random.experimental.stateless_fold_in(seed, number) for number in range(3))
+    matrices = _placings(images.shape, place, placing or Placing())
+    moved = _moved(images, matrices, "BILINEAR")
+    covered = _moved(masks[..., None], matrices, "NEAREST")[..., 0]
+    return _exposed(moved, light, noise), covered
 
 
-def _moved(image: Picture, mask: Picture, placing: Placing, rng: np.random.Generator) -> tuple[Picture, Picture]:
-    """Mirror, scale and move; the border is filled with its mirror image, which draws no edge of its own."""
-    rows, columns = mask.shape
-    steps = (-1 if rng.random() < 0.5 else 1, -1 if rng.random() < 0.5 else 1)
-    image, mask = image[:: steps[0], :: steps[1]], mask[:: steps[0], :: steps[1]]
-    draws = rng.uniform(-1, 1, 4)
-    zoom, stretch = draws[0] * placing.zoom, draws[1] * placing.stretch
-    scaled = np.diag(np.exp([zoom + stretch, zoom - stretch]))
-    centre = np.asarray([columns, rows]) / 2
-    move = centre - scaled @ centre + draws[2:] * placing.move * 2 * centre
-    matrix = np.concatenate([scaled, move[:, None]], axis=1)
-    there = [
-        cv2.warpAffine(np.ascontiguousarray(x), matrix, (columns, rows), flags=how, borderMode=cv2.BORDER_REFLECT_101)
-        for x, how in ((image, cv2.INTER_LINEAR), (mask, cv2.INTER_NEAREST))
-    ]
-    return np.asarray(there[0], np.uint8).reshape(image.shape), np.asarray(there[1], np.uint8)
+def _placings(shape: Any, seed: Any, placing: Placing) -> Any:
+    """Return (n, 8) projective transforms, output to input: mirrored or not, scaled and moved about the middle."""
+    count, rows, columns = shape[0], shape[1], shape[2]
+    draws = tf.random.stateless_uniform((count, 6), seed, -1.0, 1.0)
+    mirrored = tf.where(draws[:, :2] < 0, -1.0, 1.0)
+    zoom, stretch = draws[:, 2] * placing.zoom, draws[:, 3] * placing.stretch
+    scale = mirrored * tf.exp(tf.stack([zoom + stretch, zoom - stretch], axis=1))
+    middle = tf.constant([(columns - 1) / 2, (rows - 1) / 2])
+    move = middle - scale * middle + draws[:, 4:] * placing.move * tf.constant([columns, rows], tf.float32)
+    nothing = tf.zeros(count)
+    across, down = (scale[:, 0], nothing, move[:, 0]), (nothing, scale[:, 1], move[:, 1])
+    return tf.stack([*across, *down, nothing, nothing], axis=1)
 
 
-def _exposed(image: Picture, rng: np.random.Generator) -> Picture:
+def _moved(images: Any, matrices: Any, how: str) -> Any:
+    """The border is filled with its mirror image, which draws no edge of its own."""
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=matrices,
+        output_shape=tf.constant(list(images.shape[1:3])),
+        fill_value=tf.constant(0.0),
+        interpolation=how,
+        fill_mode="REFLECT",
+    )
+    return tf.ensure_shape(moved, images.shape)
+
+
+def _exposed(images: Any, light: Any, grain: Any) -> Any:
     """Change lamp (gain, 0.7 to 1.4), camera curve (gamma), black level and sensor noise."""
-    draws = rng.uniform(-1, 1, 4)
-    gain, curve = np.exp(draws[0] * _LARGEST_GAIN), np.exp(draws[1] * _LARGEST_CURVE)
-    table = _LEVELS**curve * gain * 255.0 + draws[2] * _LARGEST_OFFSET
-    noise = rng.standard_normal(image.shape, np.float32) * np.float32(_LARGEST_NOISE * abs(draws[3]))
-    return np.asarray(np.clip(np.rint(table.astype(np.float32)[image] + noise), 0, 255), np.uint8)
+    draws = tf.random.stateless_uniform((images.shape[0], 4), light, -1.0, 1.0)
+    gain, curve = tf.exp(draws[:, :1] * _LARGEST_GAIN), tf.exp(draws[:, 1:2] * _LARGEST_CURVE)
+    levels = tf.range(256, dtype=tf.float32)[None, :] / 255.0
+    table = tf.pow(levels, curve) * gain * 255.0 + draws[:, 2:3] * _LARGEST_OFFSET
+    seen = tf.gather(table, tf.cast(images, tf.int32), batch_dims=1)
+    strength = tf.reshape(_LARGEST_NOISE * tf.abs(draws[:, 3]), (-1, 1, 1, 1))
+    seen += strength * tf.random.stateless_normal(images.shape, grain)
+    return tf.cast(tf.clip_by_value(tf.round(seen), 0.0, 255.0), tf.uint8)

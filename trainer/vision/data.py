@@ -6,7 +6,7 @@ Preprocessing itself happens in `edge_agent.contracts.preprocess` alone.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,26 +164,3 @@ def read_records(paths: Sequence[Path], recipe: Recipe, channels: int) -> Pictur
         np.stack(masks),
         np.asarray([r["masked"].numpy() for r in rows], bool),
     )
-
-
-def batches(make: Callable[[int], Batch], count: int, example: Batch) -> Any:
-    """Return a tf.data.Dataset of the batches make(0) to make(count - 1), made while the network trains.
-
-    `example` shows the shapes and types of a batch.
-    """
-    import tensorflow as tf
-
-    names = list(example)
-    kinds = [tf.as_dtype(example[name].dtype) for name in names]
-
-    def one(number: Any) -> Any:
-        made = tf.numpy_function(lambda n: _in_order(make(int(n)), names), [number], kinds)
-        for tensor, name in zip(made, names, strict=True):
-            tensor.set_shape(example[name].shape)
-        return dict(zip(names, made, strict=True))
-
-    return tf.data.Dataset.range(count).map(one).prefetch(2)
-
-
-def _in_order(batch: Batch, names: Sequence[str]) -> list[npt.NDArray[Any]]:
-    return [batch[name] for name in names]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.evaluation import rates
 from trainer.vision import checkpoint
+from trainer.vision.backbones import load_pretrained
 from trainer.vision.checkpoint import Arrays, State, key_of
-from trainer.vision.data import Pictures, batches
+from trainer.vision.data import Batch, Pictures
+from trainer.vision.feeding import Feed, Watch
 from trainer.vision.lessons import Lessons
 from trainer.vision.loss import losses
 from trainer.vision.network import Network, build
 from trainer.vision.predict import predict
 from trainer.vision.schedule import rate_at
+from trainer.vision.weights import load_weights, weights_of
 
 _WEIGHT_DECAY = 0.05
 _AVERAGING = 0.995
@@ -62,7 +66,7 @@ class Fit:
         self._seed, self._folder = seed, folder
         self._batch = min(recipe.network.batch, lessons.count)
         self._steps = max(lessons.count // self._batch, _FEWEST_STEPS)
-        self._network = build(recipe, dropout=lessons.dropout)
+        self._network = build(recipe, dropout=lessons.dropout, precision=recipe.network.precision)
         self._model = self._network.training
         self._optimiser = keras.optimizers.AdamW(1e-9, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
         self._optimiser.build(self._model.trainable_variables)
@@ -71,24 +75,44 @@ class Fit:
         self._average: Arrays = []
         self._best: Arrays = []
         self.best_epoch, self.best_score = 0, -math.inf
+        self.watch = Watch()
+        self._batches: Iterator[dict[str, Any]] = iter(())
 
     def begin(self, weights: Path | None, gently: bool = False) -> int:
         """Go on from the checkpoint of this very fit, if there is one; return how many epochs are already done.
 
         Without one begin with the `.weights.h5` of another fit, if one is given: `gently`, if little is left to learn.
-        Raises Rejected as `load_weights` does.
+        Raises Rejected as `load_weights` does, ConfigError as `load_pretrained`.
         """
         self._key = key_of(self._lessons.digest, self._eval, self._recipe, self._seed, weights)
         if gently:
             self._rate *= _GENTLE_RATE
         state = checkpoint.load(self._folder, self._key)
+        done = 0 if state is None else state.epoch
         if state is not None:
             self._restore(state)
-            return state.epoch
-        if weights is not None:
-            load_weights(self._network, weights)
-        self._average = weights_of(self._model)
-        return 0
+        else:
+            if weights is not None:
+                load_weights(self._network, weights)
+            elif self._recipe.network.weights:
+                load_pretrained(self._model, self._recipe.network.backbone, self._recipe.network.weights)
+            self._average = weights_of(self._model)
+        self._batches = self._feed(done)
+        return done
+
+    def _feed(self, done: int) -> Iterator[dict[str, Any]]:
+        """Return all batches after the epochs that are done; they are made ahead, over the ends of epochs too."""
+        epoch_of = lru_cache(2)(lambda epoch: self._lessons.epoch(epoch, self._steps, self._batch))
+
+        def make(number: int) -> Batch:
+            epoch, step = divmod(number, self._steps)
+            return epoch_of(epoch)(step)
+
+        last = self._recipe.network.epochs
+        if done >= last:
+            return iter(())
+        feed = Feed(make, make(done * self._steps), self._lessons.varied(self._batch), self._seed)
+        return iter(feed.batches(done * self._steps, last * self._steps))
 
     def _restore(self, state: State) -> None:
         self._model.set_weights(state.weights)
@@ -100,9 +124,8 @@ class Fit:
     def epoch(self, epoch: int) -> Epoch:
         """Train one epoch, measure it, remember the best, write the checkpoint."""
         _reseed(self._model, self._seed, epoch)
-        make = self._lessons.epoch(epoch, self._steps, self._batch)
         sums = np.zeros(3)
-        for number, batch in enumerate(batches(make, self._steps, make(0))):
+        for number, batch in enumerate(self.watch.over(self._batches, self._steps)):
             step = epoch * self._steps + number
             self._optimiser.learning_rate.assign(rate_at(step, self._steps * self._recipe.network.epochs, self._rate))
             values = np.asarray(self._step(batch))
@@ -158,15 +181,12 @@ class Fit:
         return self._network
 
 
-def weights_of(model: keras.Model) -> Arrays:
-    """Return copies of all weights of the model."""
-    return [np.array(weight.numpy()) for weight in model.weights]
-
-
 def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Let the dropout of an epoch depend on nothing that a resumed training does not know."""
+    """Let what is left out in an epoch depend on nothing that a resumed training does not know."""
     for layer in model.layers:
-        if isinstance(layer, keras.layers.SpatialDropout2D) and layer.rate > 0:
+        if isinstance(layer, keras.Model):
+            _reseed(layer, seed, epoch)
+        elif isinstance(layer, keras.layers.Dropout | keras.layers.SpatialDropout2D) and layer.rate > 0:
             layer.seed_generator.state.assign([seed, epoch])
 
 
@@ -198,13 +218,3 @@ def quality(network: Network, pictures: Pictures, recipe: Recipe) -> tuple[float
     surprise = float(-np.log(np.clip(truth, 1e-4, 1)).mean())
     auroc = rates.auroc(joined.scores, joined.defective)
     return auroc, (0.0 if math.isnan(auroc) else auroc) - _SURPRISE_SHARE * surprise
-
-
-def load_weights(network: Network, path: Path) -> None:
-    """Load a former model's `.weights.h5`. Raises Rejected when it is of another shape or no such file."""
-    try:
-        network.training.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise Rejected(
-            f"{path}: not the weights of a model with this recipe's size, labels and backbone; train from scratch"
-        ) from error

@@ -25,6 +25,7 @@ UNKNOWN_DEFECT = -1
 
 _TRANSPLANTED, _DRAWN = 0.15, 0.25
 _LARGEST_DONOR = 0.2
+_TRIES = 20
 _SMOOTH = 0.06
 _BESIDE = -1.5
 
@@ -68,6 +69,18 @@ def invented_batch(
             images[place] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
             masks[place], labels[place] = mask, label
     return {"images": images, "labels": labels, "masks": masks, "masked": masked}
+
+
+def drawn_into(images: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Return good pictures (n, H, W, C), each with a drawn defect that can be seen."""
+    found = images.copy()
+    for place, image in enumerate(images):
+        for _ in range(_TRIES):
+            picture, mask = _drawn(image.astype(np.float32), rng)
+            if mask.any():
+                found[place] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+                break
+    return found
 
 
 def _transplant(

@@ -8,29 +8,25 @@ nearest-neighbour enlargement, means, maxima, and one sigmoid.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import layers, ops
 
-from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Colour, Recipe
+from trainer.vision.backbones import APPLICATIONS, application_features, check, convolution, own_features
+from trainer.vision.contrast import fixed, relative
 
 STRIDE = 8
 """The heatmap has one cell for each STRIDE x STRIDE pixels of the input (rounded up)."""
 
-BACKBONES = {
-    "tiny": (8, 16, 24, 32),
-    "small": (12, 24, 40, 64),
-    "medium": (16, 32, 64, 96),
-}
-"""Channels at strides 2, 4, 8 and 16."""
+PARTS, WHITENED, DISTANCE, KNOWN, VERDICT = "parts", "whitened", "distance_around", "known", "verdict"
+"""Layers of the anomaly model: what it looks at, and what is fitted."""
 
-_CONTRAST = 4.0
-_KNOTS = (32.0, 255.0, 9)
 _DEFECTS_ARE_RARE = -3.0
 
 
@@ -38,8 +34,9 @@ _DEFECTS_ARE_RARE = -3.0
 class Network:
     """Two views of the same weights.
 
-    `training` takes pictures (batch, H, W, C) and gives a dictionary of `logits` (batch, classes), `maps` (batch, h, w,
-    defects; logits) and `hint` (batch, classes; logits made from the embedding alone, only to teach it).
+    `training` takes pictures (batch, H, W, C) and gives a dictionary of `logits` (batch, classes), `heat` (batch, h, w,
+    1; logits), `hint` (batch, classes; logits made from the embedding alone, only to teach it) and `verdict` (batch, h,
+    w, 1; logits of the anomaly model, which is fitted after the training).
     `serving` gives `logits`, `heatmap` (batch, h, w; 0..1) and `embedding` (batch, recipe.network.embedding).
     Pictures are float32 0..255; the scaling is part of the network.
     """
@@ -58,92 +55,90 @@ def map_size(recipe: Recipe) -> tuple[int, int]:
     return -(-recipe.network.height // STRIDE), -(-recipe.network.width // STRIDE)
 
 
-def build(recipe: Recipe, batch: int | None = None, dropout: float = 0.0) -> Network:
+def build(recipe: Recipe, batch: int | None = None, dropout: float = 0.0, precision: str = "float32") -> Network:
     """Build the network with fresh weights; `batch` fixes the batch size (an export needs 1).
 
-    `dropout` is the share of features that are left out at random while training.
+    `dropout` is the share of features that are left out at random while training. With `precision` "mixed" the
+    backbone calculates in bfloat16; weights, brightness and answers stay float32.
     Raises ConfigError for a backbone that is not known.
     """
-    if recipe.network.backbone not in BACKBONES:
-        raise ConfigError(
-            f"network.backbone is '{recipe.network.backbone}', expected one of {', '.join(sorted(BACKBONES))}"
-        )
+    check(recipe.network.backbone)
     shape = (recipe.network.height, recipe.network.width, channels(recipe))
     image = keras.Input(shape, batch_size=batch, name="image", dtype="float32")
-    features = _features(_relative(image), BACKBONES[recipe.network.backbone], dropout)
-    heat = layers.Conv2D(1, 1, name="heat", bias_initializer=keras.initializers.Constant(_DEFECTS_ARE_RARE))(features)
+    seen = relative(image)
+    with _calculated_in(precision):
+        found = _features(recipe.network.backbone, seen, dropout)
+    features, parts = (ops.cast(x, "float32") for x in found)
+    rare = keras.initializers.Constant(_DEFECTS_ARE_RARE)
+    heat = layers.Conv2D(1, 1, name="heat", bias_initializer=rare)(features)
     kinds = layers.Conv2D(len(recipe.labels.defects), 1, name="kinds")(features)
     logits = _pooled(heat, heat + kinds, len(recipe.labels.names))
     embedding = layers.Dense(recipe.network.embedding, name="embedding")(layers.GlobalAveragePooling2D()(features))
     hint = layers.Dense(len(recipe.labels.names), name="hint")(ops.relu(embedding))
+    verdict = _verdict(heat, parts)
+    training = keras.Model(image, {"logits": logits, "heat": heat, "hint": hint, "verdict": verdict})
+    if recipe.network.model == "anomaly":
+        logits, heat = _of_a_defect(verdict, len(recipe.labels.names)), verdict
     heatmap = ops.sigmoid(ops.squeeze(heat, axis=-1))
-    return Network(
-        training=keras.Model(image, {"logits": logits, "heat": heat, "hint": hint}),
-        serving=keras.Model(image, {"logits": logits, "heatmap": heatmap, "embedding": embedding}),
-    )
+    serving = keras.Model(image, {"logits": logits, "heatmap": heatmap, "embedding": embedding})
+    return Network(training, serving)
 
 
-def _relative(image: Any) -> Any:
-    """Return each pixel's difference to the picture's mean, relative to that mean: the same for any lamp.
-
-    Division has no int8 kernel. One over the mean is read from a line through _KNOTS instead, made of clipped
-    ramps: two tiny convolutions with fixed weights, exact within 1 % between the first and the last knot.
-    """
-    mean = ops.mean(image, axis=(1, 2, 3), keepdims=True)
-    knots = np.geomspace(*_KNOTS)
-    low, high = knots[:-1], knots[1:]
-    slope = 6.0 / (high - low)
-    ramps = _fixed(mean, slope[None, :], -low * slope, "ramps")
-    steps = (_CONTRAST / high - _CONTRAST / low) / 6.0
-    factor = _fixed(layers.ReLU(6.0)(ramps), steps[:, None], np.asarray([_CONTRAST / low[0]]), "one_over_mean")
-    return (image - mean) * factor
+@contextmanager
+def _calculated_in(precision: str) -> Iterator[None]:
+    """Let the layers that are made meanwhile calculate in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "mixed" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
-def _fixed(x: Any, kernel: npt.NDArray[np.float64], bias: npt.NDArray[np.float64], name: str) -> Any:
-    """Apply a 1x1 convolution whose weights (inputs, outputs) are not trained."""
-    layer = layers.Conv2D(
-        kernel.shape[1],
-        1,
-        name=name,
-        trainable=False,
-        kernel_initializer=keras.initializers.Constant(kernel[None, None]),
-        bias_initializer=keras.initializers.Constant(bias),
-    )
-    return layer(x)
-
-
-def _features(x: Any, widths: tuple[int, ...], dropout: float) -> Any:
+def _features(backbone: str, seen: Any, dropout: float) -> tuple[Any, Any]:
     """Fine features at stride 8, joined with what the coarse level at stride 16 and the whole picture say.
 
-    While training, whole features are left out at random: few defective parts are learned by heart otherwise.
+    Also returns the coarse level alone, which knows small parts of the picture only. While training, whole features are
+    left out at random: few defective parts are learned by heart otherwise.
     """
 
     def dropped(features: Any) -> Any:
         return layers.SpatialDropout2D(dropout)(features)
 
-    x = _convolution(x, widths[0], stride=2)
-    x = _residual(_convolution(x, widths[1], stride=2))
-    fine = dropped(_residual(dropped(_convolution(x, widths[2], stride=2))))
-    coarse = dropped(_convolution(fine, widths[3], stride=2))
-    coarse = dropped(_residual(dropped(_residual(coarse))))
-    whole = layers.Dense(widths[3])(layers.GlobalAveragePooling2D(keepdims=True)(coarse))
-    coarse = layers.ReLU(6.0)(coarse + whole)
-    coarse = _convolution(coarse, widths[2], size=1)
-    enlarged = ops.image.resize(coarse, fine.shape[1:3], interpolation="nearest")
-    return dropped(_convolution(_convolution(fine, widths[2], size=1) + enlarged, widths[2]))
+    find = application_features if backbone in APPLICATIONS else own_features
+    fine, coarse = find(backbone, seen, dropped)
+    parts = layers.Activation("linear", name=PARTS)(coarse)
+    width = fine.shape[-1]
+    whole = layers.Dense(coarse.shape[-1])(layers.GlobalAveragePooling2D(keepdims=True)(coarse))
+    coarse = convolution(layers.ReLU(6.0)(coarse + whole), width, size=1)
+    return dropped(convolution(convolution(fine, width, size=1) + _enlarged(coarse, fine), width)), parts
 
 
-def _convolution(x: Any, width: int, stride: int = 1, size: int = 3) -> Any:
-    x = layers.Conv2D(width, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    return layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
+def _enlarged(coarse: Any, like: Any) -> Any:
+    return ops.image.resize(coarse, like.shape[1:3], interpolation="nearest")
 
 
-def _residual(x: Any) -> Any:
-    width = x.shape[-1]
-    inner = _convolution(x, width)
-    inner = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(inner)
-    inner = layers.BatchNormalization(momentum=0.9, gamma_initializer="zeros")(inner)
-    return layers.ReLU(6.0)(x + inner)
+def _verdict(heat: Any, parts: Any) -> Any:
+    """Return a map of logits joined from the learned heat and from how far the parts' features lie from good ones'.
+
+    The features are whitened by those of good pictures, so their absolute values are a distance (Rippel et al. 2021;
+    one Gaussian for all places). All of it is fitted after the training (`anomaly`), and constant until then.
+    """
+    length = parts.shape[-1]
+    both = np.concatenate([np.eye(length), -np.eye(length)], axis=1)
+    apart = layers.ReLU(6.0)(fixed(parts, both, np.zeros(2 * length), WHITENED))
+    distance = fixed(apart, np.full((2 * length, 1), 1 / length), np.zeros(1), "distance")
+    distance = layers.AveragePooling2D(3, strides=1, padding="same", name=DISTANCE)(distance)
+    known = layers.Concatenate(name=KNOWN)([heat, _enlarged(distance, heat)])
+    return fixed(known, np.asarray([[1.0], [0.0]]), np.zeros(1), VERDICT)
+
+
+def _of_a_defect(verdict: Any, classes: int) -> Any:
+    """Return logits (n, classes): that of the strongest cell, shared out evenly among the kinds of defect."""
+    strongest = layers.GlobalMaxPooling2D(keepdims=True)(verdict)
+    kernel = np.asarray([[0.0] + [1.0] * (classes - 1)])
+    shared = fixed(strongest, kernel, np.asarray([0.0] + [-np.log(classes - 1)] * (classes - 1)), "shared_out")
+    return layers.Flatten()(shared)
 
 
 def _pooled(heat: Any, maps: Any, classes: int) -> Any:

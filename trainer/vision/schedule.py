@@ -8,18 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 _WARM_UP = 0.08
-_DEFECTIVE = 0.4
+DEFECTIVE = 0.4
+"""The share of places that defective pictures get at least, where they are drawn more often than they are."""
 
 
-def order_of(labels: npt.NDArray[np.int64], wanted: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+def order_of(
+    labels: npt.NDArray[np.int64], wanted: int, seed: int, epoch: int, fewest: float = DEFECTIVE
+) -> npt.NDArray[np.int64]:
     """Return `wanted` places 0..n-1 of pictures with `labels` (n,; 0 = good), the same for the same epoch.
 
-    Defective pictures are rare: they get at least _DEFECTIVE of the places, half of these by dealing the kinds in turn
-    and half as often as each kind is. The good ones come equally often.
+    Defective pictures are rare: they get at least `fewest` (0..1) of the places, half of these by dealing the kinds in
+    turn and half as often as each kind is; with 0, every picture comes equally often. The good ones always do.
     """
     rng = np.random.default_rng([seed, epoch])
+    if fewest <= 0:
+        return _dealt(np.arange(len(labels)), wanted, rng)
     good, bad = np.flatnonzero(labels == 0), np.flatnonzero(labels != 0)
-    defective = rng.random(wanted) < (max(_DEFECTIVE, len(bad) / len(labels)) if len(bad) else 0.0)
+    defective = rng.random(wanted) < (max(fewest, len(bad) / len(labels)) if len(bad) else 0.0)
     order = np.empty(wanted, np.int64)
     order[~defective] = _dealt(good, int((~defective).sum()), rng)
     if len(bad):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from edge_agent.contracts.errors import Rejected
+import tensorflow as tf
+
+from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.recipe import Recipe
+from trainer.vision.anomaly import fit_anomaly, held_out
 from trainer.vision.data import Pictures
+from trainer.vision.feeding import Watch
 from trainer.vision.fit import Epoch, Fit
 from trainer.vision.lessons import DrawnLessons, LabelledLessons
 from trainer.vision.network import Network
@@ -18,16 +23,19 @@ _PRETRAINING_EPOCHS = 10
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The trained network with the weights of its best epoch, and how it went."""
+    """The trained network with the weights of its best epoch, how it went, and where its time went."""
 
     network: Network
     epochs: tuple[Epoch, ...]
     best_epoch: int
     best_score: float
     resumed_from: int
+    watch: Watch
+    remarks: tuple[str, ...] = ()
 
 
 Report = Callable[[Epoch], None]
+Result = TypeVar("Result")
 
 
 def pretrain(recipe: Recipe, seed: int, checkpoint_dir: Path, report: Report = lambda epoch: None) -> Network:
@@ -52,6 +60,7 @@ def train(
     report: Report = lambda epoch: None,
     pretrained: Path | None = None,
     warm_start: Path | None = None,
+    halve_batch: bool = False,
 ) -> TrainResult:
     """Train the recipe's network and return it with its best weights.
 
@@ -61,19 +70,79 @@ def train(
     with the best `quality` on `eval_pictures` (few held-out parts often flatter a half-trained network), or the last
     one when there are none.
 
-    Raises Rejected for pictures without a good or a defective one, and when the loss stops being a number.
+    The anomaly model (`network.model`) learns from the good ones alone; defective ones calibrate it. When the memory
+    runs out and `halve_batch` allows it, the training begins again with half the batch, once.
+
+    Raises Rejected for pictures without a good or a defective one, and when the loss stops being a number;
+    ConfigError when the memory is not enough.
     """
-    _check(train_pictures)
     for weights in (pretrained, warm_start):
         if weights is not None and not weights.is_file():
             raise Rejected(f"{weights}: no such weights file; name that of a former model or train from scratch")
-    fit = Fit(LabelledLessons(train_pictures, recipe, seed), eval_pictures, recipe, seed, checkpoint_dir)
-    resumed_from = fit.begin(warm_start or pretrained, gently=warm_start is not None)
-    history = []
-    for epoch in _epochs(fit, resumed_from, recipe.network.epochs):
-        history.append(epoch)
-        report(epoch)
-    return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from)
+    begin = _Begin(warm_start or pretrained, warm_start is not None)
+    if recipe.network.model != "anomaly":
+        _check(train_pictures)
+        return _fitted(train_pictures, eval_pictures, recipe, seed, checkpoint_dir, report, begin, halve_batch)
+    good, defective = (train_pictures.subset((train_pictures.labels > 0) == bad) for bad in (False, True))
+    kept = held_out(good)
+    if not len(good) or kept.all():
+        raise Rejected(f"{len(set(good.parts))} good training parts; the anomaly model needs 2 or more, add some")
+    learned, clean = good.subset(~kept), good.subset(kept)
+    result = _fitted(learned, None, recipe, seed, checkpoint_dir, report, begin, halve_batch)
+    calibrated = fit_anomaly(result.network, learned, clean, defective, seed)
+    return replace(result, remarks=(*result.remarks, str(calibrated)))
+
+
+@dataclass(frozen=True)
+class _Begin:
+    """The weights that a training begins with, and whether little is left to learn."""
+
+    weights: Path | None
+    gently: bool
+
+
+def _fitted(
+    pictures: Pictures,
+    eval_pictures: Pictures | None,
+    recipe: Recipe,
+    seed: int,
+    folder: Path,
+    report: Report,
+    begin: _Begin,
+    halve_batch: bool,
+) -> TrainResult:
+    def once(batch: int) -> TrainResult:
+        chosen = recipe.model_copy(update={"network": recipe.network.model_copy(update={"batch": batch})})
+        fit = Fit(LabelledLessons(pictures, chosen, seed), eval_pictures, chosen, seed, folder)
+        resumed_from = fit.begin(begin.weights, begin.gently)
+        history = []
+        for epoch in _epochs(fit, resumed_from, chosen.network.epochs):
+            history.append(epoch)
+            report(epoch)
+        return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from, fit.watch)
+
+    result, remarks = with_memory(once, recipe.network.batch, halve_batch)
+    return replace(result, remarks=remarks)
+
+
+def with_memory(once: Callable[[int], Result], batch: int, halve: bool) -> tuple[Result, tuple[str, ...]]:
+    """Call `once` with the batch size; where TensorFlow's memory runs out and `halve` allows it, once more with half.
+
+    Also returns what is to be said of it. Raises ConfigError when the memory is not enough.
+    """
+    try:
+        return once(batch), ()
+    except tf.errors.ResourceExhaustedError as error:
+        if not halve or batch < 2:
+            raise _out_of_memory(batch) from error
+    try:
+        return once(batch // 2), (f"out of memory with batches of {batch}, trained with {batch // 2}",)
+    except tf.errors.ResourceExhaustedError as error:
+        raise _out_of_memory(batch // 2) from error
+
+
+def _out_of_memory(batch: int) -> ConfigError:
+    return ConfigError(f"out of memory with batches of {batch} pictures; lower network.batch or the picture's size")
 
 
 def _epochs(fit: Fit, done: int, of: int) -> Iterator[Epoch]:

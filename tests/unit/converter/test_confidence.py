@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from converter.bounds import allowed_escapes, defective_needed, upper_bound
 from converter.confidence import calibration_error, choose_thresholds, fit_temperature, join_parts
+from edge_agent.contracts.bounds import allowed_escapes, defective_needed, upper_bound
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Thresholds
 from edge_agent.contracts.scores import probabilities

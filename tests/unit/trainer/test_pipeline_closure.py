@@ -1,6 +1,7 @@
 import pytest
 
-from trainer.pipeline.closure import Imports, code_closure
+from edge_agent.contracts.errors import ConfigError
+from trainer.pipeline.closure import Imports, code_closure, import_name
 
 
 @pytest.fixture
@@ -64,3 +65,57 @@ def test_the_trainers_own_closure_holds_the_network_and_the_contracts():
     files = code_closure(["trainer.components.trainer"]).files
     assert {"trainer/vision/network.py", "edge_agent/contracts/preprocess.py"} <= set(files)
     assert "trainer/components/pusher.py" not in files
+
+
+def _own(package, tmp_path, name="user"):
+    """A module of the user's own, which imports one from beside itself and one of the package."""
+    folder = tmp_path / name
+    (folder / "shapes").mkdir(parents=True)
+    (folder / "model.py").write_text(
+        "import numpy\nfrom shapes import square\nfrom toy.inner import value\n\ndef build():\n    import aside\n"
+    )
+    (folder / "shapes" / "__init__.py").write_text("")
+    (folder / "shapes" / "square.py").write_text("from . import corner\n")
+    (folder / "shapes" / "corner.py").write_text("")
+    (folder / "aside.py").write_text("import json\n")
+    (folder / "other.py").write_text("")
+    return code_closure(["toy.lazy"], Imports(None, package, ("toy",)), [folder / "model.py"])
+
+
+def test_a_users_own_module_is_followed_beside_itself_and_into_the_packages(package, tmp_path):
+    found = _own(package, tmp_path)
+    own = {"own:model.py", "own:aside.py", "own:shapes/__init__.py", "own:shapes/square.py", "own:shapes/corner.py"}
+    assert set(found.files) == own | {"toy/__init__.py", "toy/lazy.py", "toy/inner.py"}
+    assert set(found.libraries) == {"numpy"}
+
+
+def test_where_the_users_module_lies_does_not_count(package, tmp_path):
+    assert _own(package, tmp_path, "here") == _own(package, tmp_path, "there/deeper")
+
+
+def test_an_edit_beside_the_users_module_is_named(package, tmp_path):
+    before = _own(package, tmp_path)
+    (tmp_path / "user" / "shapes" / "corner.py").write_text("sides = 4\n")
+    after = code_closure(["toy.lazy"], Imports(None, package, ("toy",)), [tmp_path / "user" / "model.py"])
+    assert {n for n in before.files if before.files[n] != after.files[n]} == {"own:shapes/corner.py"}
+
+
+def test_a_file_in_a_package_is_imported_from_above_it(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("")
+    (tmp_path / "mine" / "model.py").write_text("from mine import sizes\nfrom . import shapes\n")
+    (tmp_path / "mine" / "sizes.py").write_text("")
+    (tmp_path / "mine" / "shapes.py").write_text("")
+    assert import_name(tmp_path / "mine" / "model.py") == (tmp_path, "mine.model")
+    found = code_closure([], Imports(None, tmp_path / "none", ()), [tmp_path / "mine" / "model.py"])
+    assert set(found.files) == {f"own:mine/{name}.py" for name in ("__init__", "model", "sizes", "shapes")}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"), [("gone", None, "no such Python file"), ("bad", "def", "not Python")]
+)
+def test_a_users_module_that_cannot_be_read_is_told(tmp_path, name, text, said):
+    if text is not None:
+        (tmp_path / f"{name}.py").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        code_closure([], None, [tmp_path / f"{name}.py"])

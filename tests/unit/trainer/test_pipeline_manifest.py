@@ -67,9 +67,12 @@ def test_a_quoted_newline_keeps_the_following_line_numbers(tmp_path):
     assert table.bad[0].path == "labels.csv:4"
 
 
-def test_an_unclosed_quote_names_its_line(tmp_path):
-    with pytest.raises(Rejected, match=r"labels\.csv:2: .*correct the quotes"):
-        read_tables([_folder(tmp_path, HEADER + '"a.png,,p1,3,ok\n')])
+@pytest.mark.fault("T06")
+def test_an_unclosed_quote_costs_its_own_line_alone(tmp_path):
+    lines = "".join(f"{n}.png,,p{n},1,ok\n" for n in range(200))
+    table = read_tables([_folder(tmp_path, HEADER + '"a.png,,p1,3,ok\n' + lines)])
+    assert [(bad.path, "correct the quotes" in bad.reason) for bad in table.bad] == [("labels.csv:2", True)]
+    assert [row.line for row in table.rows] == list(range(3, 203))
 
 
 def test_a_table_without_rows_is_refused(tmp_path):

@@ -114,7 +114,9 @@ def test_an_execution_left_running_by_a_killed_run_is_cancelled_at_the_next_star
     toy.run()
     driver, store = toy.driver(), _metadata(toy)
     execution = mlmd.Execution(
-        type_id=store.get_execution_type("Second").id, last_known_state=mlmd.Execution.RUNNING, name="killed.Second"
+        type_id=store.get_execution_type("lineside.Second").id,
+        last_known_state=mlmd.Execution.RUNNING,
+        name="killed.Second",
     )
     (number,) = store.put_executions([execution])
     driver.index.started(number, "Second", "killed")
@@ -133,7 +135,7 @@ def test_content_renamed_into_the_store_by_a_killed_run_is_published_once(toy):
     again, record = toy.run()
     assert _statuses(record) == ["cached", "cached", "done"]
     assert again["Third.end"].digest == known["Third.end"].digest
-    artifacts = [a for a in _metadata(toy).get_artifacts() if a.uri == f"cas:{known['Third.end'].digest}"]
+    artifacts = [a for a in _metadata(toy).get_artifacts() if a.uri == str(known["Third.end"].path)]
     assert len(artifacts) == 1
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from trainer.vision.augment import Placing, augment
-from trainer.vision.data import Batch, batches
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from trainer.vision.data import Batch
 
 
 def batch_of(count: int = 6) -> Batch:
@@ -17,45 +20,80 @@ def batch_of(count: int = 6) -> Batch:
     return {"images": images, "masks": masks, "labels": np.ones(count, np.int32)}
 
 
+def varied(count: int, seed: int, **placing: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    import tensorflow as tf
+
+    from trainer.vision.augment import Placing, augment
+
+    batch = batch_of(count)
+    images, masks = augment(
+        tf.constant(batch["images"]), tf.constant(batch["masks"]), tf.constant([seed, 0], tf.int64), Placing(**placing)
+    )
+    return images.numpy(), masks.numpy()
+
+
 def test_the_same_seed_gives_the_same_pictures() -> None:
-    first, second = (augment(batch_of(), np.random.default_rng(4)) for _ in range(2))
-    assert all((first[name] == second[name]).all() for name in first)
-    assert (first["images"] != augment(batch_of(), np.random.default_rng(5))["images"]).any()
+    first, second, other = varied(6, 4), varied(6, 4), varied(6, 5)
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    assert (first[0] != other[0]).any()
 
 
 def test_shapes_and_types_stay() -> None:
-    before = batch_of()
-    after = augment(before, np.random.default_rng(1))
-    assert {name: (array.shape, array.dtype) for name, array in after.items()} == {
-        name: (array.shape, array.dtype) for name, array in before.items()
-    }
+    images, masks = varied(6, 1)
+    assert (images.shape, images.dtype) == ((6, 64, 48, 1), np.uint8)
+    assert (masks.shape, masks.dtype) == ((6, 64, 48), np.uint8)
+    assert set(np.unique(masks)) == {0, 1}
 
 
 def test_the_mask_moves_with_the_defect() -> None:
-    before = batch_of(40)
-    after = augment(before, np.random.default_rng(2))
-    assert (after["masks"] != before["masks"]).any()
-    for image, mask in zip(after["images"], after["masks"], strict=True):
+    images, masks = varied(40, 2)
+    assert (masks != batch_of(40)["masks"]).any()
+    for image, mask in zip(images, masks, strict=True):
         inside = mask > 0
-        if inside.any():
-            assert image[inside].mean() > image[~inside].mean() + 30
+        assert inside.any()
+        assert image[inside].mean() > image[~inside].mean() + 30
+
+
+def test_mirrored_pictures_are_exact_and_all_four_kinds_come() -> None:
+    masks = varied(40, 3, zoom=0, stretch=0, move=0)[1]
+    square = batch_of(1)["masks"][0]
+    wanted = {m.tobytes() for m in (square, square[::-1], square[:, ::-1], square[::-1, ::-1])}
+    assert {mask.tobytes() for mask in masks} == wanted
 
 
 def test_without_placing_only_the_light_changes() -> None:
-    still = Placing(zoom=0, stretch=0, move=0)
-    before = batch_of(20)
-    after = augment(before, np.random.default_rng(3), still)
-    assert after["masks"].sum() == before["masks"].sum()
-    assert after["images"].mean(axis=(1, 2, 3)).std() > 5
+    images, masks = varied(20, 3, zoom=0, stretch=0, move=0)
+    assert masks.sum() == batch_of(20)["masks"].sum()
+    assert images.mean(axis=(1, 2, 3)).std() > 5
 
 
-def test_a_batch_is_made_once() -> None:
+def test_batches_come_in_order_once_each_and_only_the_first_pictures_are_varied() -> None:
+    from trainer.vision.feeding import Feed
+
     made: list[int] = []
 
     def make(number: int) -> Batch:
         made.append(number)
-        return batch_of(2)
+        return {**batch_of(3), "labels": np.full(3, number, np.int32)}
 
-    found = [step["images"].numpy().shape for step in batches(make, 3, batch_of(2))]
-    assert found == [(2, 64, 48, 1)] * 3
-    assert sorted(made) == [0, 1, 2]
+    feed = Feed(make, batch_of(3), varied=2, seed=7)
+    found = list(feed.batches(4, 9).as_numpy_iterator())
+    assert [batch["labels"][0] for batch in found] == [4, 5, 6, 7, 8]
+    assert sorted(made) == [4, 5, 6, 7, 8]
+    still = batch_of(1)["images"][0]
+    assert all((batch["images"][2] == still).all() for batch in found)
+    assert all((batch["images"][0] != still).any() for batch in found)
+    later = next(iter(feed.batches(7, 9).as_numpy_iterator()))
+    assert (later["images"] == found[3]["images"]).all(), "a resumed training sees what it would have seen"
+
+
+def test_the_watch_tells_waiting_from_work() -> None:
+    from trainer.vision.feeding import Watch
+
+    times: Any = iter([0.0, 1.0, 4.0, 4.0, 5.0, 8.0])
+    watch = Watch(clock=lambda: float(next(times)))
+    assert str(watch.seen()) == "no step was trained"
+    assert list(watch.over(iter("ab"), 2)) == ["a", "b"]
+    assert (watch.waited, watch.worked) == (2.0, 6.0)
+    assert watch.seen().step_share == pytest.approx(0.75)
+    assert str(watch.seen()) == "75.0% of the training was the step, 2.0 s were waiting for pictures"

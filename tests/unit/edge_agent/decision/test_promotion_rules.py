@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
+from edge_agent.contracts.bounds import lower_bound, more_needed, upper_bound
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.verdict import Automation, Verdict
 from edge_agent.decision.automation import Cause, demotion, followed, in_force, moved, next_degree
-from edge_agent.decision.bounds import lower_bound, more_needed, upper_bound
 from edge_agent.decision.promotion import Evidence, Gate, prospect, reason_to_demote
 from edge_agent.decision.sampling import Scheme, Shares, inclusion, sampled
 

@@ -1,9 +1,14 @@
-"""Exact one-sided bounds of a share (Clopper and Pearson, 1934), with nothing but `math`: a station has no scipy."""
+"""Exact bounds of a share (Clopper and Pearson, 1934), and how many parts a promise takes. Rules only.
+
+Nothing but `math`: a station has no scipy.
+"""
 
 from __future__ import annotations
 
 import math
 
+LEVEL = 0.95
+"""Confidence of every two-sided interval that is shown."""
 _HALVINGS = 45
 _NOTHING = 1e-17
 
@@ -29,6 +34,31 @@ def upper_bound(events: int, trials: int, confidence: float) -> float:
 def lower_bound(events: int, trials: int, confidence: float) -> float:
     """Return the lowest share under which so many events are not surprising; 0 where there were no trials."""
     return 0.0 if trials <= 0 else 1.0 - upper_bound(trials - events, trials, confidence)
+
+
+def exact_interval(events: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return the two-sided interval of a share; 0 to 1 where there were no trials.
+
+    >>> [round(bound, 4) for bound in exact_interval(2, 50)]
+    [0.0049, 0.1371]
+    """
+    each = (1 + level) / 2
+    return lower_bound(events, trials, each), upper_bound(events, trials, each)
+
+
+def defective_needed(escape_rate: float, confidence: float) -> int:
+    """Return how many held-out defective parts, none accepted, the promise takes (2 % at 95 % confidence: 149)."""
+    return math.ceil(math.log(1 - confidence) / math.log(1 - escape_rate))
+
+
+def allowed_escapes(defective: int, escape_rate: float, confidence: float) -> int | None:
+    """Return how many of `defective` held-out parts may be accepted while the promise holds; None = not even 0."""
+    if upper_bound(0, defective, confidence) > escape_rate:
+        return None
+    escapes = 0
+    while upper_bound(escapes + 1, defective, confidence) <= escape_rate:
+        escapes += 1
+    return escapes
 
 
 def more_needed(events: int, trials: int, limit: float, confidence: float) -> int:

@@ -1,0 +1,60 @@
+"""Who trains on which rows, and who trains together: rules without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from edge_agent.contracts.errors import ConfigError
+from trainer.distribute.batches import rows_of, share_of
+from trainer.distribute.cluster import Cluster, local_clusters, parse_cluster
+
+
+def test_every_row_is_seen_once_before_any_is_seen_again() -> None:
+    seen = np.concatenate([rows_of(step, 10, 4, 1) for step in range(5)])
+    assert Counter(seen.tolist()) == dict.fromkeys(range(10), 2)
+    assert sorted(seen[:10]) == list(range(10))
+    assert list(seen[:10]) != list(seen[10:])
+
+
+def test_a_batch_may_be_larger_than_the_table() -> None:
+    assert Counter(rows_of(0, 3, 7, 1).tolist()).most_common()[-1][1] == 2
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_the_shares_of_a_batch_are_the_batch(replicas: int) -> None:
+    rows = rows_of(3, 50, 8, 2)
+    shares = [share_of(rows, replica, replicas) for replica in range(replicas)]
+    assert np.concatenate(shares).tolist() == rows.tolist()
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_cluster_reads_what_it_writes() -> None:
+    cluster = Cluster(("a:1", "b:2"), 1)
+    assert parse_cluster(cluster.as_text()) == cluster
+    assert not cluster.chief
+
+
+def test_local_workers_have_ports_of_their_own_and_one_is_chief() -> None:
+    found = local_clusters(3)
+    assert len(set(found[0].workers)) == 3
+    assert [each.chief for each in found] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "TF_CONFIG is not set"),
+        ("{", "not what TensorFlow expects"),
+        (json.dumps({"cluster": {}}), "not what TensorFlow expects"),
+        (json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}), "worker 1 of 1"),
+        (json.dumps({"cluster": {"worker": ["a:1"], "ps": []}, "task": {"type": "ps", "index": 0}}), "other tasks"),
+    ],
+)
+def test_a_bad_tf_config_is_said_in_one_line(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        parse_cluster(text)
+    assert "\n" not in str(caught.value)

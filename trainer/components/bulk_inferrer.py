@@ -1,0 +1,37 @@
+"""BulkInferrer: the blessed bundle predicts a folder or table of its own; the step is there when settings name one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trainer.pipeline.step import Context
+
+NAME = "predictions"
+
+
+def bulk_inferrer(
+    bundle: Path,
+    blessing: Path,
+    infra_blessing: Path,
+    inference_result: Path,
+    content: str,
+    format: str,
+    max_bad: float,
+    data: str,
+    context: Context,
+) -> dict[str, Any]:
+    """Write `predictions.<format>` and, where something was bad, `predictions.<format>.bad.csv`.
+
+    `content` names what lies at `data`, so that changed pictures are predicted again. Both blessings are inputs because
+    a step whose blessing was refused is not run. A killed step goes on after its last finished batch.
+    """
+    from trainer.predictions.job import Wishes, predict
+    from trainer.predictions.scoring import open_model
+
+    out = inference_result / f"{NAME}.{format}"
+    model = open_model(bundle)
+    made = predict(model, Path(data), out, context.scratch / "batches", Wishes(max_bad=max_bad), context.progress)
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in made["verdicts"].items())
+    reasons = [f"{made['parts']} parts: {verdicts}", *([f"{made['bad']} bad"] if made["bad"] else [])]
+    return {"inference_result": {"pictures": made["pictures"], "bad": made["bad"], "reasons": reasons}}

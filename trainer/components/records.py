@@ -1,0 +1,81 @@
+"""Examples of any kind as Arrow record batches, without what is no feature: pictures, names and digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row")
+"""Columns of Examples, of pictures or tables, that statistics, schema and validation leave out."""
+KEYS = {"part": ("part", "@part"), "name": ("name", "@row")}
+"""Where a record's part and the name of its place lie, in pictures and in tables."""
+_BATCH = 1024
+
+
+def shards(examples: Path, split: str) -> list[Path]:
+    """Return the files of a split, in order; empty when the split has none."""
+    return sorted((examples / f"Split-{split}").glob("data_tfrecord-*"))
+
+
+def split_names(examples: Path) -> list[str]:
+    """Return the names of all splits that the Examples (or statistics) hold, in alphabetical order."""
+    return sorted(path.name.removeprefix("Split-") for path in examples.glob("Split-*") if path.is_dir())
+
+
+def batches(examples: Path, split: str, without: Sequence[str] = NO_FEATURES) -> Iterator[Any]:
+    """Yield a split's records as `pyarrow.RecordBatch`es of lists; a missing value is null."""
+    import tensorflow as tf
+
+    files = [str(path) for path in shards(examples, split)]
+    if not files:
+        return
+    for serialized in tf.data.TFRecordDataset(files).batch(_BATCH).as_numpy_iterator():
+        yield decoded(list(serialized), without)
+
+
+def decoded(serialized: Sequence[bytes], without: Sequence[str] = NO_FEATURES) -> Any:
+    """Return serialized `tf.train.Example`s as one record batch without the named columns."""
+    import pyarrow as pa
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    batch = ExamplesToRecordBatchDecoder().DecodeBatch(serialized)
+    kept = [place for place, name in enumerate(batch.schema.names) if name not in without]
+    names = [batch.schema.names[place] for place in kept]
+    return pa.RecordBatch.from_arrays([batch.column(place) for place in kept], names=names)
+
+
+def column_names(examples: Path, split: str) -> set[str]:
+    """Return the names of the columns that any record of a split has."""
+    return {name for batch in batches(examples, split, ()) for name in batch.schema.names}
+
+
+def merged(found: Sequence[Any]) -> Any:
+    """Join record batches; columns that only some have are null in the others."""
+    from tfx_bsl.arrow import table_util
+
+    return table_util.MergeRecordBatches(list(found))
+
+
+def texts(examples: Path, split: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return text columns of a split and its `KEYS`, "" for what is missing, without columns that no record has."""
+    lies = {name: (name,) for name in names} | KEYS
+    found = _texts(examples, split, [one for places in lies.values() for one in places])
+    return {name: found[one] for name, places in lies.items() for one in places if one in found}
+
+
+def _texts(examples: Path, split: str, names: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    rows = 0
+    for batch in batches(examples, split, ()):
+        for name in names:
+            if name in batch.schema.names:
+                column = batch.column(batch.schema.get_field_index(name)).to_pylist()
+                values = [
+                    one[0].decode("utf-8", "replace") if one and isinstance(one[0], bytes) else "" for one in column
+                ]
+                found.setdefault(name, [""] * rows).extend(values)
+        rows += batch.num_rows
+        for column in found.values():
+            column.extend([""] * (rows - len(column)))
+    return found

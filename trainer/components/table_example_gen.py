@@ -1,0 +1,141 @@
+"""ExampleGen of tables: from files of rows to Examples. Bad rows are set aside with file, line and reason."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.errors import Rejected
+from trainer.components.manifest import SPLITS
+from trainer.components.spans import span_properties
+from trainer.components.split import asked_for, assign, torn
+from trainer.pipeline.step import Context
+from trainer.tabular.examples import write_columns, write_split
+from trainer.tabular.read import BadRow, Rows, join, origins, read_rows
+from trainer.tabular.values import LABEL, PART, ROW, Typed, as_texts, chosen_rows, layout_of, typed
+
+Texts = npt.NDArray[np.object_]
+
+
+def table_example_gen(
+    data: Path,
+    kept: Path | None,
+    examples: Path,
+    good: str,
+    shares: Mapping[str, float],
+    table: Mapping[str, Any],
+    max_bad: float,
+    strict: bool,
+    salt: str,
+    places: Sequence[str],
+    context: Context,
+) -> dict[str, Any]:
+    """Read the files that `data/listing.json` names from `places` and write their rows as Examples.
+
+    Rows of one part are in one split, every label is in all splits, and parts of `kept` (a former model's examples)
+    stay where they were. Raises Rejected when more than the share `max_bad` of all rows is bad (with `strict`: any),
+    when a file changed since it was listed, lacks a column or is no table at all, and when no row is left.
+    """
+    listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
+    listed, files = listing["files"], []
+    for number, file in enumerate(listed, 1):
+        context.progress(f"reading {file['name']}", number / (len(listed) + 1))
+        files.append(read_rows(_path(file, places), file["name"], file["sha256"], table["delimiter"]))
+    rows, layout = join(files), layout_of(table)
+    found = typed(rows.columns, layout)
+    bad = [*rows.bad, *_bad(found, files)]
+    total = len(rows.lines) + len(rows.bad)
+    _check(bad, total, 0.0 if strict else max_bad, len(rows.lines) - len(found.problems))
+    usable = np.asarray([row for row in range(len(rows.lines)) if row not in found.problems], np.int64)
+    left = chosen_rows(_placed(found, files, len(rows.lines)), usable)
+    wishes = as_texts(rows.columns[layout.split])[usable] if layout.split else np.full(len(usable), "", object)
+    parts = _parts(left.texts, good, wishes, shares, salt, kept)
+    split = np.asarray([parts[part]["split"] for part in left.texts[PART]], object)
+    context.progress("writing", None)
+    counts = {}
+    for name in SPLITS:
+        chosen = np.flatnonzero(split == name)
+        write_split(chosen_rows(left, chosen), examples, name)
+        counts[name] = len(chosen)
+    write_columns(examples, left, layout.slices)
+    entries = [vars(row) for row in bad]
+    for name, content in (("parts", parts), ("quarantine", entries), ("remarks", found.remarks)):
+        (examples / f"{name}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
+    named, spans = span_properties(listing.get("spans", []))
+    return {"examples": {**_properties(counts, parts, bad, [*named, *found.remarks]), **spans}}
+
+
+def _path(file: Mapping[str, Any], places: Sequence[str]) -> Path:
+    place = Path(places[file["place"]])
+    return place if place.is_file() else place / file["name"]
+
+
+def _bad(found: Typed, files: list[Rows]) -> list[BadRow]:
+    origin = origins(files)
+    return [BadRow(*origin(row), reason) for row, reason in sorted(found.problems.items())]
+
+
+def _check(bad: Sequence[BadRow], total: int, max_bad: float, good: int) -> None:
+    if bad and len(bad) > max_bad * total:
+        first = bad[0]
+        raise Rejected(
+            f"{len(bad)} of {total} rows are bad, more than max_bad {max_bad:.2%} allows; the first: {first.path}: "
+            f"{first.reason}; correct them or give --set max_bad=SHARE"
+        )
+    if not good:
+        raise Rejected("no usable row is left; give a table with rows below its first line")
+
+
+def _placed(found: Typed, files: list[Rows], count: int) -> Typed:
+    """Add where each row stands; without a column for the part, that is what the row is a part of."""
+    names = [f"{file.name}:{line}" for file in files for line in file.lines.tolist()]
+    assert len(names) == count
+    place = np.asarray(names or [""][:0], object)
+    return Typed(found.numbers, {**found.texts, PART: found.texts.get(PART, place), ROW: place}, {}, found.remarks)
+
+
+def _parts(
+    texts: Mapping[str, Texts], good: str, wishes: Texts, shares: Mapping[str, float], salt: str, before: Path | None
+) -> dict[str, dict[str, Any]]:
+    """Return split, label and number of rows of each part; a part is what its worst row is."""
+    labels: dict[str, str] = {}
+    for part, label in zip(texts[PART], texts[LABEL], strict=True):
+        if labels.get(part, good) == good:
+            labels[part] = label
+    known: dict[str, str] = {}
+    if before is not None:
+        content = json.loads((before / "parts.json").read_text(encoding="utf-8"))
+        known = {part: value["split"] for part, value in content.items()}
+    wanted = [(str(part), str(wish)) for part, wish in zip(texts[PART], wishes, strict=True)]
+    asked, in_two = asked_for(wanted), torn(wanted)
+    if in_two:
+        shown = ", ".join(in_two[:5])
+        raise Rejected(f"{len(in_two)} parts have rows in two splits ({shown}); a part belongs to one split whole")
+    odd = sorted(set(asked.values()) - set(SPLITS))
+    if odd:
+        raise Rejected(f"a row asks for split '{odd[0]}', expected one of {', '.join(SPLITS)}")
+    split = assign(labels, {**asked, **known}, shares, salt)
+    rows = Counter(texts[PART])
+    return {part: {"split": split[part], "label": labels[part], "rows": rows[part]} for part in sorted(labels)}
+
+
+def _properties(
+    counts: Mapping[str, int], parts: Mapping[str, Mapping[str, Any]], bad: Sequence[BadRow], remarks: list[str]
+) -> dict[str, Any]:
+    in_split = Counter(part["split"] for part in parts.values())
+    reasons = [f"{len(bad)} rows quarantined"] if bad else []
+    return {
+        "split_names": json.dumps(SPLITS),
+        **{f"pictures_{name}": counts[name] for name in SPLITS},
+        **{f"parts_{name}": in_split[name] for name in SPLITS},
+        "quarantined": len(bad),
+        "misnamed": 0,
+        "repeated": 0,
+        "reasons": [*reasons, *remarks],
+    }

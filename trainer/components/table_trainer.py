@@ -1,0 +1,123 @@
+"""Trainer of tables: the user's network or the default one, on transformed rows; killed and run again, it goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_agent.contracts.encoding import canonical_json, digest_bytes
+from edge_agent.contracts.recipe import Recipe
+from edge_agent.contracts.row import RowContract
+from trainer.components.hyperparameters import tuned
+from trainer.pipeline.step import Context
+from trainer.tabular.contract import FILE
+from trainer.tabular.features import load_rows, read_features
+from trainer.tabular.module import BUILD_MODEL, OwnCode
+
+HISTORY, RECIPE, WEIGHTS = "training.json", "recipe.json", "weights.npz"
+
+
+def table_trainer(
+    examples: Path,
+    transform_graph: Path,
+    transformed: Path,
+    warm_start: Path | None,
+    model: Path,
+    recipe: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    module: str,
+    tensorboard: str,
+    context: Context,
+    hyperparameters: Path | None = None,
+) -> dict[str, Any]:
+    """Train and write the Model: `saved_model/`, `weights.npz`, the input contract, the recipe and the curve.
+
+    Checkpoints lie in the context's scratch folder, which outlives a crash. `warm_start` is a former Model; one of
+    another shape is not used, which is said. Logs for TensorBoard go to the folder `tensorboard`, if one is named.
+    """
+    from trainer.tabular.export import export
+    from trainer.tabular.fit import Epoch, Fit, Plan
+    from trainer.tabular.graph import TransformGraph
+    from trainer.tabular.network import build
+
+    asked = tuned({"recipe": recipe, "settings": settings}, hyperparameters)
+    recipe, settings = asked["recipe"], asked["settings"]
+    chosen = Recipe.model_validate(recipe)
+    names, network = chosen.labels.names, chosen.network
+    context.progress("reading the rows", None)
+    train, held_out = (load_rows(examples, transformed, split, names) for split in ("train", "eval"))
+    contract = RowContract.model_validate_json((transform_graph / FILE).read_bytes())
+    own = OwnCode(module).function(BUILD_MODEL, 2)
+    plan = Plan(
+        network.epochs,
+        settings["steps"],
+        network.batch,
+        network.learning_rate,
+        settings["patience"],
+        settings["class_weights"],
+        network.seed,
+        len(names),
+        chosen.views.combine,
+    )
+    hparams = {"labels": names, **asdict(plan), **settings.get("hparams", {})}
+    built = build(read_features(transformed), hparams, own, network.seed)
+    key = digest_bytes(
+        canonical_json([examples.name, transformed.name, asdict(plan), warm_start.name if warm_start else ""])
+    )
+    fit = Fit(built, train, held_out, plan, context.scratch / "checkpoints", key)
+    warm = fit.begin(_weights(warm_start, contract))
+    log = _log(tensorboard)
+
+    def tell(epoch: Epoch) -> None:
+        log(epoch)
+        judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
+        context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.number / epoch.of)
+
+    for epoch in fit.epochs(warm):
+        tell(epoch)
+    fit.finish()
+    context.progress("exporting", 1.0)
+    export(built, TransformGraph(transform_graph, contract), model)
+    np.savez(model / WEIGHTS, *[np.asarray(weight.numpy()) for weight in built.weights])
+    (model / FILE).write_bytes(canonical_json(contract))
+    history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm}
+    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
+    (model / RECIPE).write_text(json.dumps(dict(recipe), indent=1, sort_keys=True), encoding="utf-8")
+    reasons = [f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else []
+    if warm_start is not None and not warm:
+        reasons.append("trained from scratch: the former model has another shape or other columns")
+    properties = {"best_epoch": fit.best_epoch, "resumed_from": fit.resumed_from, "reasons": reasons}
+    return {"model": {**properties, "warm_started": warm, "own": int(own is not None)}}
+
+
+def _weights(warm_start: Path | None, contract: RowContract) -> list[Any] | None:
+    """Return a former model's weights, unless its columns were others: a text's place would mean another text."""
+    if warm_start is None or not (warm_start / WEIGHTS).is_file():
+        return None
+    former = RowContract.model_validate_json((warm_start / FILE).read_bytes())
+    if former != contract:
+        return None
+    with np.load(warm_start / WEIGHTS, allow_pickle=False) as file:
+        return [file[f"arr_{place}"] for place in range(len(file.files))]
+
+
+def _log(folder: str) -> Any:
+    if not folder:
+        return lambda epoch: None
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(folder)
+
+    def log(epoch: Any) -> None:
+        with writer.as_default():
+            for name in ("loss", "eval_loss", "auroc"):
+                tf.summary.scalar(name, getattr(epoch, name), step=epoch.number)
+        writer.flush()
+
+    return log

@@ -1,0 +1,44 @@
+"""The pipeline of a recipe as a file for Airflow or Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from trainer.pipeline import settings
+from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.export.airflow import dag_file
+from trainer.pipeline.export.kubeflow import pipeline_file
+from trainer.pipeline.export.tasks import Surroundings, tasks_of
+from trainer.run import Request, task_for
+
+WRITERS = {"airflow": dag_file, "kubeflow": pipeline_file}
+
+
+def export_pipeline(request: Request, orchestrator: str, around: Surroundings, out: Path) -> dict[str, Any]:
+    """Write the file and return `file, to, steps`.
+
+    Data and root are named as the tasks will see them: they need not exist here. Raises ConfigError as the settings do.
+    """
+    recipe, chosen = settings.load(request.recipe, request.assignments)
+    with tempfile.TemporaryDirectory() as folder:
+        driver = Driver(Path(folder))
+        try:
+            graph = task_for(replace(request, root=Path(folder)), recipe, chosen, driver).graph()
+        finally:
+            driver.close()
+    tasks = tasks_of(graph, shared_words(request))
+    write_atomically(out, WRITERS[orchestrator](recipe.name, tasks, around).encode())
+    return {"file": str(out), "to": orchestrator, "steps": [task.step for task in tasks]}
+
+
+def shared_words(request: Request) -> list[str]:
+    """Return the options of `trainer pipeline run` that describe the request, with whole paths."""
+    recipe = str(Path(request.recipe).resolve()) if Path(request.recipe).is_file() else request.recipe
+    words = ["--recipe", recipe, "--root", str(request.root.absolute())]
+    words += [word for folder in request.folders for word in ("--data", str(folder.absolute()))]
+    words += [word for assignment in request.assignments for word in ("--set", assignment)]
+    return [*words, "--version", request.version] if request.version else words

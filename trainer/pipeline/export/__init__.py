@@ -1,0 +1,1 @@
+"""The pipeline as files for orchestrators: one task a step, each the command `trainer pipeline run --only STEP`."""

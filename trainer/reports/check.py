@@ -1,0 +1,58 @@
+"""What `trainer data check` found, as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from trainer.components.leaks import warnings_of
+from trainer.components.quarantine import kind_of
+
+_SHOWN = 10
+
+
+def show_check(found: Mapping[str, Any], spans: Sequence[str]) -> None:
+    """Print the result of `check_folders`; `spans` names the spans that were read."""
+    console = Console(highlight=False, soft_wrap=True)
+    if spans:
+        console.print(f"read: {', '.join(spans)}")
+    console.print(f"{found['pictures']} usable pictures of {found['parts']} parts; {len(found['bad'])} bad records")
+    if found["kinds"]:
+        console.print(_table(("trouble", "records", "the first"), _troubles(found)))
+        for one in found["bad"][:_SHOWN]:
+            console.print(f"  {one['path']} ({one['sha256'][:12] or 'no content'}): {one['reason']}", markup=False)
+        if len(found["bad"]) > _SHOWN:
+            console.print(f"  and {len(found['bad']) - _SHOWN} more; --json lists them all")
+    if found["normalised"]:
+        console.print(_table(("made usual", "pictures"), found["normalised"].items()))
+    console.print(_table(("label", "pictures"), found["labels"].items()))
+    for line in _remarks(found):
+        console.print(f"! {line}", markup=False)
+
+
+def _troubles(found: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    first: dict[str, str] = {}
+    for one in found["bad"]:
+        first.setdefault(kind_of(one["reason"]), one["path"])
+    return [(kind, count, first[kind]) for kind, count in found["kinds"].items()]
+
+
+def _remarks(found: Mapping[str, Any]) -> list[str]:
+    lines = [f"label '{label}' is not in the recipe; add it to labels.defects" for label in found["unknown_labels"]]
+    lines += [f"column '{name}' is empty in every row" for name in found["empty_columns"]]
+    torn = found["torn_parts"]
+    if torn:
+        lines.append(f"{len(torn)} parts have pictures in two splits: {', '.join(torn[:_SHOWN])}")
+    return lines + warnings_of(found["leaks"])
+
+
+def _table(header: Sequence[str], rows: Any) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for number, name in enumerate(header):
+        table.add_column(name, justify="right" if number == 1 else "left")
+    for row in rows:
+        table.add_row(*map(str, row))
+    return table

@@ -1,0 +1,97 @@
+"""The user's own code: a Python file with any of `preprocessing_fn`, `build_model` and `metrics` (docs/own-code.md).
+
+What goes wrong in it is told in one line, with the file and the line of it that went wrong.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from edge_agent.contracts.errors import LinesideError, Rejected
+
+PREPROCESSING, BUILD_MODEL, METRICS = "preprocessing_fn", "build_model", "metrics"
+FUNCTIONS = (PREPROCESSING, BUILD_MODEL, METRICS)
+_NAME = "lineside_own_code"
+
+
+class OwnCode:
+    """The functions of one file; an empty `path` has none."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path) if path else None
+        self._module = _load(self.path) if self.path else None
+
+    def function(self, name: str, arguments: int) -> Callable[..., Any] | None:
+        """Return a function that takes that many arguments, or None where the file has none of that name.
+
+        Calling it raises Rejected, naming file and line, for whatever goes wrong in it. Raises Rejected for something
+        else than a function and for another number of arguments.
+        """
+        found = getattr(self._module, name, None)
+        if found is None or self.path is None:
+            return None
+        path = self.path
+        if not callable(found):
+            raise Rejected(f"{path}: '{name}' is {type(found).__name__}, expected a function; see docs/own-code.md")
+        try:
+            inspect.signature(found).bind(*range(arguments))
+        except TypeError as error:
+            raise Rejected(f"{path}: {name}{inspect.signature(found)}: {error}; it is given {arguments}") from error
+
+        def called(*values: Any) -> Any:
+            with told(path, name):
+                return found(*values)
+
+        return called
+
+
+def _load(path: Path) -> ModuleType:
+    """Run the file as a module; its neighbours can be imported from it."""
+    if not path.is_file():
+        raise Rejected(f"{path}: there is no such file; correct pipeline.module in the recipe")
+    spec = importlib.util.spec_from_file_location(_NAME, path)
+    if spec is None or spec.loader is None:
+        raise Rejected(f"{path}: no Python file; correct pipeline.module in the recipe")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
+    try:
+        with told(path, "import"):
+            spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    if not any(hasattr(module, name) for name in FUNCTIONS):
+        raise Rejected(f"{path}: none of the functions {', '.join(FUNCTIONS)} is in it; see docs/own-code.md")
+    return module
+
+
+@contextmanager
+def told(path: Path, doing: str) -> Iterator[None]:
+    """Turn any error of the user's code into a Rejected with its place."""
+    try:
+        yield
+    except LinesideError:
+        raise
+    except Exception as error:
+        raise Rejected(f"{_place(path, error)}: {doing}: {type(error).__name__}: {_message(error)}") from error
+
+
+def _place(path: Path, error: Exception) -> str:
+    """Return `file:line` of the innermost call in the user's file or beside it."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    own = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent == path.parent]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else str(path)
+
+
+def _message(error: Exception) -> str:
+    """Return the error's own words in one line; TensorFlow puts whole stacks before them."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines)[-400:] if len(lines) < 4 else lines[-1][-400:]

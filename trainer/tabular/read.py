@@ -1,0 +1,209 @@
+"""Files of rows: CSV, Parquet, TFRecord of tf.train.Example. What cannot be read is told with its file and line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_agent.contracts.encoding import digest_bytes
+from edge_agent.contracts.errors import Rejected
+
+CSV, PARQUET, TFRECORD = (".csv",), (".parquet",), (".tfrecord", ".tfrecords")
+SUFFIXES = (*CSV, *PARQUET, *TFRECORD)
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that is not used. `path` is the file and the line (CSV) or the number of the row."""
+
+    path: str
+    sha256: str
+    reason: str
+
+
+@dataclass
+class Rows:
+    """The rows of one file: `columns` of equal length, texts (str, "" = missing) or numbers (float64, NaN = missing).
+
+    `lines` (n,) says where each row stands in the file `name`.
+    """
+
+    name: str
+    sha256: str
+    columns: dict[str, list[str] | npt.NDArray[np.float64]]
+    lines: npt.NDArray[np.int64]
+    bad: list[BadRow] = field(default_factory=list)
+
+
+def read_rows(path: Path, name: str, sha256: str, delimiter: str = ",") -> Rows:
+    """Read one file, which must have the content that was listed. Raises Rejected for a file that is no table."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Rejected(f"{name} cannot be read ({error.strerror})") from error
+    if digest_bytes(data) != sha256:
+        raise Rejected(f"{name} changed while the pipeline ran; run again when nobody writes to it")
+    suffix = path.suffix.lower()
+    if suffix in CSV:
+        return _csv(data, name, sha256, delimiter)
+    return _parquet(data, name, sha256) if suffix in PARQUET else _tfrecord(path, name, sha256)
+
+
+def _csv(data: bytes, name: str, sha256: str, delimiter: str) -> Rows:
+    lines = csv.reader(io.StringIO(_text(data, name), newline=""), delimiter=delimiter, strict=True)
+    begin, bad, places, rows = 1, [], [], []
+    try:
+        header = _header([cell.strip() for cell in next(lines, [])], name, delimiter)
+        begin = lines.line_num + 1
+        for cells in lines:
+            if len(cells) == len(header):
+                rows.append(cells)
+                places.append(begin)
+            elif cells:
+                reason = f"{len(cells)} fields, expected {len(header)}"
+                bad.append(BadRow(f"{name}:{begin}", sha256, reason))
+            begin = lines.line_num + 1
+    except csv.Error as error:
+        raise Rejected(f"{name}:{begin}: {error} in the row that begins here; correct its quotes") from error
+    columns = zip(*rows, strict=True) if rows else ([] for _ in header)
+    texts: dict[str, Any] = {column: list(cells) for column, cells in zip(header, columns, strict=True)}
+    return Rows(name, sha256, texts, np.asarray(places, np.int64), bad)
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise Rejected(f"{name}:{line}: not UTF-8 text (byte {error.start}); save it as UTF-8 or UTF-16") from error
+
+
+def _header(names: list[str], file: str, delimiter: str) -> list[str]:
+    if not any(names):
+        raise Rejected(f"{file}: empty, expected a first line with the names of the columns")
+    twice = sorted({column for column in names if names.count(column) > 1 or not column})
+    if twice:
+        raise Rejected(f"{file}:1: column '{twice[0]}' is named twice or not at all; give every column its own name")
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t|") and delimiter == ",":
+        raise Rejected(f"{file}:1: one column '{names[0][:60]}'; give --set table.delimiter=';' if that parts them")
+    return names
+
+
+def _parquet(data: bytes, name: str, sha256: str) -> Rows:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise Rejected(f"{name}: no Parquet file ({' '.join(str(error).split())[:200]})") from error
+    columns = {str(column): _cells(table.column(column), str(column), name) for column in table.column_names}
+    return Rows(name, sha256, columns, np.arange(1, table.num_rows + 1))
+
+
+def _cells(column: Any, name: str, file: str) -> Any:
+    """Return an Arrow column as texts or numbers. Raises Rejected for lists and other structures."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    ):
+        return np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan), np.float64)
+    if pa.types.is_binary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return ["" if cell is None else str(cell) for cell in column.cast(pa.string()).to_pylist()]
+    if pa.types.is_temporal(kind):
+        return ["" if cell is None else str(cell) for cell in column.to_pylist()]
+    if pa.types.is_null(kind):
+        return [""] * len(column)
+    raise Rejected(f"{file}: column '{name}' holds {kind}, expected numbers or texts; ignore it or take it apart")
+
+
+def _tfrecord(path: Path, name: str, sha256: str) -> Rows:
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    examples: list[dict[str, Any]] = []
+    bad: list[BadRow] = []
+    places = []
+    try:
+        for number, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
+            try:
+                examples.append(dict(_features(tf.train.Example.FromString(record))))
+                places.append(number)
+            except (DecodeError, ValueError) as error:
+                bad.append(BadRow(f"{name}:{number}", sha256, f"no tf.train.Example ({error})"))
+    except tf.errors.DataLossError as error:
+        raise Rejected(f"{name}: damaged after record {len(examples) + len(bad)}; write it again") from error
+    names = sorted({column for example in examples for column in example})
+    columns = {column: _joined([example.get(column) for example in examples]) for column in names}
+    return Rows(name, sha256, columns, np.asarray(places, np.int64), bad)
+
+
+def _features(example: Any) -> Iterator[tuple[str, Any]]:
+    for name, feature in example.features.feature.items():
+        kind = feature.WhichOneof("kind")
+        values: list[Any] = list(getattr(feature, kind).value) if kind else []
+        if len(values) > 1:
+            raise ValueError(f"column '{name}' has {len(values)} values, expected one")
+        if values:
+            yield name, values[0].decode() if kind == "bytes_list" else float(values[0])
+
+
+def _joined(cells: list[Any]) -> list[str] | npt.NDArray[np.float64]:
+    if any(isinstance(cell, str) for cell in cells):
+        return ["" if cell is None else str(cell) for cell in cells]
+    return np.asarray([np.nan if cell is None else cell for cell in cells], np.float64)
+
+
+def join(files: list[Rows]) -> Rows:
+    """Return the rows of all files as one, in order. Raises Rejected where their columns differ."""
+    first = files[0]
+    for other in files[1:]:
+        odd = sorted(set(first.columns) ^ set(other.columns))
+        if odd:
+            has = first.name if odd[0] in first.columns else other.name
+            lacks = other.name if has == first.name else first.name
+            raise Rejected(f"{lacks} has no column '{odd[0]}', which {has} has; all files need the same columns")
+    columns = {column: _stacked([file.columns[column] for file in files]) for column in first.columns}
+    bad = [row for file in files for row in file.bad]
+    return Rows("", "", columns, np.concatenate([file.lines for file in files]), bad)
+
+
+def _stacked(parts: list[Any]) -> Any:
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.concatenate(parts)
+    texts: list[str] = []
+    for part in parts:
+        texts += [_spelled(value) for value in part] if isinstance(part, np.ndarray) else part
+    return texts
+
+
+def _spelled(value: float) -> str:
+    return "" if np.isnan(value) else repr(float(value))
+
+
+def origins(files: list[Rows]) -> Callable[[int], tuple[str, str]]:
+    """Return what says of a joined row where it stands (`file:line`) and what its file's digest is."""
+    ends = np.cumsum([len(file.lines) for file in files])
+
+    def origin(row: int) -> tuple[str, str]:
+        number = int(np.searchsorted(ends, row, side="right"))
+        file, begin = files[number], int(ends[number]) - len(files[number].lines)
+        return f"{file.name}:{int(file.lines[row - begin])}", file.sha256
+
+    return origin

@@ -1,0 +1,151 @@
+"""The tabular task: rows of sensor readings, by files of CSV, Parquet or TFRecord."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from edge_agent.contracts.recipe import Network, Recipe
+from trainer.components.table_source import list_tables
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.graph import Graph, build_graph
+from trainer.pipeline.step import Artifact, Step
+from trainer.tasks.delivery import CONVERTS, delivery_steps
+from trainer.tasks.order import DATA, Order
+from trainer.tasks.resolvers import Making, Resolvers
+from trainer.tasks.schema import schema_step
+from trainer.tasks.tuning import with_tuner
+
+_HERE = "trainer.components"
+
+
+class TabularTask:
+    """Builds the graph: which component gets what, and what may change before it must run again."""
+
+    def __init__(self, order: Order, driver: Driver) -> None:
+        self._order, self._driver = order, driver
+        self.recipe, self.settings = order.recipe, order.settings
+        converts = (f"{_HERE}.table_converter", *CONVERTS)
+        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted())
+        self._resolvers = Resolvers(order, making, driver)
+        self._module = {"module": self.settings.module}
+        self._own = (Path(self.settings.module),) if self.settings.module else ()
+
+    def data(self) -> Artifact:
+        """List the files of all places with their digests."""
+        return list_tables(self._order.folders, self._driver.store, self._driver.index, time.time_ns, self._order.spans)
+
+    def graph(self) -> Graph:
+        """Return all steps in order."""
+        steps = [*self._data_steps(), *self._model_steps()]
+        steps += delivery_steps(
+            self._order, f"{_HERE}.table_converter:table_converter", self._converted(), self._resolvers
+        )
+        return build_graph(self.recipe.name, steps, [DATA])
+
+    def _data_steps(self) -> list[Step]:
+        settings, labels = self.settings, self.recipe.labels
+        bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
+        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "ranges": {}}
+        schema, schema_output = schema_step(self._order, labels.names, rules)
+        examples = {"examples": "ExampleGen.examples"}
+        return [
+            Step(
+                "ExampleGen",
+                f"{_HERE}.table_example_gen:table_example_gen",
+                {"data": DATA},
+                {"examples": "Examples"},
+                {**self._split(), **bad},
+                {"places": self._order.places},
+                resolve=self._resolvers.kept,
+            ),
+            Step(
+                "StatisticsGen",
+                f"{_HERE}.statistics_gen:statistics_gen",
+                examples,
+                {"statistics": "ExampleStatistics"},
+                {
+                    "slices": ["label", *settings.table.slices],
+                    "memory_records": settings.statistics_gen.memory_records,
+                },
+            ),
+            schema,
+            Step(
+                "ExampleValidator",
+                f"{_HERE}.example_validator:example_validator",
+                {**examples, "statistics": "StatisticsGen.statistics", "schema": schema_output},
+                {"anomalies": "ExampleAnomalies"},
+                {
+                    "label": rules["label"],
+                    "good": labels.good,
+                    "labels": list(labels.names),
+                    "often_constant": ["label", *settings.table.slices],
+                    "limits": settings.example_validator.model_dump(exclude={"serving"}),
+                },
+                resolve=self._resolvers.compared,
+            ),
+            Step(
+                "Transform",
+                f"{_HERE}.table_transform:table_transform",
+                {**examples, "anomalies": "ExampleValidator.anomalies"},
+                {"transform_graph": "TransformGraph", "transformed": "Examples"},
+                settings.transform.model_dump(mode="json"),
+                self._module,
+                uses=self._own,
+            ),
+        ]
+
+    def _model_steps(self) -> list[Step]:
+        examples = {"examples": "ExampleGen.examples"}
+        transformed = {"transform_graph": "Transform.transform_graph", "transformed": "Transform.transformed"}
+        training = self.settings.trainer
+        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights")}
+        trainer = Step(
+            "Trainer",
+            f"{_HERE}.table_trainer:table_trainer",
+            {**examples, **transformed},
+            {"model": "Model"},
+            {"recipe": self._trained(), "settings": chosen},
+            {**self._module, "tensorboard": training.tensorboard},
+            uses=self._own,
+            resolve=self._resolvers.warm_start,
+        )
+        return [
+            *with_tuner(self._order, trainer, bool(self.settings.module)),
+            Step(
+                "Evaluator",
+                f"{_HERE}.table_evaluator:table_evaluator",
+                {**examples, "model": "Trainer.model"},
+                {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
+                {"recipe": self._judged(), "settings": self.settings.evaluator.model_dump(mode="json")},
+                self._module,
+                uses=self._own,
+                resolve=self._resolvers.baseline,
+            ),
+        ]
+
+    def _split(self) -> dict[str, Any]:
+        """Return what decides which part is in which split, and what a row is."""
+        settings, labels = self.settings, self.recipe.labels
+        shares, salt = self.recipe.split.model_dump(), settings.example_gen.salt
+        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), "shares": shares, "salt": salt}
+
+    def _trained(self) -> dict[str, Any]:
+        """The recipe as far as it changes the trained model; the size of a picture does not."""
+        known, network = self.recipe, self.recipe.network
+        learning = Network(
+            epochs=network.epochs, batch=network.batch, learning_rate=network.learning_rate, seed=network.seed
+        )
+        made = Recipe(name="any", task="tabular", labels=known.labels, network=learning, views=known.views)
+        return made.model_dump(mode="json")
+
+    def _judged(self) -> dict[str, Any]:
+        """The recipe as far as it changes the evaluation."""
+        named = {"thresholds": self.recipe.thresholds, "blessing": self.recipe.blessing}
+        return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
+
+    def _converted(self) -> dict[str, Any]:
+        cost = self.settings.evaluator.cost
+        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        return own if cost is None else {**own, "cost": cost.model_dump()}

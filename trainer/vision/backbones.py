@@ -1,0 +1,174 @@
+"""Feature extractors: our own small ones, and some of `keras.applications` with or without pretrained weights.
+
+Each gives features at stride 8 and at stride 16; what is read from them is the same for all (`network`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from edge_agent.contracts.errors import ConfigError
+from trainer.vision.contrast import fixed
+
+OWN = {
+    "tiny": (8, 16, 24, 32),
+    "small": (12, 24, 40, 64),
+    "medium": (16, 32, 64, 96),
+    "large": (24, 48, 80, 128),
+}
+"""Channels at strides 2, 4, 8 and 16."""
+
+IMAGENET = "imagenet"
+_LIKE_IMAGENET = 0.5
+_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Application:
+    """A network of `keras.applications`: how it is made, its layers at strides 8 and 16, its file of weights.
+
+    `module` holds the function `make` and, as its `base`, where the file `weights` can be fetched. `widths` are the
+    channels that are read from both strides.
+    """
+
+    module: str
+    make: str
+    base: str
+    weights: str
+    fine: str
+    coarse: str
+    widths: tuple[int, int]
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def file(self) -> str:
+        """Return the address of the file with pretrained weights."""
+        return str(getattr(importlib.import_module(self.module), self.base)) + self.weights
+
+
+def _mobile(alpha: str) -> Application:
+    return Application(
+        "keras.src.applications.mobilenet_v2",
+        "MobileNetV2",
+        "BASE_WEIGHT_PATH",
+        f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5",
+        "block_6_expand_relu",
+        "block_13_expand_relu",
+        (48, 64),
+        (("alpha", float(alpha)),),
+    )
+
+
+APPLICATIONS = {
+    "mobilenet-v2-0.35": _mobile("0.35"),
+    "mobilenet-v2-0.5": _mobile("0.5"),
+    "efficientnet-v2-b0": Application(
+        "keras.src.applications.efficientnet_v2",
+        "EfficientNetV2B0",
+        "BASE_WEIGHTS_PATH",
+        "efficientnetv2-b0_notop.h5",
+        "block4a_expand_activation",
+        "block6a_expand_activation",
+        (64, 96),
+        (("include_preprocessing", False),),
+    ),
+}
+BODY = "body"
+
+
+def check(backbone: str, weights: str = "") -> None:
+    """Raise ConfigError for a backbone that is not known, or weights that it cannot have."""
+    if backbone not in OWN and backbone not in APPLICATIONS:
+        raise ConfigError(
+            f"network.backbone is '{backbone}', expected one of {', '.join(sorted({**OWN, **APPLICATIONS}))}"
+        )
+    if weights and backbone not in APPLICATIONS:
+        known = ", ".join(sorted(APPLICATIONS))
+        raise ConfigError(
+            f"network.weights is '{weights}', but only {known} can have weights; leave it out for {backbone}"
+        )
+
+
+def application_features(backbone: str, seen: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """Return the features at stride 8 and 16 of a picture relative to its mean, as `relative` gives it."""
+    about = APPLICATIONS[backbone]
+    body = _body(about, tuple(seen.shape[1:3]))
+    inputs = seen.shape[-1]
+    spread = np.full((1, 3), _LIKE_IMAGENET) if inputs == 1 else _LIKE_IMAGENET * np.eye(3)
+    fine, coarse = body(fixed(seen, spread, np.zeros(3), "three_channels"))
+    fine = convolution(dropped(fine), about.widths[0], size=1)
+    return dropped(fine), dropped(convolution(dropped(coarse), about.widths[1], size=1))
+
+
+def _body(about: Application, size: tuple[int, int]) -> keras.Model:
+    make = getattr(keras.applications, about.make)
+    whole = make(input_shape=(*size, 3), include_top=False, weights=None, **dict(about.options))
+    for layer in whole.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = _MOMENTUM
+    return keras.Model(whole.input, [whole.get_layer(name).output for name in (about.fine, about.coarse)], name=BODY)
+
+
+def load_pretrained(network: keras.Model, backbone: str, weights: str) -> None:
+    """Give the network's backbone pretrained weights: `imagenet`, or a file that `keras.applications` can read.
+
+    Raises ConfigError when the file cannot be fetched or is not that backbone's.
+    """
+    check(backbone, weights)
+    about = APPLICATIONS[backbone]
+    path = _fetched(about, backbone) if weights == IMAGENET else Path(weights)
+    if not path.is_file():
+        raise ConfigError(f"network.weights {path}: no such file; fetch {about.file()} and give its path")
+    body = network.get_layer(BODY)
+    whole = getattr(keras.applications, about.make)(
+        input_shape=body.input_shape[1:], include_top=False, weights=None, **dict(about.options)
+    )
+    try:
+        whole.load_weights(str(path))
+    except (ValueError, OSError, KeyError) as error:
+        wanted = Path(about.weights).name
+        raise ConfigError(f"network.weights {path}: not the weights of {backbone}; expected {wanted}") from error
+    named = {layer.name: layer for layer in whole.layers}
+    for layer in (layer for layer in body.layers if layer.weights):
+        layer.set_weights(named[layer.name].get_weights())
+
+
+def _fetched(about: Application, backbone: str) -> Path:
+    try:
+        return Path(keras.utils.get_file(about.weights, about.file(), cache_subdir="models"))
+    except Exception as error:
+        raise ConfigError(
+            f"network.weights is 'imagenet', and the weights of {backbone} could not be fetched; fetch {about.file()} "
+            f"elsewhere and give the path of {about.weights} as network.weights"
+        ) from error
+
+
+def convolution(x: Any, width: int, stride: int = 1, size: int = 3) -> Any:
+    """Convolution, batch normalisation and ReLU6: one operation once converted."""
+    x = layers.Conv2D(width, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    return layers.ReLU(6.0)(layers.BatchNormalization(momentum=_MOMENTUM)(x))
+
+
+def own_features(backbone: str, seen: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """Return the features at stride 8 and 16 of one of our own."""
+    widths = OWN[backbone]
+    x = convolution(seen, widths[0], stride=2)
+    x = _residual(convolution(x, widths[1], stride=2))
+    fine = dropped(_residual(dropped(convolution(x, widths[2], stride=2))))
+    coarse = dropped(convolution(fine, widths[3], stride=2))
+    return fine, dropped(_residual(dropped(_residual(coarse))))
+
+
+def _residual(x: Any) -> Any:
+    width = x.shape[-1]
+    inner = convolution(x, width)
+    inner = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(inner)
+    inner = layers.BatchNormalization(momentum=_MOMENTUM, gamma_initializer="zeros")(inner)
+    return layers.ReLU(6.0)(x + inner)
