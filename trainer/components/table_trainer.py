@@ -21,7 +21,6 @@ from trainer.tabular.features import load_rows, read_features
 from trainer.tabular.module import BUILD_MODEL, OwnCode
 
 HISTORY, RECIPE, WEIGHTS = "training.json", "recipe.json", "weights.npz"
-_CURVE = "epochs.jsonl"
 
 
 def table_trainer(
@@ -76,7 +75,6 @@ def table_trainer(
     log = _log(tensorboard)
 
     def tell(epoch: Epoch) -> None:
-        _remember(context.scratch / _CURVE, epoch)
         log(epoch)
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
         context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.number / epoch.of)
@@ -88,7 +86,7 @@ def table_trainer(
     export(built, TransformGraph(transform_graph, contract), model)
     np.savez(model / WEIGHTS, *[np.asarray(weight.numpy()) for weight in built.weights])
     (model / FILE).write_bytes(canonical_json(contract))
-    history = {"epochs": _curve(context.scratch / _CURVE), "best_epoch": fit.best_epoch, "warm_start": warm}
+    history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(dict(recipe), indent=1, sort_keys=True), encoding="utf-8")
     reasons = [f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else []
@@ -107,19 +105,6 @@ def _weights(warm_start: Path | None, contract: RowContract) -> list[Any] | None
         return None
     with np.load(warm_start / WEIGHTS, allow_pickle=False) as file:
         return [file[f"arr_{place}"] for place in range(len(file.files))]
-
-
-def _remember(path: Path, epoch: Any) -> None:
-    facts = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in asdict(epoch).items()}
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(facts) + "\n")
-
-
-def _curve(path: Path) -> list[dict[str, Any]]:
-    """Return the finished epochs in order; one that was trained twice counts as it was the last time."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    found = {epoch["number"]: epoch for epoch in (json.loads(line) for line in lines if line.endswith("}"))}
-    return [found[number] for number in sorted(found)]
 
 
 def _log(folder: str) -> Any:

@@ -71,7 +71,7 @@ def trainer(
     context.progress(f"exporting; {result.watch.seen()}", 1.0)
     export(result.network, settings, model)
     history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": weights is not None}
-    history |= {"input": asdict(result.watch.seen()), "remarks": list(result.remarks)}
+    history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(settings.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
     reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen())]

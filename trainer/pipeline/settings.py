@@ -211,6 +211,15 @@ class BeamSettings(Strict):
         return self
 
 
+class MlflowSettings(Strict):
+    """Where runs are logged besides the root: `tracking_uri` such as http://host:5000 or sqlite:////data/mlflow.db;
+    `experiment` is the product's name unless given.
+    """
+
+    tracking_uri: str
+    experiment: str = ""
+
+
 class Settings(Strict):
     """How the steps work, one group a step: the section `pipeline` of a recipe's file.
 
@@ -235,6 +244,7 @@ class Settings(Strict):
     bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
     beam: BeamSettings = BeamSettings()
     metadata_url: str = ""
+    mlflow: MlflowSettings | None = None
 
     @property
     def sliced_by(self) -> list[str]:
