@@ -102,7 +102,8 @@ class TrainerSettings(Strict):
     """`warm_start` begins with the weights of the latest blessed model.
 
     Of tables: `steps` of training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never),
-    `class_weights`: rare labels count more, `tensorboard`: folder for logs.
+    `class_weights`: rare labels count more, `tensorboard`: folder for logs. `strategy`: train on one device, on all of
+    this machine (`mirrored`), or by the workers that TF_CONFIG names; `local_workers` = start as many of them here.
     """
 
     warm_start: bool = False
@@ -110,6 +111,8 @@ class TrainerSettings(Strict):
     patience: Annotated[int, Field(ge=0)] = 0
     class_weights: bool = True
     tensorboard: str = ""
+    strategy: Literal["none", "mirrored", "multi-worker"] = "none"
+    local_workers: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class ConverterSettings(Strict):
