@@ -12,6 +12,7 @@ _LAZY = {
     "schema": ("trainer.commands.schema:schema", "See the data's schema, and accept what is new."),
     "thresholds": ("trainer.commands.thresholds:thresholds", "What other thresholds would do, without training."),
     "predict": ("trainer.commands.predict:predict", "Predict a folder of pictures or a table with a bundle."),
+    "tune": ("trainer.commands.tune:tune", "Search hyper-parameters: trials in parallel, pruned, resumable."),
     "watch": ("trainer.commands.watch:watch", "Serve the fleet's retrain tickets."),
 }
 

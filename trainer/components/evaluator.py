@@ -89,7 +89,7 @@ def judge(model: Path, question: Question, name: str = "") -> Judged:
     from trainer.vision.predict import predict
     from trainer.vision.weights import load_weights
 
-    network = build(question.recipe)
+    network = build(Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")))
     load_weights(network, model / WEIGHTS)
     nothing = np.zeros((0, len(question.recipe.labels.names)), np.float32)
     heatmaps, logits = np.zeros((0, 1, 1), np.float32), dict.fromkeys((EVAL, TEST), nothing)

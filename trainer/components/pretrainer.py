@@ -10,8 +10,13 @@ from edge_agent.contracts.recipe import Recipe
 from trainer.pipeline.step import Context
 
 
-def pretrainer(pretrained: Path, recipe: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Write `model.weights.h5`, the network's weights after `network.pretraining` drawn surfaces."""
+def pretrainer(
+    pretrained: Path, recipe: Mapping[str, Any], context: Context, backbone_weights: str = ""
+) -> dict[str, Any]:
+    """Write `model.weights.h5`, the network's weights after `network.pretraining` drawn surfaces.
+
+    `backbone_weights` is the digest of the file that `network.weights` names: other weights are another result.
+    """
     from trainer.vision.export import WEIGHTS
     from trainer.vision.fit import Epoch
     from trainer.vision.training import pretrain

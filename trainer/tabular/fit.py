@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.distribute.step import Losses, spread
 from trainer.distribute.strategy import Devices
+from trainer.evaluation.plain import finite
 from trainer.evaluation.rates import auroc
 from trainer.tabular import checkpoint
 from trainer.tabular.features import Rows
@@ -79,6 +80,7 @@ class Fit:
         self._run = (spread if spreads else _alone)(model, self._optimiser, losses, devices)
         self._best: checkpoint.Arrays = []
         self.best_epoch, self.best_loss, self.resumed_from = 0, math.inf, 0
+        self.curve: list[dict[str, Any]] = []
 
     def begin(self, weights: checkpoint.Arrays | None) -> bool:
         """Go on from this training's checkpoint; else begin with `weights`, if they fit; say whether they were used."""
@@ -89,6 +91,7 @@ class Fit:
             self._set(self._optimiser.variables, lists["optimiser"])
             self._best, self.best_epoch = lists["best"], facts["best_epoch"]
             self.best_loss, self.resumed_from = facts["best_loss"], facts["epoch"]
+            self.curve = facts["curve"]
             return bool(facts["warm"])
         shapes = [tuple(weight.shape) for weight in self._model.weights]
         self._warm = weights is not None and [w.shape for w in weights] == shapes
@@ -119,9 +122,11 @@ class Fit:
             if judged < self.best_loss:
                 self.best_loss, self.best_epoch = judged, number + 1
                 self._best = [np.array(weight.numpy()) for weight in self._model.weights]
+            epoch = Epoch(number + 1, len(self._lengths), float(losses.mean()), eval_loss, value)
+            self.curve.append(finite(asdict(epoch)))
             if self._devices.chief:
                 self._save(number + 1, warm)
-            yield Epoch(number + 1, len(self._lengths), float(losses.mean()), eval_loss, value)
+            yield epoch
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Return the rows of each step (steps, batch), drawn anew each epoch and the same for the same seed."""
@@ -141,13 +146,14 @@ class Fit:
         return loss, auroc(joined.scores, joined.defective)
 
     def _save(self, epoch: int, warm: bool) -> None:
-        facts = {"key": self._key, "epoch": epoch, "best_epoch": self.best_epoch, "best_loss": self.best_loss}
+        best = {"best_epoch": self.best_epoch, "best_loss": self.best_loss}
+        facts = {"key": self._key, "epoch": epoch, "warm": warm, "curve": self.curve, **best}
         arrays = {
             "weights": [np.asarray(v.numpy()) for v in self._model.variables],
             "optimiser": [np.asarray(v.numpy()) for v in self._optimiser.variables],
             "best": self._best,
         }
-        checkpoint.save(self._folder, {**facts, "warm": warm}, arrays)
+        checkpoint.save(self._folder, facts, arrays)
 
     def finish(self) -> None:
         """Give the network the weights of its best epoch."""

@@ -15,6 +15,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.tuning import with_tuner
 
 _HERE = "trainer.components"
 
@@ -46,7 +47,7 @@ class TabularTask:
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
         bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
-        rules = {"label": "label", "only_training": ["label"], "always": [], "ranges": {}}
+        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
         return [
@@ -102,17 +103,18 @@ class TabularTask:
         chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights", "strategy")}
         if training.local_workers:
             chosen["strategy"] = "multi-worker"
+        trainer = Step(
+            "Trainer",
+            f"{_HERE}.table_trainer:table_trainer",
+            {**examples, **transformed},
+            {"model": "Model"},
+            {"recipe": self._trained(), "settings": chosen},
+            {**self._module, "tensorboard": training.tensorboard, "local_workers": training.local_workers},
+            uses=self._own,
+            resolve=self._resolvers.warm_start,
+        )
         return [
-            Step(
-                "Trainer",
-                f"{_HERE}.table_trainer:table_trainer",
-                {**examples, **transformed},
-                {"model": "Model"},
-                {"recipe": self._trained(), "settings": chosen},
-                {**self._module, "tensorboard": training.tensorboard, "local_workers": training.local_workers},
-                uses=self._own,
-                resolve=self._resolvers.warm_start,
-            ),
+            *with_tuner(self._order, trainer, bool(self.settings.module)),
             Step(
                 "Evaluator",
                 f"{_HERE}.table_evaluator:table_evaluator",

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Network, Recipe
 from trainer.components.source import list_data
@@ -16,6 +17,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 
 _HERE = "trainer.components"
@@ -114,16 +116,18 @@ class VisionTask:
         transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
         first = self._pretrainer()
         begin = {"pretrained": "Pretrainer.pretrained"} if first else {}
+        trainer = Step(
+            "Trainer",
+            f"{_HERE}.trainer:trainer",
+            {**transformed, **begin},
+            {"model": "Model"},
+            {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
+            {"tensorboard": self.settings.trainer.tensorboard},
+            resolve=self._resolvers.warm_start,
+        )
         return [
             *first,
-            Step(
-                "Trainer",
-                f"{_HERE}.trainer:trainer",
-                {**transformed, **begin},
-                {"model": "Model"},
-                {"recipe": self._trained()},
-                resolve=self._resolvers.warm_start,
-            ),
+            *with_tuner(self._order, trainer),
             Step(
                 "Evaluator",
                 f"{_HERE}.evaluator:evaluator",
@@ -139,7 +143,21 @@ class VisionTask:
         if not self.recipe.network.pretraining:
             return []
         function = f"{_HERE}.pretrainer:pretrainer"
-        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, {"recipe": self._pretrained()})]
+        parameters = {"recipe": self._pretrained(), **self._backbone()}
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters)]
+
+    def _backbone(self) -> dict[str, str]:
+        """Return the digest of the file with the backbone's weights, if the recipe names one: its path says little."""
+        weights = self.recipe.network.weights
+        if weights in ("", "imagenet"):
+            return {}
+        try:
+            return {"backbone_weights": digest_file(Path(weights))}
+        except OSError as error:
+            raise ConfigError(
+                f"network.weights {weights}: cannot be read ({error.strerror}); give 'imagenet', or the path of a file "
+                "with the backbone's weights"
+            ) from error
 
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what the model sees of it."""
@@ -161,7 +179,7 @@ class VisionTask:
 
     def _pretrained(self) -> dict[str, Any]:
         """The recipe as far as it changes what is learned from drawn surfaces."""
-        network = self.recipe.network.model_copy(update={"epochs": 1})
+        network = self.recipe.network.model_copy(update={"epochs": 1, "model": "classification", "balance": "both"})
         camera = Camera(colour=self.recipe.camera.colour)
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 

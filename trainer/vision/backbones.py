@@ -136,7 +136,7 @@ def load_pretrained(network: keras.Model, backbone: str, weights: str) -> None:
         wanted = Path(about.weights).name
         raise ConfigError(f"network.weights {path}: not the weights of {backbone}; expected {wanted}") from error
     named = {layer.name: layer for layer in whole.layers}
-    for layer in body.layers:
+    for layer in (layer for layer in body.layers if layer.weights):
         layer.set_weights(named[layer.name].get_weights())
 
 

@@ -37,13 +37,12 @@ def one_over(x: Any, numerator: float, knots: tuple[float, float, int], name: st
 
 
 def fixed(x: Any, kernel: npt.NDArray[np.float64], bias: npt.NDArray[np.float64], name: str) -> Any:
-    """Apply a 1x1 convolution whose weights (inputs, outputs) are not trained, always in float32."""
+    """Apply a 1x1 convolution whose weights (inputs, outputs) are not trained."""
     layer = layers.Conv2D(
         kernel.shape[1],
         1,
         name=name,
         trainable=False,
-        dtype="float32",
         kernel_initializer=keras.initializers.Constant(kernel[None, None]),
         bias_initializer=keras.initializers.Constant(bias),
     )

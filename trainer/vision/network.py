@@ -8,6 +8,8 @@ nearest-neighbour enlargement, means, maxima, and one sigmoid.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,22 +63,15 @@ def build(recipe: Recipe, batch: int | None = None, dropout: float = 0.0, precis
     Raises ConfigError for a backbone that is not known.
     """
     check(recipe.network.backbone)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "mixed" else "float32")
-    try:
-        return _built(recipe, batch, dropout)
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _built(recipe: Recipe, batch: int | None, dropout: float) -> Network:
     shape = (recipe.network.height, recipe.network.width, channels(recipe))
     image = keras.Input(shape, batch_size=batch, name="image", dtype="float32")
-    features, parts = _features(recipe.network.backbone, image, dropout)
-    features = ops.cast(features, "float32")
+    seen = relative(image)
+    with _calculated_in(precision):
+        found = _features(recipe.network.backbone, seen, dropout)
+    features, parts = (ops.cast(x, "float32") for x in found)
     rare = keras.initializers.Constant(_DEFECTS_ARE_RARE)
-    heat = layers.Conv2D(1, 1, name="heat", bias_initializer=rare, dtype="float32")(features)
-    kinds = layers.Conv2D(len(recipe.labels.defects), 1, name="kinds", dtype="float32")(features)
+    heat = layers.Conv2D(1, 1, name="heat", bias_initializer=rare)(features)
+    kinds = layers.Conv2D(len(recipe.labels.defects), 1, name="kinds")(features)
     logits = _pooled(heat, heat + kinds, len(recipe.labels.names))
     embedding = layers.Dense(recipe.network.embedding, name="embedding")(layers.GlobalAveragePooling2D()(features))
     hint = layers.Dense(len(recipe.labels.names), name="hint")(ops.relu(embedding))
@@ -89,7 +84,18 @@ def _built(recipe: Recipe, batch: int | None, dropout: float) -> Network:
     return Network(training, serving)
 
 
-def _features(backbone: str, image: Any, dropout: float) -> tuple[Any, Any]:
+@contextmanager
+def _calculated_in(precision: str) -> Iterator[None]:
+    """Let the layers that are made meanwhile calculate in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "mixed" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _features(backbone: str, seen: Any, dropout: float) -> tuple[Any, Any]:
     """Fine features at stride 8, joined with what the coarse level at stride 16 and the whole picture say.
 
     Also returns the coarse level alone, which knows small parts of the picture only. While training, whole features are
@@ -99,7 +105,6 @@ def _features(backbone: str, image: Any, dropout: float) -> tuple[Any, Any]:
     def dropped(features: Any) -> Any:
         return layers.SpatialDropout2D(dropout)(features)
 
-    seen = relative(image)
     find = application_features if backbone in APPLICATIONS else own_features
     fine, coarse = find(backbone, seen, dropped)
     parts = layers.Activation("linear", name=PARTS)(coarse)
