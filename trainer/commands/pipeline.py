@@ -10,6 +10,7 @@ import click
 
 from edge_agent.contracts.command import json_option, report
 from trainer.commands.export import export
+from trainer.commands.join import join
 
 if TYPE_CHECKING:
     from trainer.run import Request
@@ -29,6 +30,7 @@ def pipeline() -> None:
 
 
 pipeline.add_command(export)
+pipeline.add_command(join)
 
 
 @pipeline.command(context_settings=_HELP)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_agent.contracts.errors import ConfigError
+from trainer.cli import main
 from trainer.distribute.batches import share_of
 from trainer.distribute.cluster import Cluster, local_clusters, parse_cluster
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.settings import load
+from trainer.tasks.order import Order, task_of
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 3])
@@ -46,3 +52,22 @@ def test_a_bad_tf_config_is_said_in_one_line(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         parse_cluster(text)
     assert "\n" not in str(caught.value)
+
+
+def test_join_says_in_one_line_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    done = CliRunner().invoke(main, ["pipeline", "join", "--root", str(tmp_path)])
+    assert done.exit_code == 5
+    assert "TF_CONFIG is not set" in done.output
+    assert len(done.output.strip().splitlines()) == 1
+
+
+def test_pictures_are_trained_on_one_device(tmp_path: Path) -> None:
+    _, chosen = load("machined-surface", ["trainer.strategy=mirrored"])
+    recipe, _ = load("machined-surface", [])
+    driver = Driver(tmp_path)
+    try:
+        with pytest.raises(ConfigError, match="pictures are trained on one device"):
+            task_of(Order(recipe, chosen, tmp_path, []), driver)
+    finally:
+        driver.close()
