@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
-from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.row import RowContract, row_input
 from trainer.predictions.listing import Bad
 from trainer.predictions.scoring import Model, Row, class_shares, judged, run_graph
@@ -31,13 +31,14 @@ class TableRows:
 
 
 def read_table(source: Path, contract: RowContract, delimiter: str = ",") -> TableRows:
-    """Read a file, or all files of a folder. Raises ConfigError where there is none, Rejected for one that is no table
-    or lacks a column that the model takes."""
-    from trainer.tabular.read import SUFFIXES, join, origins, read_rows
+    """Read a file, or all files of a folder.
 
-    paths = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES) if source.is_dir() else [source]
-    if not paths or not all(path.is_file() for path in paths):
-        raise ConfigError(f"{source}: no table there; give a file of {', '.join(SUFFIXES)}, or a folder of them")
+    Raises as `files_of`, and Rejected for one that is no table or lacks a column that the model takes.
+    """
+    from trainer.components.table_source import files_of
+    from trainer.tabular.read import join, origins, read_rows
+
+    paths = files_of(source)
     digests = [digest_file(path) for path in paths]
     files = [read_rows(path, path.name, sha, delimiter) for path, sha in zip(paths, digests, strict=True)]
     table = join(files)
