@@ -40,6 +40,11 @@ class ExampleGenSettings(Strict):
     strict: bool = False
     spans: Annotated[str, BeforeValidator(str)] = "latest"
 
+    @property
+    def tolerated(self) -> float:
+        """Share of bad pictures or rows above which a run stops."""
+        return 0.0 if self.strict else self.max_bad
+
 
 class TableSettings(Strict):
     """What the columns of a table are. Every column that is not named here is an input of the model.
