@@ -29,6 +29,8 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        if self.settings.trainer.strategy != "none" or self.settings.trainer.local_workers:
+            raise ConfigError("pictures are trained on one device; trainer.strategy and local_workers are for tables")
         converts = (f"{_HERE}.converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
         self._resolvers = Resolvers(order, making, driver)
@@ -64,6 +66,7 @@ class VisionTask:
                 {"examples": "ExampleGen.examples"},
                 {"statistics": "ExampleStatistics"},
                 {"slices": self.settings.sliced_by, "memory_records": self.settings.statistics_gen.memory_records},
+                {"beam": self.settings.beam.model_dump(mode="json")},
             ),
             schema,
             *serving,
@@ -92,6 +95,7 @@ class VisionTask:
                 {"examples": "ExampleGen.examples", "anomalies": "ExampleValidator.anomalies"},
                 {"transform_graph": "TransformGraph"},
                 {"labels": labels},
+                {"beam": self.settings.beam.model_dump(mode="json")},
             ),
         ]
 
