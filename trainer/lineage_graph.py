@@ -11,7 +11,7 @@ from typing import Any
 
 from trainer.lineage import content_of
 from trainer.pipeline.driver import Driver
-from trainer.pipeline.index import Entry
+from trainer.pipeline.index import Entry, Stored
 
 SHORT = 12
 
@@ -47,18 +47,50 @@ class Lineage:
 def lineage_graph(driver: Driver, digest: str) -> Lineage:
     """Return all that the artifact was made of, and the newest that each step made of it."""
     entries = driver.index.entries()
-    chosen = with_descendants(entries, digest)
-    makers = makers_of(entries, chosen)
+    origins = Origins(entries.values())
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
-    for entry in makers:
-        for used in (one for one in entry.parts.inputs.values() if one and one not in nodes):
-            nodes[used] = _source(driver, used)
+    for entry in makers_of(origins, with_descendants(entries, digest)):
+        sources = {}
+        for role, used in entry.parts.inputs.items():
+            maker = origins.maker(used, entry) if used else None
+            if maker is not None:
+                sources[role] = node_id(_output(maker, used).type, used)
+            elif used:
+                sources[role] = used
+                nodes.setdefault(used, _source(driver, used))
         for name, stored in entry.outputs.items():
-            if stored.digest not in nodes:
-                nodes[stored.digest] = _node(driver, entry, name)
-                edges += [Edge(used, stored.digest, role) for role, used in entry.parts.inputs.items() if used]
+            place = node_id(stored.type, stored.digest)
+            if place not in nodes:
+                nodes[place] = _node(driver, entry, name)
+                edges += [Edge(source, place, role) for role, source in sources.items() if source in nodes]
     return Lineage(tuple(nodes.values()), tuple(edges))
+
+
+def node_id(kind: str, digest: str) -> str:
+    """Name a node: the same content may be there as artifacts of two types, such as two blessings."""
+    return f"{kind}-{digest}"
+
+
+def _output(entry: Entry, digest: str) -> Stored:
+    return next(stored for stored in entry.outputs.values() if stored.digest == digest)
+
+
+class Origins:
+    """Who made which content."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._by_output: dict[str, list[Entry]] = {}
+        for entry in _in_order(entries):
+            for stored in entry.outputs.values():
+                self._by_output.setdefault(stored.digest, []).append(entry)
+
+    def maker(self, digest: str, user: Entry) -> Entry | None:
+        """Return the execution that made content that `user` used: the newest before it, for equal content may be
+        made again after it, by another step too."""
+        made = [entry for entry in self._by_output.get(digest, ()) if entry is not user]
+        before = [entry for entry in made if entry.created_ms <= user.created_ms]
+        return before[-1] if before else made[0] if made else None
 
 
 def with_descendants(entries: Mapping[str, Entry], digest: str) -> list[Entry]:
@@ -73,17 +105,20 @@ def with_descendants(entries: Mapping[str, Entry], digest: str) -> list[Entry]:
     return [*made[-1:], *newest.values()]
 
 
-def makers_of(entries: Mapping[str, Entry], wanted: Iterable[Entry]) -> list[Entry]:
+def makers_of(origins: Origins, wanted: Iterable[Entry]) -> list[Entry]:
     """Return the executions with all that they depend on, each after those before it."""
-    by_output = {stored.digest: entry for entry in entries.values() for stored in entry.outputs.values()}
     found: dict[int, Entry] = {}
+    visited: set[int] = set()
 
     def visit(entry: Entry) -> None:
-        if id(entry) not in found:
-            for used in entry.parts.inputs.values():
-                if used in by_output and by_output[used] is not entry:
-                    visit(by_output[used])
-            found[id(entry)] = entry
+        if id(entry) in visited:
+            return
+        visited.add(id(entry))
+        for used in entry.parts.inputs.values():
+            maker = origins.maker(used, entry) if used else None
+            if maker is not None:
+                visit(maker)
+        found[id(entry)] = entry
 
     for entry in wanted:
         visit(entry)
@@ -110,7 +145,7 @@ def _node(driver: Driver, entry: Entry, name: str) -> Node:
     lines = (
         f"{stored.digest[:SHORT]}{there}",
         f"{entry.step}.{name} · {entry.seconds:.1f} s",
-        f"{when[:16]} · run {entry.run}",
+        f"run {entry.run} · {when[11:19]}",
         f"code {code[:8]} · libraries {libraries[:8]}",
     )
     facts = {
@@ -122,15 +157,19 @@ def _node(driver: Driver, entry: Entry, name: str) -> Node:
         "code": f"{code} ({len(entry.parts.code)} files)",
         "libraries": f"{libraries} ({_told(entry.parts.libraries)})",
     }
-    said = {name: _text(value) for name, value in sorted(stored.properties.items())}
-    return Node(stored.digest, "made" if blessed else "refused", f"{stored.type}{version}", lines, {**facts, **said})
+    said = {name: shown(value) for name, value in sorted(stored.properties.items())}
+    place = node_id(stored.type, stored.digest)
+    return Node(place, "made" if blessed else "refused", f"{stored.type}{version}", lines, {**facts, **said})
 
 
 def _told(libraries: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(libraries.items()))
 
 
-def _text(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a property's value as text, cut where it is long."""
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return "; ".join(value)
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return text if len(text) <= 400 else text[:400] + " …"
 
@@ -138,60 +177,6 @@ def _text(value: Any) -> str:
 def utc(milliseconds: int) -> str:
     """Return a moment in UTC to the second."""
     return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def with_fleet(
-    graph: Lineage, bundle: str, rollouts: Iterable[Mapping[str, Any]], devices: Iterable[Mapping[str, Any]]
-) -> Lineage:
-    """Add the rollouts of the bundle with this ID and the devices that run it, by site."""
-    last = next((n.id for n in reversed(graph.nodes) if n.title.startswith(("PushedModel", "Bundle"))), "")
-    nodes, edges = list(graph.nodes), list(graph.edges)
-    parents = [last]
-    for rollout in rollouts:
-        if rollout["bundle"] == bundle:
-            nodes.append(_rollout(rollout))
-            edges.append(Edge(last, nodes[-1].id, "rolled out"))
-            parents = [*(p for p in parents if p != last), nodes[-1].id]
-    running: dict[str, list[Mapping[str, Any]]] = {}
-    for device in devices:
-        if device["running"] == bundle:
-            running.setdefault(str(device["site"]), []).append(device)
-    for site, found in sorted(running.items()):
-        nodes.append(_devices(site, found))
-        edges += [Edge(parent, nodes[-1].id, "runs on") for parent in parents]
-    return Lineage(tuple(nodes), tuple(edge for edge in edges if edge.source))
-
-
-def _rollout(rollout: Mapping[str, Any]) -> Node:
-    stages = rollout["stages"]
-    committed, planned = sum(s["committed"] for s in stages), sum(s["devices"] for s in stages)
-    lines = (
-        f"{rollout['model']}@{rollout['version']}",
-        f"{rollout['strategy']} · stage {rollout['stage']} of {len(stages)}",
-        f"{utc(rollout['created_ms'])[:16]} · by {rollout['created_by']}",
-        f"{rollout['state']} · {committed} of {planned} devices committed",
-    )
-    kind = "refused" if rollout["state"] in ("failed", "aborted", "rolled-back", "reverted") else "rollout"
-    kept = ("state", "strategy", "stage", "counts", "reason", "where", "created_by", "release", "bundle")
-    facts = {name: _text(rollout[name]) for name in kept if rollout.get(name) not in (None, "")}
-    return Node(f"rollout-{rollout['id']}", kind, f"Rollout {rollout['id']}", lines, facts)
-
-
-def _devices(site: str, devices: list[Mapping[str, Any]]) -> Node:
-    online = sum(device["status"] == "online" for device in devices)
-    names = sorted(str(device["id"]) for device in devices)
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    lines = (f"site {site}", shown, f"{online} online", f"lines {', '.join(sorted({str(d['line']) for d in devices}))}")
-    facts = {
-        str(d["id"]): f"{d['status']}, {d['state'] or 'no state'}, release {d['running_release']}" for d in devices
-    }
-    many = "s" if len(devices) != 1 else ""
-    return Node(f"site-{site}", "devices", f"{len(devices)} device{many}", lines, facts)
-
-
-def bundle_id(graph: Lineage) -> str:
-    """Return the ID of the bundle in the graph, "" when it holds none."""
-    return next((n.properties["bundle"] for n in graph.nodes if n.title.startswith("Bundle")), "")
 
 
 def write_lineage(root: Path, wanted: str, target: Path, fleet_home: Path | None) -> dict[str, int]:
@@ -207,11 +192,13 @@ def write_lineage(root: Path, wanted: str, target: Path, fleet_home: Path | None
         driver.close()
     if fleet_home is not None:
         from trainer.labels.fleet_api import FleetApi
+        from trainer.lineage_fleet import with_fleet
 
         fleet = FleetApi.of(fleet_home)
         try:
-            graph = with_fleet(graph, bundle_id(graph), fleet.rollouts(), fleet.devices())
+            graph = with_fleet(graph, fleet.rollouts(), fleet.devices())
         finally:
             fleet.close()
-    write_page(graph, digest, wanted, target)
+    asked = next(node.id for node in reversed(graph.nodes) if node.properties.get("digest") == digest)
+    write_page(graph, asked, wanted, target)
     return {"nodes": len(graph.nodes), "edges": len(graph.edges)}

@@ -16,7 +16,7 @@ _AFTER = {"claim": "claimed", "release": "approved", "served": "served"}
 
 @dataclass
 class TicketFleet:
-    """Tickets with their labels; `said` keeps what the trainer told of them."""
+    """Tickets with their labels; `said` keeps what the trainer told of them. `lists` are answers such as `devices`."""
 
     tickets: dict[str, dict] = field(default_factory=dict)
     rows: list[tuple[str, str, str]] = field(default_factory=list)
@@ -24,6 +24,7 @@ class TicketFleet:
     said: list[tuple[str, str, dict]] = field(default_factory=list)
     busy: str = ""
     rollouts: list[dict] = field(default_factory=list)
+    lists: dict[str, list[dict]] = field(default_factory=dict)
     url: str = ""
 
     def open_ticket(self, name, model="machined-surface", **changed):
@@ -47,6 +48,8 @@ class TicketFleet:
         parts = path.partition("?")[0].removeprefix("/api/v1/").split("/")
         if parts == ["tickets"]:
             return 200, json.dumps([t for t in self.tickets.values() if t["state"] != "served"]).encode()
+        if method == "GET" and parts[0] in self.lists:
+            return 200, json.dumps({parts[0]: self.lists[parts[0]]}).encode()
         if parts == ["rollouts"]:
             return self._roll_out(body)
         if parts[0] == "images":

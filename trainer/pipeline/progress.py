@@ -13,8 +13,8 @@ _QUIET_SECONDS = 5.0
 class Display(Protocol):
     """What a run tells of itself."""
 
-    def begin(self, step: str) -> None:
-        """A step starts to run."""
+    def begin(self, step: str, remark: str = "") -> None:
+        """A step starts to run, or to wait, as the remark says."""
 
     def progress(self, step: str, text: str, done: float | None) -> None:
         """It says what it is doing; `done` is the finished share."""
@@ -33,10 +33,10 @@ class Lines:
         self._out, self._clock = out, clock
         self._said: dict[str, float] = {}
 
-    def begin(self, step: str) -> None:
+    def begin(self, step: str, remark: str = "") -> None:
         """Say that a step starts."""
         self._said[step] = self._clock()
-        self._line(f"{step:<18} …")
+        self._line(f"{step:<18} … {remark}".rstrip())
 
     def progress(self, step: str, text: str, done: float | None) -> None:
         """Say what the step does, unless something was said just now."""
@@ -70,9 +70,9 @@ class Live:
         self._bar.start()
         self._tasks: dict[str, Any] = {}
 
-    def begin(self, step: str) -> None:
+    def begin(self, step: str, remark: str = "") -> None:
         """Show a bar for the step."""
-        self._tasks[step] = self._bar.add_task("", total=None, step=step)
+        self._tasks[step] = self._bar.add_task(remark, total=None, step=step)
 
     def progress(self, step: str, text: str, done: float | None) -> None:
         """Move the bar."""

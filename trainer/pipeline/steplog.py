@@ -38,8 +38,8 @@ class StepLog:
             if step not in self._shown:
                 self._shown.add(step)
                 self.runs.save(self.record)
-                self.display.begin(step)
-            if text:
+                self.display.begin(step, text)
+            elif text:
                 self.display.progress(step, text, None)
 
     def progress(self, step: str, text: str, done: float | None) -> None:

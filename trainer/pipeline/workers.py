@@ -1,10 +1,10 @@
 """The worker processes of a run: reused from step to step, and a further one only when that can pay.
 
-A worker that trains or transforms imports TensorFlow, which costs some ten seconds of a processor (measured: see
-docs/notes). A second one started for a step of two seconds makes the run slower. What is gained by running two steps
-at once is never more than the shorter of them, so a further worker is started when both last longer than the import;
-how long is known from the time before. Where that is not known, a step first waits as long as an import takes: then
-at most twice the least possible is lost, however it turns out (the ski-rental rule).
+A worker that trains or transforms imports TensorFlow, TFDV, TFT and TFMA, which costs some six seconds of a processor
+(measured, docs/runs.md). A second one started for a step of two seconds makes the run slower. What is gained by running
+two steps at once is never more than the shorter of them, so a further worker is started when both last longer than the
+import; how long is known from the time before. Where that is not known, a step first waits as long as an import takes:
+then at most twice the least possible is lost, however it turns out (the ski-rental rule).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from edge_agent.contracts.errors import Unavailable
 from trainer.pipeline.executor import Executor
 
-TENSORFLOW_S, PLAIN_S = 10.0, 0.3
+TENSORFLOW_S, PLAIN_S = 6.0, 0.3
 """What starting a worker costs with and without TensorFlow, in seconds."""
 _LOOK_S = 0.1
 

@@ -18,11 +18,11 @@ _SWEEPS = 8
 class Sizes:
     """In pixels: a node, the lane that a passing edge takes, and the gaps between."""
 
-    width: float = 236.0
+    width: float = 248.0
     height: float = 104.0
     lane: float = 26.0
     gap: float = 26.0
-    rise: float = 58.0
+    rise: float = 46.0
 
 
 @dataclass(frozen=True)

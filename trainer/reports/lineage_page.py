@@ -15,8 +15,8 @@ from trainer.pipeline.cache import write_atomically
 from trainer.reports.layered import Places, Sizes, place, reduced
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MARGIN = 10.0
-_TEXT_WIDTH = 36
+_MARGIN, _BOW = 12.0, 110.0
+_TEXT_WIDTH = 40
 
 
 def write_page(graph: Lineage, start: str, name: str, target: Path) -> None:
@@ -38,8 +38,8 @@ def draw(graph: Lineage, start: str) -> str:
     places = place(nodes, sorted(shown, key=lambda pair: (nodes.index(pair[0]), nodes.index(pair[1]))), sizes)
     lines = [_edge(edge, places, sizes, (edge.source, edge.target) in shown) for edge in graph.edges]
     cards = [_card(node, places, sizes, node.id == start) for node in graph.nodes]
-    width, height = places.width + 2 * _MARGIN, places.height + 2 * _MARGIN
-    view = f"{-_MARGIN} {-_MARGIN} {width:.0f} {height:.0f}"
+    width, height = places.width + 2 * _BOW, places.height + 2 * _MARGIN
+    view = f"{-_BOW} {-_MARGIN} {width:.0f} {height:.0f}"
     return (
         f'<svg class="graph" viewBox="{view}" style="max-width:{width:.0f}px" role="group" aria-label="Lineage">'
         f'<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
@@ -48,14 +48,12 @@ def draw(graph: Lineage, start: str) -> str:
 
 
 def _edge(edge: Edge, places: Places, sizes: Sizes, main: bool) -> str:
-    points = places.edges.get((edge.source, edge.target)) if main else None
-    if points is None:
-        (x0, y0), (x1, y1) = places.nodes[edge.source], places.nodes[edge.target]
-        points = [(x0 + sizes.width / 2, y0 + sizes.height), (x1 + sizes.width / 2, y1)]
+    pair = (edge.source, edge.target)
+    way = _curve(places.edges[pair]) if main else _bow(places.nodes[pair[0]], places.nodes[pair[1]], sizes)
     kind = "way" if main else "aside"
     ends = f"data-from={quoteattr(edge.source)} data-to={quoteattr(edge.target)}"
     title = f"<title>{escape(edge.role)}</title>"
-    return f'<path class="{kind}" {ends} d="{_curve(points)}" marker-end="url(#arrow)">{title}</path>'
+    return f'<path class="{kind}" {ends} d="{way}" marker-end="url(#arrow)">{title}</path>'
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> str:
@@ -67,9 +65,16 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
     return "".join(drawn)
 
 
+def _bow(source: tuple[float, float], target: tuple[float, float], sizes: Sizes) -> str:
+    """Return a path from the right side of one node to that of the other, the farther out the longer it is."""
+    (x0, y0), (x1, y1) = ((x + sizes.width, y + sizes.height / 2) for x, y in (source, target))
+    out = max(x0, x1) + min(40 + (y1 - y0) / 8, _BOW)
+    return f"M{x0:.1f} {y0:.1f}C{out:.1f} {y0:.1f} {out:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
+
+
 def _card(node: Node, places: Places, sizes: Sizes, asked: bool) -> str:
     x, y = places.nodes[node.id]
-    rows = [f'<text class="title" x="14" y="25">{escape(_cut(node.title, 27))}</text>']
+    rows = [f'<text class="title" x="14" y="25">{escape(_cut(node.title, 29))}</text>']
     for number, line in enumerate(node.lines):
         kind = "digest" if number == 0 else "line"
         rows.append(f'<text class="{kind}" x="14" y="{45 + 16 * number}">{escape(_cut(line, _TEXT_WIDTH))}</text>')
@@ -96,4 +101,4 @@ def _facts(graph: Lineage) -> str:
         node.id: {"title": node.title, "kind": node.kind, "facts": dict(node.properties), "uses": uses.get(node.id, [])}
         for node in graph.nodes
     }
-    return json.dumps(facts, sort_keys=True).replace("<", "\\u003c")
+    return json.dumps(facts).replace("<", "\\u003c")
