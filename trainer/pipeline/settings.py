@@ -130,7 +130,8 @@ class TrainerSettings(Strict):
 
     Of pictures: `halve_batch` begins again with half the batch, once, when the memory runs out. Of tables: `steps` of
     training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
-    more.
+    more; `strategy`: one device, all of this machine (`mirrored`), or the workers that TF_CONFIG names;
+    `local_workers` = start so many workers here.
     """
 
     warm_start: bool = False
@@ -139,6 +140,8 @@ class TrainerSettings(Strict):
     patience: Annotated[int, Field(ge=0)] = 0
     class_weights: bool = True
     tensorboard: str = ""
+    strategy: Literal["none", "mirrored", "multi-worker"] = "none"
+    local_workers: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class ConverterSettings(Strict):
@@ -192,6 +195,25 @@ class BulkInferrerSettings(Strict):
     max_bad: Share = 0.01
 
 
+class BeamSettings(Strict):
+    """Where Beam computes what is large: `runner`, and `options` by Beam's own names (docs/scale.md).
+
+    "" = in memory, and on `direct` what does not fit there. It changes where, and never what: no result depends on it.
+    """
+
+    runner: Literal["", "direct", "flink", "spark", "dataflow"] = ""
+    options: dict[str, bool | int | float | str | tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> BeamSettings:
+        of_google, of_others = ("project", "region", "temp_location"), ("job_endpoint",)
+        wanted = {"flink": of_others, "spark": of_others, "dataflow": of_google}.get(self.runner, ())
+        missing = [name for name in wanted if not self.options.get(name)]
+        if missing:
+            raise ValueError(f"runner {self.runner} needs the option '{missing[0]}'")
+        return self
+
+
 class MlflowSettings(Strict):
     """Where runs are logged besides the root: `tracking_uri` such as http://host:5000 or sqlite:////data/mlflow.db;
     `experiment` is the product's name unless given.
@@ -223,6 +245,7 @@ class Settings(Strict):
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
     bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
+    beam: BeamSettings = BeamSettings()
     metadata_url: str = ""
     mlflow: MlflowSettings | None = None
 

@@ -47,7 +47,7 @@ class TabularTask:
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
         bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
-        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "ranges": {}}
+        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "needed_from": 0.5, "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
         return [
@@ -69,6 +69,7 @@ class TabularTask:
                     "slices": ["label", *settings.table.slices],
                     "memory_records": settings.statistics_gen.memory_records,
                 },
+                {"beam": settings.beam.model_dump(mode="json")},
             ),
             schema,
             Step(
@@ -91,7 +92,7 @@ class TabularTask:
                 {**examples, "anomalies": "ExampleValidator.anomalies"},
                 {"transform_graph": "TransformGraph", "transformed": "Examples"},
                 settings.transform.model_dump(mode="json"),
-                self._module,
+                {**self._module, "beam": settings.beam.model_dump(mode="json")},
                 uses=self._own,
             ),
         ]
@@ -100,14 +101,16 @@ class TabularTask:
         examples = {"examples": "ExampleGen.examples"}
         transformed = {"transform_graph": "Transform.transform_graph", "transformed": "Transform.transformed"}
         training = self.settings.trainer
-        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights")}
+        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights", "strategy")}
+        if training.local_workers:
+            chosen["strategy"] = "multi-worker"
         trainer = Step(
             "Trainer",
             f"{_HERE}.table_trainer:table_trainer",
             {**examples, **transformed},
             {"model": "Model"},
             {"recipe": self._trained(), "settings": chosen},
-            {**self._module, "tensorboard": training.tensorboard},
+            {**self._module, "tensorboard": training.tensorboard, "local_workers": training.local_workers},
             uses=self._own,
             resolve=self._resolvers.warm_start,
         )
