@@ -155,6 +155,6 @@ def _judge(
         **asdict(seen),
     }
     write_atomically(folder / "evaluation.json", json.dumps(content, indent=1, sort_keys=True).encode())
-    told = {"bundle": entry.bundle, "text": seen.text, "parts": seen.parts, "broken": seen.broken}
+    told = {"bundle": entry.bundle, "text": seen.text[:500], "parts": seen.parts, "broken": seen.broken}
     opened = fleet.tell_live({**told, "threshold": target, "first_ms": since, "last_ms": now_ms})
     return {"evaluated": True, **content, "tickets": [str(ticket["id"]) for ticket in opened]}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from edge_agent.contracts.encoding import Digest
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.strict import Strict
 from fleet.monitoring import tickets
@@ -14,6 +18,7 @@ from fleet.people.export import Labels, label_names, labels_of
 from fleet.store.monitoring_tables import Finding, Ticket
 from fleet.store.tables import Device, Event, Model
 
+_LATEST_MS = 1 << 53
 JUDGED = "judged"
 """State of a finding that a trainer made; monitoring neither extends nor ends it."""
 
@@ -21,13 +26,13 @@ JUDGED = "judged"
 class LiveEvaluation(Strict):
     """What a trainer measured of a bundle on newly labelled parts: one sentence, and whether a bound is broken."""
 
-    bundle: str
-    text: str
-    parts: int
+    bundle: Digest
+    text: Annotated[str, Field(min_length=1, max_length=500)]
+    parts: Annotated[int, Field(ge=0, le=1 << 31)]
     broken: bool
-    threshold: float
-    first_ms: int
-    last_ms: int
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    first_ms: Annotated[int, Field(ge=0, le=_LATEST_MS)]
+    last_ms: Annotated[int, Field(ge=0, le=_LATEST_MS)]
 
 
 def live_labels(session: Session, bundle: str, since: int) -> Labels:
@@ -89,7 +94,7 @@ def _finding(session: Session, found: LiveEvaluation, model: Model, site: str, d
         first_ms=found.first_ms,
     )
     finding.text, finding.devices, finding.parts, finding.last_ms = (
-        found.text[:500],
+        found.text,
         devices,
         found.parts,
         found.last_ms,
