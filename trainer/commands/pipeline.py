@@ -11,6 +11,7 @@ import click
 from edge_agent.contracts.command import json_option, report
 from trainer.commands.beam import beam_assignments, beam_options
 from trainer.commands.export import export
+from trainer.commands.join import join
 
 if TYPE_CHECKING:
     from trainer.run import Request
@@ -30,6 +31,7 @@ def pipeline() -> None:
 
 
 pipeline.add_command(export)
+pipeline.add_command(join)
 
 
 @pipeline.command(context_settings=_HELP)

@@ -15,7 +15,7 @@ from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
 from trainer.components.hyperparameters import tuned
-from trainer.pipeline.step import EPOCHS, Context
+from trainer.pipeline.step import EPOCHS, Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
 from trainer.tabular.module import BUILD_MODEL, OwnCode
@@ -33,14 +33,50 @@ def table_trainer(
     settings: Mapping[str, Any],
     module: str,
     tensorboard: str,
+    local_workers: int,
     context: Context,
     hyperparameters: Path | None = None,
+) -> dict[str, Any]:
+    """Train as `train_table` does, here or, with `strategy` multi-worker, by processes of their own.
+
+    These are `local_workers` of this machine, or, where that is 0, those that TF_CONFIG names.
+    """
+    paths: dict[str, Path | None] = {
+        "examples": examples,
+        "transform_graph": transform_graph,
+        "transformed": transformed,
+    }
+    paths |= {"warm_start": warm_start, "model": model, "hyperparameters": hyperparameters}
+    values = {"recipe": recipe, "settings": settings, "module": module, "tensorboard": tensorboard}
+    if settings["strategy"] == "multi-worker":
+        from trainer.distribute.joining import train_everywhere
+
+        step = Step("Trainer", f"{__name__}:{train_table.__name__}", {}, {"model": "Model"})
+        return dict(train_everywhere(step, paths, values, local_workers, context))
+    return train_table(**paths, **values, context=context)  # type: ignore[arg-type]
+
+
+def train_table(
+    examples: Path,
+    transform_graph: Path,
+    transformed: Path,
+    warm_start: Path | None,
+    model: Path,
+    recipe: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    module: str,
+    tensorboard: str,
+    context: Context,
+    hyperparameters: Path | None = None,
+    shared: str = "",
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `weights.npz`, the input contract, the recipe and the curve.
 
     Checkpoints lie in the context's scratch folder, which outlives a crash. `warm_start` is a former Model; one of
     another shape is not used, which is said. Logs for TensorBoard go to the folder `tensorboard`, if one is named.
+    Several workers have their checkpoints in the folder `shared`; only the chief writes them, and logs.
     """
+    from trainer.distribute.strategy import devices_of
     from trainer.tabular.export import export
     from trainer.tabular.fit import Epoch, Fit, Plan
     from trainer.tabular.graph import TransformGraph
@@ -48,6 +84,7 @@ def table_trainer(
 
     asked = tuned({"recipe": recipe, "settings": settings}, hyperparameters)
     recipe, settings = asked["recipe"], asked["settings"]
+    devices = devices_of(settings["strategy"])
     chosen = Recipe.model_validate(recipe)
     names, network = chosen.labels.names, chosen.network
     context.progress("reading the rows", None)
@@ -66,16 +103,18 @@ def table_trainer(
         chosen.views.combine,
     )
     hparams = {"labels": names, **asdict(plan), **settings.get("hparams", {})}
-    built = build(read_features(transformed), hparams, own, network.seed)
+    with devices.strategy.scope():
+        built = build(read_features(transformed), hparams, own, network.seed)
     key = digest_bytes(
         canonical_json([examples.name, transformed.name, asdict(plan), warm_start.name if warm_start else ""])
     )
-    fit = Fit(built, train, held_out, plan, context.scratch / "checkpoints", key)
+    fit = Fit(built, train, held_out, plan, Path(shared or context.scratch) / "checkpoints", key, devices)
     warm = fit.begin(_weights(warm_start, contract))
-    log = _log(tensorboard)
+    log = _log(tensorboard if devices.chief else "")
 
     def tell(epoch: Epoch) -> None:
-        _note(context.scratch / EPOCHS, asdict(epoch))
+        if devices.chief:
+            _note(context.scratch / EPOCHS, asdict(epoch))
         log(epoch)
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
         context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.number / epoch.of)

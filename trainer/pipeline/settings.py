@@ -130,7 +130,8 @@ class TrainerSettings(Strict):
 
     Of pictures: `halve_batch` begins again with half the batch, once, when the memory runs out. Of tables: `steps` of
     training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
-    more.
+    more; `strategy`: one device, all of this machine (`mirrored`), or the workers that TF_CONFIG names;
+    `local_workers` = start so many workers here.
     """
 
     warm_start: bool = False
@@ -139,6 +140,8 @@ class TrainerSettings(Strict):
     patience: Annotated[int, Field(ge=0)] = 0
     class_weights: bool = True
     tensorboard: str = ""
+    strategy: Literal["none", "mirrored", "multi-worker"] = "none"
+    local_workers: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class ConverterSettings(Strict):

@@ -16,6 +16,8 @@ import tensorflow as tf
 from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.scores import defect_probability, probabilities
+from trainer.distribute.step import Losses, spread
+from trainer.distribute.strategy import Devices
 from trainer.evaluation.plain import finite
 from trainer.evaluation.rates import auroc
 from trainer.tabular import checkpoint
@@ -61,15 +63,21 @@ class Epoch:
 class Fit:
     """The training of one network. `key` names all that it depends on: no other one's checkpoint is continued."""
 
-    def __init__(self, model: keras.Model, train: Rows, held_out: Rows, plan: Plan, folder: Path, key: str) -> None:
+    def __init__(
+        self, model: keras.Model, train: Rows, held_out: Rows, plan: Plan, folder: Path, key: str, devices: Devices
+    ) -> None:
         _check(train)
         self._model, self._train, self._held_out, self._plan = model, train, held_out, plan
         self._folder, self._key = folder, key
         self._lengths = plan.lengths(len(train))
         self._weights = class_weights(train.labels, plan.classes) if plan.class_weights else None
-        self._optimiser = keras.optimizers.Adam(plan.learning_rate, global_clipnorm=5.0)
-        self._optimiser.build(model.trainable_variables)
-        self._run = _compiled(model, self._optimiser, train, self._weights)
+        self._devices = devices
+        with devices.strategy.scope():
+            self._optimiser = keras.optimizers.Adam(plan.learning_rate, global_clipnorm=5.0)
+            self._optimiser.build(model.trainable_variables)
+        losses = _row_losses(model, train, self._weights)
+        spreads = devices.replicas > 1
+        self._run = (spread if spreads else _alone)(model, self._optimiser, losses, devices)
         self._best: checkpoint.Arrays = []
         self.best_epoch, self.best_loss, self.resumed_from = 0, math.inf, 0
         self.curve: list[dict[str, Any]] = []
@@ -101,7 +109,7 @@ class Fit:
         for number in range(self.resumed_from, len(self._lengths)):
             if self._plan.patience and number - self.best_epoch >= self._plan.patience and self.best_epoch:
                 return
-            losses = self._run(tf.constant(self._order(number))).numpy()
+            losses = self._run(self._order(number))
             if not np.isfinite(losses).all():
                 step = sum(self._lengths[:number]) + int(np.argmin(np.isfinite(losses))) + 1
                 raise Rejected(
@@ -109,13 +117,15 @@ class Fit:
                     f"; lower network.learning_rate (now {self._plan.learning_rate:g}) or look at preprocessing_fn"
                 )
             eval_loss, value = self._measure()
+            eval_loss = self._devices.agreed(eval_loss)
             judged = eval_loss if math.isfinite(eval_loss) else -float(number)
             if judged < self.best_loss:
                 self.best_loss, self.best_epoch = judged, number + 1
                 self._best = [np.array(weight.numpy()) for weight in self._model.weights]
             epoch = Epoch(number + 1, len(self._lengths), float(losses.mean()), eval_loss, value)
             self.curve.append(finite(asdict(epoch)))
-            self._save(number + 1, warm)
+            if self._devices.chief:
+                self._save(number + 1, warm)
             yield epoch
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
@@ -179,21 +189,30 @@ def logits_of(model: keras.Model, rows: Rows, batch: int = 4096) -> npt.NDArray[
     return np.concatenate(found)
 
 
-def _compiled(
-    model: keras.Model, optimiser: Any, train: Rows, weights: npt.NDArray[np.float32] | None
-) -> Callable[[Any], Any]:
-    """Return what trains on the rows whose places it is given, (steps, batch), and returns each step's loss."""
+def _row_losses(model: keras.Model, train: Rows, weights: npt.NDArray[np.float32] | None) -> Callable[[Any], Any]:
+    """Return what gives the loss of each of the rows whose places it is given, weighted by its class."""
     inputs = {name: tf.constant(values) for name, values in train.inputs.items()}
     labels = tf.constant(train.labels)
     counted = None if weights is None else tf.constant(weights)
 
-    def step(places: Any) -> Any:
+    def losses(places: Any) -> Any:
         chosen: Mapping[str, Any] = {name: tf.gather(values, places) for name, values in inputs.items()}
         truth = tf.gather(labels, places)
+        logits = answers_of(model, chosen, training=True)[LOGITS]
+        found = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, tf.cast(logits, tf.float32))
+        return found if counted is None else found * tf.gather(counted, truth)
+
+    return losses
+
+
+def _alone(
+    model: keras.Model, optimiser: Any, row_losses: Callable[[Any], Any], devices: Devices
+) -> Callable[[npt.NDArray[np.int64]], Losses]:
+    """Return what `spread` returns, for one device: all steps are one compiled loop."""
+
+    def step(places: Any) -> Any:
         with tf.GradientTape() as tape:
-            logits = answers_of(model, chosen, training=True)[LOGITS]
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, tf.cast(logits, tf.float32))
-            loss = tf.reduce_mean(losses if counted is None else losses * tf.gather(counted, truth))
+            loss = tf.reduce_mean(row_losses(places))
         gradients = tape.gradient(loss, model.trainable_variables)
         optimiser.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
@@ -207,5 +226,5 @@ def _compiled(
         )
         return found.stack()
 
-    compiled: Callable[[Any], Any] = tf.function(run, autograph=False, reduce_retracing=True)
-    return compiled
+    compiled = tf.function(run, autograph=False, reduce_retracing=True)
+    return lambda order: np.asarray(compiled(tf.constant(order)))

@@ -101,14 +101,16 @@ class TabularTask:
         examples = {"examples": "ExampleGen.examples"}
         transformed = {"transform_graph": "Transform.transform_graph", "transformed": "Transform.transformed"}
         training = self.settings.trainer
-        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights")}
+        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights", "strategy")}
+        if training.local_workers:
+            chosen["strategy"] = "multi-worker"
         trainer = Step(
             "Trainer",
             f"{_HERE}.table_trainer:table_trainer",
             {**examples, **transformed},
             {"model": "Model"},
             {"recipe": self._trained(), "settings": chosen},
-            {**self._module, "tensorboard": training.tensorboard},
+            {**self._module, "tensorboard": training.tensorboard, "local_workers": training.local_workers},
             uses=self._own,
             resolve=self._resolvers.warm_start,
         )

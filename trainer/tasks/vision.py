@@ -29,6 +29,8 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        if self.settings.trainer.strategy != "none" or self.settings.trainer.local_workers:
+            raise ConfigError("pictures are trained on one device; trainer.strategy and local_workers are for tables")
         converts = (f"{_HERE}.converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
         self._resolvers = Resolvers(order, making, driver)
