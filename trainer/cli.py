@@ -6,6 +6,7 @@ from edge_agent.contracts.command import Command
 
 _LAZY = {
     "bless": ("trainer.commands.bless:bless", "Release a model that its evaluation refused, on record."),
+    "labels": ("trainer.commands.labels:labels", "Agreement of people, doubtful labels, export and import."),
     "data": ("trainer.commands.data:data", "Make sample data; look at data."),
     "pipeline": ("trainer.commands.pipeline:pipeline", "Train, evaluate, convert and push; see what ran and why."),
     "recipe": ("trainer.commands.recipe:recipe", "Propose, check and list recipes."),

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import load_recipe
 from tests.simulators.sensor_table import write_table
@@ -14,10 +15,13 @@ from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.settings import RECIPES, ExampleGenSettings, Settings, TableSettings, TransformSettings
 from trainer.pipeline.step import Context
-from trainer.tabular.examples import read_split
+from trainer.tabular.examples import encoded, read_split
+from trainer.tabular.read import read_rows
+from trainer.tabular.values import PART, ROW, Layout, as_numbers, typed
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.tabular import TabularTask
 
+LAYOUT = Layout("label", "part", "timestamp", "", ("station", "shift"), (), {})
 RECIPE = load_recipe(RECIPES / "turned-part.yaml")
 TABLE = TableSettings(part="part", time="timestamp", slices=("station", "shift"))
 ROWS = 300
@@ -31,12 +35,12 @@ class Steps:
         self.folder, self.table = folder, table
         self.context = Context(folder, lambda text, done: None)
 
-    def run(self, last, buckets=None, **reading):
+    def run(self, last, buckets=None, recipe=RECIPE, **reading):
         self.folder.mkdir(exist_ok=True)
         reading = ExampleGenSettings(**{"max_bad": 0.01, **reading})
         settings = Settings(table=TABLE, example_gen=reading, transform=TransformSettings(buckets=buckets or {}))
         driver = Driver(self.folder / "root")
-        task = TabularTask(Order(RECIPE, settings, self.folder / "root", [self.table]), driver)
+        task = TabularTask(Order(recipe, settings, self.folder / "root", [self.table]), driver)
         known, said = {DATA: task.data().path}, {}
         driver.close()
         for step in task.graph().steps:
@@ -56,6 +60,10 @@ class Steps:
         given |= {**outputs, **step.parameters, **step.locations, "context": self.context}
         absent = dict.fromkeys(set(inspect.signature(function).parameters) - set(given))
         return function(**given, **absent) or {}
+
+
+def read(path):
+    return read_rows(path, path.name, digest_file(path))
 
 
 @pytest.fixture
@@ -138,3 +146,37 @@ def test_constant_and_empty_columns_are_told_and_give_no_nan(steps):
     assert len(files) == 3 * 4
     for path in files:
         assert np.isfinite(np.load(path)).all()
+
+
+@pytest.mark.fault("T19")
+def test_a_loss_that_is_no_number_fails_with_its_step(steps):
+    network = RECIPE.network.model_copy(update={"learning_rate": 1e30, "batch": 32})
+    with pytest.raises(
+        Rejected, match=r"training failed in epoch 1, step \d+: the loss is .*lower network\.learning_rate"
+    ):
+        steps().run("Trainer", recipe=RECIPE.model_copy(update={"network": network}))
+
+
+@pytest.mark.fault("T06")
+def test_records_give_the_rows_that_the_table_has_and_a_damaged_one_is_set_aside(tmp_path):
+    import tensorflow as tf
+
+    table = typed(read(write_table(tmp_path / "readings.csv", 50)).columns, LAYOUT)
+    placed = {PART: table.texts[PART], ROW: table.texts[PART]}
+    records = list(encoded(type(table)(table.numbers, {**table.texts, **placed}, {}, [])))
+    example = tf.train.Example.FromString(records[0])
+    assert sorted(example.features.feature) == sorted({*table.numbers, *table.texts, ROW})
+    assert example.SerializeToString(deterministic=True) == records[0]
+    with tf.io.TFRecordWriter(str(tmp_path / "rows.tfrecord")) as writer:
+        for record in [*records[:5], b"no example", *records[5:]]:
+            writer.write(record)
+    found = read(tmp_path / "rows.tfrecord")
+    assert [bad.path for bad in found.bad] == ["rows.tfrecord:6"]
+    assert len(found.lines) == 50
+    for name, values in table.numbers.items():
+        np.testing.assert_array_equal(as_numbers(found.columns[name])[0], values)
+    assert found.columns["material"] == table.texts["material"].tolist()
+    data = (tmp_path / "rows.tfrecord").read_bytes()
+    (tmp_path / "rows.tfrecord").write_bytes(data[:-7])
+    with pytest.raises(Rejected, match=r"rows\.tfrecord: damaged after record 50; write it again"):
+        read(tmp_path / "rows.tfrecord")

@@ -1,8 +1,10 @@
 """The tabular task by its commands: from a CSV file to a bundle and a row's verdict; the user's own code; a kill."""
 
+import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from edge_agent.contracts.scores import probabilities
 from tests.simulators.sensor_table import SET_TINY, run, write_table
 from tests.simulators.tiny_pipeline import result, trainer
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.step import Context
 from trainer.tabular import checkpoint
 
 ROWS = 600
@@ -150,6 +153,39 @@ def test_what_serves_is_what_tensorflow_transform_made(ran):
         np.testing.assert_allclose(served[name].numpy(), values, atol=1e-6)
 
 
+def test_training_goes_on_from_a_former_model_of_the_same_columns(ran, tmp_path):
+    from trainer.components.table_trainer import table_trainer
+    from trainer.tabular.contract import FILE
+
+    root, _ = ran
+    former = artifact(root, "Trainer", "model")
+    recipe = json.loads((former / "recipe.json").read_text())
+    recipe["network"] |= {"epochs": 1, "learning_rate": 1e-9}
+    settings = {"steps": 0, "patience": 0, "class_weights": True}
+    graph, transformed = (artifact(root, "Transform", name) for name in ("transform_graph", "transformed"))
+    losses = {}
+    for name, start in (("cold", None), ("warm", former)):
+        folder = tmp_path / name
+        folder.mkdir()
+        examples, context = (
+            artifact(root, "ExampleGen", "examples"),
+            Context(tmp_path / f"{name}.scratch", lambda *_: None),
+        )
+        made = table_trainer(examples, graph, transformed, start, folder, recipe, settings, "", "", context)["model"]
+        assert made["warm_started"] is (start is not None)
+        losses[name] = json.loads((folder / "training.json").read_text())["epochs"][0]["eval_loss"]
+    assert losses["warm"] < 0.9 * losses["cold"]
+    other = tmp_path / "other"
+    shutil.copytree(former, other)
+    (other / FILE).write_text((other / FILE).read_text().replace("brass", "bronze"))
+    (tmp_path / "third").mkdir()
+    context = Context(tmp_path / "third.scratch", lambda *_: None)
+    made = table_trainer(examples, graph, transformed, other, tmp_path / "third", recipe, settings, "", "", context)[
+        "model"
+    ]
+    assert made["reasons"] == ["trained from scratch: the former model has another shape or other columns"]
+
+
 def command(table, root, recipe):
     words = [str(Path(sys.executable).with_name("trainer")), "pipeline", "run", "--recipe", str(recipe), "--json"]
     return [*words, "--data", str(table), "--root", str(root), *SET_TINY, "--set", "epochs=120", "--set", "batch=8"]
@@ -208,3 +244,19 @@ def test_bad_settings_and_data_are_one_line(table, tmp_path):
         "pipeline", "run", "--recipe", "turned-part", "--data", tmp_path / "none.csv", "--root", tmp_path / "r"
     )
     assert (done.returncode, "there is no such file or folder" in done.stderr) == (5, True)
+
+
+def test_a_folder_of_rows_is_predicted_in_batches(ran, table, tmp_path):
+    _, found = ran
+    (tmp_path / "rows").mkdir()
+    lines = table.read_text().splitlines()
+    (tmp_path / "rows" / "a.csv").write_text("\n".join([*lines[:101], "S1,torn"]) + "\n")
+    (tmp_path / "rows" / "b.csv").write_text("\n".join([lines[0], *lines[101:151]]) + "\n")
+    command = ("predict", "--bundle", found["bundle"], "--data", tmp_path / "rows", "--out", tmp_path / "out.csv")
+    made = result(trainer(*command, "--json"))
+    assert (made["pictures"], made["bad"], sum(made["verdicts"].values())) == (150, 1, 150)
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    assert [rows[0]["row"], rows[149]["row"]] == ["a.csv:2", "b.csv:51"]
+    assert "a.csv:102" in (tmp_path / "out.csv.bad.csv").read_text()
+    single = predicted(found["bundle"], table)["rows"]
+    assert [float(row["score"]) for row in rows] == pytest.approx([row["score"] for row in single[:150]], abs=2e-6)

@@ -16,7 +16,10 @@ from edge_agent.contracts.command import json_option, report
 @click.option("--model", "name", default="", help="Name of the model, where the root has several.")
 @click.option("--variant", default="", help="Variant of the bundle; the chosen one unless given.")
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder of pictures, or CSV with a column image."
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Pictures: a folder, or CSV with a column image. Rows: a file or a folder of files.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=".csv, .parquet, .tfrecord")
 @click.option("--batch", default=512, show_default=True, type=click.IntRange(1), help="How many at once.")

@@ -13,6 +13,7 @@ from typing import Any
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import part_score
 from trainer.pipeline.cache import write_atomically
 from trainer.predictions.listing import Bad, Listing, list_pictures
@@ -44,6 +45,8 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
     a file of an unknown format.
     """
     check_format(out)
+    if isinstance(model.manifest.input, RowContract):
+        return _predict_rows(model, source, out, work, wishes, progress)
     listing = list_pictures(source)
     resumed = _prepare(work, model, listing, wishes)
     for number, share in _batches(listing, wishes):
@@ -54,6 +57,23 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
             write_atomically(path, json.dumps({"rows": rows, "bad": [asdict(one) for one in bad]}).encode())
         progress(f"{min((number + 1) * wishes.batch, len(listing.pictures))} of {len(listing.pictures)}", share)
     rows, bad = _collected(work, listing)
+    return _finished(model, rows, bad, out, work, wishes, {"pictures": len(rows), "resumed": resumed})
+
+
+def _predict_rows(
+    model: Model, source: Path, out: Path, work: Path, wishes: Wishes, progress: Progress
+) -> dict[str, Any]:
+    """Predict the rows of a file or a folder of files; they take seconds, so that nothing is kept in between."""
+    from trainer.predictions.rows import score_rows
+
+    rows, bad = score_rows(model, source, work, wishes.cores, progress)
+    return _finished(model, rows, bad, out, work, wishes, {"pictures": len(rows), "resumed": 0})
+
+
+def _finished(
+    model: Model, rows: list[Row], bad: list[Bad], out: Path, work: Path, wishes: Wishes, counts: dict[str, int]
+) -> dict[str, Any]:
+    """Write what was predicted and what could not be; return the counts."""
     _check_bad(bad, len(rows) + len(bad), wishes.max_bad)
     with_parts(rows, model)
     write_table(rows, out)
@@ -61,8 +81,8 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
     shutil.rmtree(work, ignore_errors=True)
     verdicts = Counter(row["part_verdict"] for row in {row["part"]: row for row in rows}.values())
     known = {"model": model.manifest.name, "version": model.manifest.version, "variant": model.variant.id}
-    counts = {"pictures": len(rows), "parts": sum(verdicts.values()), "bad": len(bad), "resumed": resumed}
-    return {**known, **counts, "verdicts": dict(sorted(verdicts.items()))}
+    of_parts = {"parts": sum(verdicts.values()), "bad": len(bad), "verdicts": dict(sorted(verdicts.items()))}
+    return {**known, **counts, **of_parts}
 
 
 def with_parts(rows: list[Row], model: Model) -> None:

@@ -104,10 +104,12 @@ class Resolvers:
 
     def inferred(self, _known: Known) -> Resolved:
         """`content`: what lies where the BulkInferrer shall look, by content."""
+        from trainer.components.table_source import rows_digest
         from trainer.predictions.listing import content_digest
 
         source, index = Path(self._order.settings.bulk_inferrer.data), self._driver.index
-        return Resolved(parameters={"content": content_digest(source, lambda p: digests(p, index, time.time_ns))})
+        named = rows_digest if self._order.recipe.task == "tabular" else content_digest
+        return Resolved(parameters={"content": named(source, lambda p: digests(p, index, time.time_ns))})
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""

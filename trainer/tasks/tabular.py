@@ -47,7 +47,7 @@ class TabularTask:
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
         bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
-        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "ranges": {}}
+        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "needed_from": 0.5, "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
         return [

@@ -122,7 +122,7 @@ class VisionTask:
             {**transformed, **begin},
             {"model": "Model"},
             {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
-            {"tensorboard": self.settings.trainer.tensorboard},
+            {"tensorboard": self.settings.trainer.tensorboard, "weights": self.recipe.network.weights},
             resolve=self._resolvers.warm_start,
         )
         return [
@@ -144,13 +144,16 @@ class VisionTask:
             return []
         function = f"{_HERE}.pretrainer:pretrainer"
         parameters = {"recipe": self._pretrained(), **self._backbone()}
-        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters)]
+        places = {"weights": self.recipe.network.weights}
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters, places)]
 
     def _backbone(self) -> dict[str, str]:
-        """Return the digest of the file with the backbone's weights, if the recipe names one: its path says little."""
+        """Return what the backbone begins with: the digest of a file, for its path says nothing."""
         weights = self.recipe.network.weights
-        if weights in ("", "imagenet"):
+        if not weights:
             return {}
+        if weights == "imagenet":
+            return {"backbone_weights": weights}
         try:
             return {"backbone_weights": digest_file(Path(weights))}
         except OSError as error:
@@ -171,15 +174,17 @@ class VisionTask:
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 
     def _trained(self) -> dict[str, Any]:
-        """The recipe as far as it changes the trained model."""
+        """The recipe as far as it changes the trained model; where its first weights lie is no part of it."""
         known = self.recipe
+        network = known.network.model_copy(update={"weights": ""})
         return Recipe(
-            name="any", labels=known.labels, camera=known.camera, network=known.network, views=known.views
+            name="any", labels=known.labels, camera=known.camera, network=network, views=known.views
         ).model_dump(mode="json")
 
     def _pretrained(self) -> dict[str, Any]:
         """The recipe as far as it changes what is learned from drawn surfaces."""
-        network = self.recipe.network.model_copy(update={"epochs": 1, "model": "classification", "balance": "both"})
+        settled = {"epochs": 1, "model": "classification", "balance": "both", "weights": ""}
+        network = self.recipe.network.model_copy(update=settled)
         camera = Camera(colour=self.recipe.camera.colour)
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 
@@ -189,6 +194,9 @@ class VisionTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
+        """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
+        network = self.recipe.network.model_copy(update={"weights": "", "precision": "float32", "balance": "both"})
+        delivered = self.recipe.model_copy(update={"network": network})
         cost = self.settings.evaluator.cost
-        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        own = {"recipe": delivered.model_dump(mode="json"), **self.settings.converter.model_dump()}
         return own if cost is None else {**own, "cost": cost.model_dump()}

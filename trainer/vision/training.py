@@ -38,6 +38,11 @@ Report = Callable[[Epoch], None]
 Result = TypeVar("Result")
 
 
+def beginning_with(recipe: Recipe, weights: str) -> Recipe:
+    """Return the recipe with these `network.weights`: a place, which a step's key and results must not name."""
+    return recipe.model_copy(update={"network": recipe.network.model_copy(update={"weights": weights})})
+
+
 def pretrain(recipe: Recipe, seed: int, checkpoint_dir: Path, report: Report = lambda epoch: None) -> Network:
     """Train the recipe's network on `network.pretraining` drawn surfaces alone and return it.
 

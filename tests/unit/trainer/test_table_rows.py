@@ -167,12 +167,12 @@ def test_a_whole_table_becomes_the_numbers_that_its_rows_become_one_by_one():
     contract = contract_of(rows, ["material"], 10)
     assert [(c.name, c.kind, c.values) for c in contract.columns] == [
         ("force", "number", ()),
-        ("material", "text", ("steel", "brass")),
+        ("material", "text", ("brass", "steel")),
     ]
     rows.texts["material"][3] = "gold"
     at_once = inputs_of(rows, contract)
     np.testing.assert_array_equal(at_once, [row_input(row, contract) for row in cells_of(rows, contract)])
-    assert at_once[:, 1].tolist() == [0.0, 1.0, 3.0, 2.0]
+    assert at_once[:, 1].tolist() == [1.0, 0.0, 3.0, 2.0]
     with pytest.raises(Rejected, match=r"column 'material' has 3 different texts in training rows, at most 2"):
         contract_of(rows, ["material"], 2)
 
