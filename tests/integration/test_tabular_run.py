@@ -103,6 +103,19 @@ def test_the_device_answers_what_the_evaluation_measured(ran, table):
     assert {"overall", "station=line-1", "station=line-2"} <= set(metrics["slices"])
 
 
+def test_the_trainer_predicts_a_whole_table_as_the_device_does(ran, table, tmp_path):
+    root, found = ran
+    out = tmp_path / "predictions.csv"
+    made = result(trainer("predict", "--root", root, "--data", table, "--batch", "250", "--out", out, "--json"))
+    assert (made["rows"], made["bad"]) == (ROWS, 0)
+    answers = predicted(found["bundle"], table)["rows"]
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, answer in zip(rows, answers, strict=True):
+        assert row["row"] == f"readings.csv:{answer['line']}"
+        assert (float(row["score"]), row["verdict"]) == (pytest.approx(answer["score"], abs=1e-4), answer["verdict"])
+
+
 def test_a_row_that_cannot_be_read_is_rejected_and_the_others_go_on(ran, table, tmp_path):
     lines = table.read_text().splitlines()
     odd = tmp_path / "odd.csv"

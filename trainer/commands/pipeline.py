@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.beam import beam_assignments, beam_options
 from trainer.commands.export import export
 from trainer.commands.join import join
 
@@ -47,6 +48,7 @@ pipeline.add_command(join)
 @click.option("--to", "end", default="", metavar="STEP", help="End there.")
 @click.option("--only", default="", metavar="STEP[,STEP]", help="Run these alone.")
 @click.option("--jobs", type=click.IntRange(1), help="Steps at once; as many as cores, at most 4, unless given.")
+@beam_options
 @click.option("--dry-run", is_flag=True, help="Say what would run and why; run nothing.")
 @json_option
 def run(
@@ -61,6 +63,8 @@ def run(
     end: str,
     only: str,
     jobs: int | None,
+    runner: str,
+    beam_settings: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -74,6 +78,7 @@ def run(
     from trainer.run import Request, run_pipeline
 
     selection = Selection(begin, end, tuple(name for name in only.split(",") if name))
+    assignments += beam_assignments(runner, beam_settings)
     request = Request(recipe, folders, root, assignments, version, selection=selection, jobs=jobs or 0)
     if dry_run:
         if ticket:

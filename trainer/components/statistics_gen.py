@@ -5,8 +5,9 @@ In memory below a number of records, on Beam above it, with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edge_agent.contracts.errors import Rejected
@@ -22,12 +23,17 @@ _BATCH = 1024
 
 
 def statistics_gen(
-    examples: Path, statistics: Path, slices: Sequence[str], memory_records: int, context: Context
+    examples: Path,
+    statistics: Path,
+    slices: Sequence[str],
+    memory_records: int,
+    context: Context,
+    beam: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write `Split-<name>/FeatureStats.pb` for every split that has records.
 
     `slices` names the columns by whose values statistics are made, too; a column with more than 50 values, or none,
-    makes no slices. From `memory_records` on Beam computes.
+    makes no slices. From `memory_records` on Beam computes, where `beam` says (`trainer.beam.pipelines`).
     """
     found = []
     for name in ordered(split_names(examples)):
@@ -36,8 +42,8 @@ def statistics_gen(
         if not records:
             continue
         sliced = [column for column in slices if 1 < features.get(column, 0) <= _MOST_SLICES]
-        make = in_memory if records < memory_records else on_beam
-        result = make(examples, name, sliced)
+        small = records < memory_records
+        result = in_memory(examples, name, sliced) if small else on_beam(examples, name, sliced, beam)
         folder = statistics / f"Split-{name}"
         folder.mkdir()
         (folder / FILE).write_bytes(result.SerializeToString(deterministic=True))
@@ -89,20 +95,23 @@ def of_table(table: Any, slices: Sequence[str] = ()) -> Any:
     return _in_order(result)
 
 
-def on_beam(examples: Path, split: str, slices: Sequence[str] = ()) -> Any:
-    """Return the same, computed by Beam; the runner is built here, for left to itself Beam would download one."""
+def on_beam(
+    examples: Path, split: str, slices: Sequence[str] = (), where: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
+    """Return the same, computed by Beam, on the runner that `where` names."""
     import tempfile
 
     import apache_beam as beam
     import tensorflow_data_validation as tfdv
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    from trainer.beam.pipelines import pipeline_with
 
     options = tfdv.StatsOptions(experimental_slice_functions=_slicers(slices) or None)
     files = [str(path) for path in shards(examples, split)]
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / FILE
-        with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        with pipeline_with(where) as pipeline:
             records = pipeline | beam.Create(files) | beam.io.ReadAllFromTFRecord()
             tables = records | beam.BatchElements(_BATCH, _BATCH) | beam.Map(decoded, without=NO_FEATURES)
             _ = tables | tfdv.GenerateStatistics(options) | tfdv.WriteStatisticsToBinaryFile(str(out))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from edge_agent.contracts.encoding import canonical_json, digest_bytes
+from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.errors import ConfigError, Rejected
 from trainer.pipeline.cache import Store
 from trainer.pipeline.files import digests
@@ -51,13 +51,6 @@ def files_of(place: Path) -> list[Path]:
     if not found:
         raise Rejected(f"{place}: no {', '.join(SUFFIXES)} file in it; expected a table of rows")
     return found
-
-
-def rows_digest(source: Path, digests: Callable[[Sequence[Path]], Mapping[Path, str]]) -> str:
-    """Name what lies at a place by the content of its files alone. Raises as `files_of`."""
-    paths = files_of(source)
-    known = digests(paths)
-    return digest_bytes(canonical_json([known.get(path, "") for path in paths]))
 
 
 def _name(path: Path, place: Path) -> str:

@@ -195,6 +195,25 @@ class BulkInferrerSettings(Strict):
     max_bad: Share = 0.01
 
 
+class BeamSettings(Strict):
+    """Where Beam computes what is large: `runner`, and `options` by Beam's own names (docs/scale.md).
+
+    "" = in memory, and on `direct` what does not fit there. It changes where, and never what: no result depends on it.
+    """
+
+    runner: Literal["", "direct", "flink", "spark", "dataflow"] = ""
+    options: dict[str, bool | int | float | str | tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> BeamSettings:
+        of_google, of_others = ("project", "region", "temp_location"), ("job_endpoint",)
+        wanted = {"flink": of_others, "spark": of_others, "dataflow": of_google}.get(self.runner, ())
+        missing = [name for name in wanted if not self.options.get(name)]
+        if missing:
+            raise ValueError(f"runner {self.runner} needs the option '{missing[0]}'")
+        return self
+
+
 class MlflowSettings(Strict):
     """Where runs are logged besides the root: `tracking_uri` such as http://host:5000 or sqlite:////data/mlflow.db;
     `experiment` is the product's name unless given.
@@ -226,6 +245,7 @@ class Settings(Strict):
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
     bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
+    beam: BeamSettings = BeamSettings()
     metadata_url: str = ""
     mlflow: MlflowSettings | None = None
 

@@ -1,81 +1,72 @@
-"""Predictions of a model for tables: rows of files, as ExampleGen reads them, in the edge runtime's own process."""
+"""Rows of a table to be predicted: files of CSV, Parquet or TFRecord, read as the pipeline reads them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_agent.contracts.encoding import digest_file
+from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.row import RowContract, row_input
-from trainer.components.table_source import files_of
 from trainer.predictions.listing import Bad
-from trainer.predictions.scoring import Model, Row, class_shares, judged
-from trainer.tabular.read import Rows, read_rows
+from trainer.predictions.scoring import Model, Row, class_shares, judged, run_graph
 
-PART = "part"
-"""Column that says which rows are of one part; without it every row is one."""
-_BATCH = 20_000
-Progress = Callable[[str, float], None]
+
+@dataclass(frozen=True)
+class TableRows:
+    """All rows of the files in order: `columns` of cells, where each row stands, and what is no row."""
+
+    columns: Mapping[str, Any]
+    places: tuple[str, ...]
+    bad: tuple[Bad, ...]
+    digest: str
+
+    def cells(self, number: int) -> dict[str, Any]:
+        """Return one row's cells by column."""
+        return {name: values[number] for name, values in self.columns.items()}
+
+
+def read_table(source: Path, contract: RowContract, delimiter: str = ",") -> TableRows:
+    """Read a file, or all files of a folder.
+
+    Raises as `files_of`, and Rejected for one that is no table or lacks a column that the model takes.
+    """
+    from trainer.components.table_source import files_of
+    from trainer.tabular.read import join, origins, read_rows
+
+    paths = files_of(source)
+    digests = [digest_file(path) for path in paths]
+    files = [read_rows(path, path.name, sha, delimiter) for path, sha in zip(paths, digests, strict=True)]
+    table = join(files)
+    missing = [column.name for column in contract.columns if column.name not in table.columns]
+    if missing:
+        raise Rejected(f"{source}: column '{missing[0]}' is missing, which the model takes; add it")
+    where = origins(files)
+    places = tuple(where(number)[0] for number in range(len(table.lines)))
+    bad = tuple(Bad(row.path, row.reason) for row in table.bad)
+    return TableRows(table.columns, places, bad, digest_bytes(canonical_json([digests, delimiter])))
 
 
 def score_rows(
-    model: Model, source: Path, scratch: Path, threads: int, progress: Progress
+    model: Model, table: TableRows, numbers: Sequence[int], scratch: Path, threads: int
 ) -> tuple[list[Row], list[Bad]]:
-    """Return a row of predictions for each row that can be read, and the others with the reason.
-
-    `source` is a file or a folder of files. Raises Rejected for a file that is no table, ConfigError for none at all.
-    """
-    scratch.mkdir(parents=True, exist_ok=True)
-    found: list[Row] = []
-    bad: list[Bad] = []
-    paths = files_of(source)
-    for number, path in enumerate(paths, 1):
-        name = path.name if path == source else path.relative_to(source).as_posix()
-        rows = read_rows(path, name, digest_file(path))
-        bad += [Bad(row.path, row.reason) for row in rows.bad]
-        for begin in range(0, len(rows.lines), _BATCH):
-            found += _scored(model, rows, range(begin, min(begin + _BATCH, len(rows.lines))), scratch, threads, bad)
-        progress(f"{number} of {len(paths)} files", number / len(paths))
-    return found, bad
-
-
-def _scored(model: Model, rows: Rows, chosen: range, scratch: Path, threads: int, bad: list[Bad]) -> Iterator[Row]:
-    from converter.bench import run_on_edge
-
+    """Return a prediction for each row that the model can take, and the others with the reason."""
     contract = model.manifest.input
-    if not isinstance(contract, RowContract):
-        raise Rejected(f"model {model.manifest.name} takes pictures; give a folder of pictures")
-    absent = [column.name for column in contract.columns if column.name not in rows.columns]
-    if absent:
-        raise Rejected(f"{rows.name}: column '{absent[0]}' is missing; found {', '.join(rows.columns)}; add it")
-    places, inputs = [], []
-    for row in chosen:
+    assert isinstance(contract, RowContract)
+    used: list[int] = []
+    inputs: list[Any] = []
+    bad: list[Bad] = []
+    for number in numbers:
         try:
-            inputs.append(row_input(_cells(rows, row, contract), contract))
-            places.append(row)
+            inputs.append(row_input(table.cells(number), contract))
+            used.append(number)
         except Rejected as error:
-            bad.append(Bad(f"{rows.name}:{rows.lines[row]}", str(error)))
-    if not inputs:
-        return
-    np.save(scratch / "inputs.npy", np.stack(inputs))
-    graph = model.folder.path(model.variant.blob)
-    scores = run_on_edge(graph, scratch / "inputs.npy", scratch / "outputs.npz", threads, repeat=0).scores
-    shares: npt.NDArray[np.float64] = class_shares(model, scores["logits"])
-    for row, share in zip(places, shares, strict=True):
-        place = f"{rows.name}:{rows.lines[row]}"
-        part = rows.columns[PART][row] if PART in rows.columns else place
-        yield {"part": str(part), "row": place, **judged(model, share)}
-
-
-def _cells(rows: Rows, row: int, contract: RowContract) -> dict[str, Any]:
-    cells: dict[str, Any] = {}
-    for column in contract.columns:
-        cell = rows.columns[column.name][row]
-        cells[column.name] = cell if isinstance(cell, str) else None if math.isnan(cell) else float(cell)
-    return cells
+            bad.append(Bad(table.places[number], str(error)))
+    if not used:
+        return [], bad
+    shares = class_shares(model, run_graph(model, np.stack(inputs), scratch, threads)["logits"])
+    return [{"row": table.places[n], **judged(model, share)} for n, share in zip(used, shares, strict=True)], bad

@@ -63,7 +63,7 @@ def score_pictures(
     inputs, used, bad = _read(model, folder, pictures)
     if not used:
         return [], bad
-    scores = _run(model, inputs, scratch, threads)
+    scores = run_graph(model, inputs, scratch, threads)
     shares = class_shares(model, scores["logits"])
     rows = []
     for number, picture in enumerate(used):
@@ -113,7 +113,10 @@ def _read(
     return inputs, [picture for picture, _ in good], bad
 
 
-def _run(model: Model, inputs: npt.NDArray[Any], scratch: Path, threads: int) -> dict[str, npt.NDArray[np.float32]]:
+def run_graph(
+    model: Model, inputs: npt.NDArray[Any], scratch: Path, threads: int
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what the graph answers to the inputs (n, …), by output name, in the edge runtime's process."""
     from converter.bench import run_on_edge
 
     np.save(scratch / "inputs.npy", inputs)

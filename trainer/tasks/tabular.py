@@ -69,6 +69,7 @@ class TabularTask:
                     "slices": ["label", *settings.table.slices],
                     "memory_records": settings.statistics_gen.memory_records,
                 },
+                {"beam": settings.beam.model_dump(mode="json")},
             ),
             schema,
             Step(
@@ -91,7 +92,7 @@ class TabularTask:
                 {**examples, "anomalies": "ExampleValidator.anomalies"},
                 {"transform_graph": "TransformGraph", "transformed": "Examples"},
                 settings.transform.model_dump(mode="json"),
-                self._module,
+                {**self._module, "beam": settings.beam.model_dump(mode="json")},
                 uses=self._own,
             ),
         ]

@@ -66,6 +66,7 @@ class VisionTask:
                 {"examples": "ExampleGen.examples"},
                 {"statistics": "ExampleStatistics"},
                 {"slices": self.settings.sliced_by, "memory_records": self.settings.statistics_gen.memory_records},
+                {"beam": self.settings.beam.model_dump(mode="json")},
             ),
             schema,
             *serving,
@@ -94,6 +95,7 @@ class VisionTask:
                 {"examples": "ExampleGen.examples", "anomalies": "ExampleValidator.anomalies"},
                 {"transform_graph": "TransformGraph"},
                 {"labels": labels},
+                {"beam": self.settings.beam.model_dump(mode="json")},
             ),
         ]
 
