@@ -33,9 +33,9 @@ def table_trainer(
     settings: Mapping[str, Any],
     module: str,
     tensorboard: str,
-    local_workers: int,
     context: Context,
     hyperparameters: Path | None = None,
+    local_workers: int = 0,
 ) -> dict[str, Any]:
     """Train as `train_table` does, here or, with `strategy` multi-worker, by processes of their own.
 
@@ -48,7 +48,7 @@ def table_trainer(
     }
     paths |= {"warm_start": warm_start, "model": model, "hyperparameters": hyperparameters}
     values = {"recipe": recipe, "settings": settings, "module": module, "tensorboard": tensorboard}
-    if settings["strategy"] == "multi-worker":
+    if settings.get("strategy") == "multi-worker":
         from trainer.distribute.joining import train_everywhere
 
         step = Step("Trainer", f"{__name__}:{train_table.__name__}", {}, {"model": "Model"})
@@ -84,7 +84,7 @@ def train_table(
 
     asked = tuned({"recipe": recipe, "settings": settings}, hyperparameters)
     recipe, settings = asked["recipe"], asked["settings"]
-    devices = devices_of(settings["strategy"])
+    devices = devices_of(settings.get("strategy", "none"))
     chosen = Recipe.model_validate(recipe)
     names, network = chosen.labels.names, chosen.network
     context.progress("reading the rows", None)
