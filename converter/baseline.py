@@ -78,7 +78,7 @@ def _feature(name: str, values: Values) -> Feature:
         mean=_rounded(mean),
         deviation=_rounded(deviation),
     )
-    return _counted(blank, values)
+    return _counted(blank, values, _places(blank, values))
 
 
 def smallest_deviation(name: str) -> float:
@@ -106,8 +106,8 @@ def _rounded(value: float, digits: int = _DIGITS) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _counted(feature: Feature, values: Values, mean_too: bool = False) -> Feature:
-    counts = _bins(feature, values)
+def _counted(feature: Feature, values: Values, places: npt.NDArray[np.int64], mean_too: bool = False) -> Feature:
+    counts = np.bincount(places, minlength=len(feature.edges) + 1)
     update: dict[str, Any] = {"counts": tuple(int(c) for c in counts)}
     if mean_too:
         deviation = max(float(values.std()), smallest_deviation(feature.name))
@@ -115,9 +115,8 @@ def _counted(feature: Feature, values: Values, mean_too: bool = False) -> Featur
     return feature.model_copy(update=update)
 
 
-def _bins(feature: Feature, values: Values) -> npt.NDArray[np.int64]:
-    places = np.searchsorted(np.asarray(feature.edges), values, side="right")
-    return np.asarray(np.bincount(places, minlength=len(feature.edges) + 1), np.int64)
+def _places(feature: Feature, values: Values) -> npt.NDArray[np.int64]:
+    return np.asarray(np.searchsorted(np.asarray(feature.edges), values, side="right"), np.int64)
 
 
 def scatter(
@@ -129,31 +128,44 @@ def scatter(
     for a window of the very parts that the reference was made of would look too close. Where there are fewer than
     twice `window_parts`, half of them are drawn from with replacement. Fewer than 4 parts give none.
     """
-    groups = _rows_by_part(parts)
-    if len(groups) < 4:
+    rows = _Rows(parts)
+    if rows.parts < 4:
         return {}
-    pool = min(window_parts, len(groups) // 2)
+    pool = min(window_parts, rows.parts // 2)
     scores: dict[str, list[float]] = {feature.name: [] for feature in features}
+    places = [_places(feature, values[:, k]) for k, feature in enumerate(features)]
     for _ in range(WINDOWS):
-        order = rng.permutation(len(groups))
+        order = rng.permutation(rows.parts)
         drawn = order[:pool] if pool == window_parts else order[rng.integers(0, pool, window_parts)]
-        window = np.concatenate([groups[i] for i in drawn])
-        reference = np.concatenate([groups[i] for i in order[pool:]])
+        window, reference = rows.of(drawn), rows.of(order[pool:])
         for k, feature in enumerate(features):
-            other = _counted(feature, values[reference, k], mean_too=True)
+            other = _counted(feature, values[reference, k], places[k][reference], mean_too=True)
             scores[feature.name].append(drift_score(other, tally_of(other, values[window, k])))
     return {name: tuple(sorted(_rounded(score, _SCORE_DIGITS) for score in found)) for name, found in scores.items()}
 
 
-def _rows_by_part(parts: Sequence[str]) -> list[npt.NDArray[np.int64]]:
-    rows: dict[str, list[int]] = {}
-    for place, part in enumerate(parts):
-        rows.setdefault(part, []).append(place)
-    return [np.asarray(places, np.int64) for places in rows.values()]
+class _Rows:
+    """The rows of each part; `of` joins those of many parts at once, for windows are drawn from thousands."""
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        rows: dict[str, list[int]] = {}
+        for place, part in enumerate(parts):
+            rows.setdefault(part, []).append(place)
+        self.parts = len(rows)
+        self._flat = np.asarray([place for places in rows.values() for place in places], np.int64)
+        self._lengths = np.asarray([len(places) for places in rows.values()], np.int64)
+        self._begins = np.cumsum(self._lengths) - self._lengths
+
+    def of(self, drawn: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the rows of the parts with these numbers, part after part."""
+        lengths = self._lengths[drawn]
+        ends = np.cumsum(lengths)
+        places = np.arange(lengths.sum()) + np.repeat(self._begins[drawn] - (ends - lengths), lengths)
+        return np.asarray(self._flat[places], np.int64)
 
 
 def tally_of(feature: Feature, values: Values) -> Tally:
     """Return what a device would have counted for these values."""
     quanta = np.clip(np.rint((values - feature.origin) / feature.step), -(1 << 20), 1 << 20).astype(np.int64)
-    bins = [int(count) for count in _bins(feature, values)]
+    bins = [int(count) for count in np.bincount(_places(feature, values), minlength=len(feature.edges) + 1)]
     return Tally(bins, len(values), int(quanta.sum()), int((quanta * quanta).sum()))

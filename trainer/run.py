@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.fleet_command import latest_release
@@ -119,6 +121,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             record.ended_ms = int(clock() * 1000)
             with suppress(Unavailable) if record.state == "failed" else nullcontext():
                 runs.save(record)
+    _track(request.root, record, chosen)
     return record.result
 
 
@@ -187,6 +190,18 @@ def _metrics(evaluation: Artifact) -> dict[str, Any]:
     kept = ("frame_auroc", "frame_accuracy", "heatmap_hit_rate", "temperature", "thresholds", "rates", "slices")
     part = {f"part_{name}": value for name, value in content["part"].items()}
     return {**part, **{name: content.get(name) for name in kept}}
+
+
+def _track(root: Path, record: RunRecord, chosen: Settings) -> None:
+    """Log the run where the settings want it; what cannot be logged is said and waits."""
+    if chosen.mlflow is None:
+        return
+    from trainer.reports.tracking import log_run
+
+    try:
+        record.result["mlflow"] = log_run(root, record.run, chosen.mlflow)
+    except LinesideError as error:
+        click.echo(f"not logged: {error}", err=True)
 
 
 def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None:

@@ -51,7 +51,8 @@ def predict(
 
     with tempfile.TemporaryDirectory(prefix="lineside-") as work:
         model = row_model(bundle, device_class, threads, Path(work))
-        found = [entry for group in _parts(read_lines(table, delimiter), part) for entry in _judged(model, group)]
+        groups = _parts(read_lines(table, delimiter), part)
+        found = sorted((entry for group in groups for entry in _judged(model, group)), key=lambda entry: entry[0].line)
     counts = Counter(said["verdict"] for _, said in found)
     if out is not None:
         _write(out, found)

@@ -9,7 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from edge_agent.cli import main
+from edge_agent.contracts.errors import ConfigError
 from tests.simulators.environments import TOP, locked_environment
+from trainer.components.infra_validator import infra_validator
+from trainer.pipeline.step import Context
 
 FIXTURES = TOP / "tests" / "fixtures"
 HEAVY = {"tensorflow", "keras", "torch", "apache-beam", "pandas", "pyarrow", "sqlalchemy", "scipy", "matplotlib"}
@@ -80,6 +83,28 @@ def test_a_station_runs_on_it_and_the_doctor_names_the_runtime(agent: Path, tmp_
     findings = {finding["check"]: finding for finding in json.loads(seen.stdout.splitlines()[-1])["findings"]}
     assert findings["runtime"]["found"].startswith(RUNTIME[agent.name])
     assert findings["self-test"]["ok"]
+
+
+@pytest.mark.slow
+def test_the_infra_validator_asks_this_runtime_too(agent: Path, tmp_path: Path):
+    for name in ("blessing", "examples"):
+        (tmp_path / name).mkdir()
+    paths = {"model": tmp_path, "examples": tmp_path / "examples", "blessing": tmp_path / "blessing"}
+    limits = {"p50_ms": 5000.0, "p95_ms": 0.0, "memory_mb": 0.0, "flipped_max": 0.05, "threads": 1}
+    context = Context(tmp_path, lambda text, done: None)
+
+    def asked(name: str) -> dict[str, object]:
+        python = {name: str(agent / "bin" / "python")}
+        bundle = FIXTURES / "bundles" / "tiny-v1"
+        made = infra_validator(bundle, **paths, **limits, runtimes=[name], pythons=python, context=context)
+        return dict(made["blessing"])
+
+    assert asked(RUNTIME[agent.name])["blessed"] == 1
+    tried = json.loads((tmp_path / "blessing" / "report.json").read_text())["runtimes"]
+    assert tried[1]["runtime"].startswith(RUNTIME[agent.name])
+    (other,) = set(RUNTIME.values()) - {RUNTIME[agent.name]}
+    with pytest.raises(ConfigError, match=f"has {RUNTIME[agent.name]}"):
+        asked(other)
 
 
 _LISTING = """

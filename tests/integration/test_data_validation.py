@@ -120,3 +120,27 @@ def test_slices_add_up_to_the_whole(runs):
         assert sum(count for name, count in counts.items() if name.startswith(column)) == whole
     assert whole == len(columns(runs["all"]["ExampleGen.examples"].path, "train")["label"])
     assert np.isfinite([feature.num_stats.mean for feature in found.datasets[0].features]).all()
+
+
+@pytest.mark.fault("T05")
+def test_a_column_of_a_table_that_later_data_lacks_blocks_and_a_missing_cell_does_not():
+    import tensorflow_data_validation as tfdv
+
+    from tests.simulators.batches import record_batch
+    from trainer.components.schema_gen import TRAINING, inferred
+    from trainer.components.statistics_gen import of_table
+
+    force = [1.0, 2.0, None, 4.0] * 5
+    station = ["A", None, None, None] * 5
+    label = ["ok", "pit"] * 10
+    rules = {"label": "label", "only_training": ["label"], "always": ["label"], "needed_from": 0.5, "ranges": {}}
+    train = of_table(record_batch({"force": force, "station": station, "label": label}))
+    schema = inferred(train, ["ok", "pit"], rules)
+
+    def anomalies(**columns):
+        later = of_table(record_batch(columns))
+        return set(tfdv.validate_statistics(later, schema, environment=TRAINING).anomaly_info)
+
+    assert anomalies(force=[None, 3.0], station=["A", "B"], label=["ok", "pit"]) == set()
+    assert anomalies(force=[2.0, 3.0], label=["ok", "pit"]) == set()
+    assert anomalies(station=["A", "B"], label=["ok", "pit"]) == {"force"}

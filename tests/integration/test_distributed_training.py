@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
-from tests.simulators.small_table import STEPS
+from tests.simulators.small_table import EPOCHS
 from trainer.distribute.cluster import local_clusters
 from trainer.distribute.joining import join, offered
 from trainer.distribute.together import train_together
@@ -20,7 +20,7 @@ from trainer.pipeline.executor import Executor
 from trainer.pipeline.step import Step
 
 STEP = Step("Trainer", "tests.simulators.small_table:train_small", {}, {"model": "Model"})
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,24 +62,26 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Any
 def test_two_devices_learn_what_one_learns(tmp_path: Path, alone: tuple[dict[str, Any], Any]) -> None:
     found, weights = trained(tmp_path, "mirrored", 2)
     assert found["replicas"] == 2
-    np.testing.assert_allclose(found["losses"], alone[0]["losses"], rtol=1e-5)
-    np.testing.assert_allclose(weights, alone[1], atol=1e-5)
-    assert found["losses"][-1] < 0.9 * found["losses"][0]
+    np.testing.assert_allclose(found["losses"], alone[0]["losses"], rtol=1e-4)
+    np.testing.assert_allclose(weights, alone[1], atol=1e-4)
+    assert found["losses"][-1][0] < 0.9 * found["losses"][0][0]
 
 
 @pytest.mark.fault("T14")
 def test_two_processes_learn_the_same_though_one_is_killed(tmp_path: Path, alone: tuple[dict[str, Any], Any]) -> None:
     said: list[str] = []
-    with pytest.raises(Unavailable, match=r"worker 2 of 2: Trainer: the worker process was killed by signal 9; run "):
+    with pytest.raises(
+        Unavailable, match=r"^worker 2 of 2: the worker process was killed by signal 9; run again to go on"
+    ):
         together(tmp_path, said, str(tmp_path / "died"))
     assert not (tmp_path / "model" / "fit.json").exists()
     returned = together(tmp_path, said, str(tmp_path / "died"))
     found, weights = outcome(tmp_path)
-    assert returned["model"]["resumed_from"] == found["resumed_from"] == STEPS // 2
+    assert returned["model"]["resumed_from"] == found["resumed_from"] == EPOCHS // 2
     assert found["replicas"] == 2
-    assert f"step {STEPS} of {STEPS}" in said[-1]
-    np.testing.assert_allclose(found["losses"], alone[0]["losses"], rtol=1e-5)
-    np.testing.assert_allclose(weights, alone[1], atol=1e-5)
+    assert said[-1] == f"epoch {EPOCHS} of {EPOCHS}"
+    np.testing.assert_allclose(found["losses"], alone[0]["losses"][EPOCHS // 2 :], rtol=1e-4)
+    np.testing.assert_allclose(weights, alone[1], atol=1e-4)
     assert not (tmp_path / "worker-2").exists()
 
 
@@ -96,7 +98,7 @@ def test_another_machine_joins_by_the_shared_root(tmp_path: Path, alone: tuple[d
     joined.join(60)
     assert not joined.is_alive()
     assert not list(scratch.glob("*.json"))
-    np.testing.assert_allclose(np.load(model / "weights.npy"), alone[1], atol=1e-5)
+    np.testing.assert_allclose(np.load(model / "weights.npy"), alone[1], atol=1e-4)
 
 
 def test_a_worker_waits_for_its_chief_and_the_chief_does_not_join(tmp_path: Path) -> None:

@@ -53,11 +53,23 @@ def test_a_cold_run_makes_a_bundle_that_verifies(tiny_run):
 def test_the_report_is_one_file_that_needs_no_network(tiny_run):
     root, found = tiny_run
     page = (root / "runs" / found["run"] / "report.html").read_text()
-    for title in ("Data", "Validation", "Training loss", "Confusion", "Variants", "Lineage", "most wrong"):
+    for title in (
+        "Splits",
+        "Validation",
+        "Loss",
+        "Confusion",
+        "Slices",
+        "Variants",
+        "Model card",
+        "Lineage",
+        "most wrong",
+    ):
         assert title in page
     assert "http://" not in page
     assert "https://" not in page
-    assert "data:image/png;base64," in page
+    assert "data:image/jpeg;base64," in page
+    assert "exposure=1" in page
+    assert len(page) < 3_000_000
 
 
 def test_the_second_run_is_cached_and_elsewhere_too(tiny_run, tiny_data, tmp_path):

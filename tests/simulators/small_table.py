@@ -1,4 +1,4 @@
-"""A small table and network, and a step that trains it: what the tests of distributed training start in processes."""
+"""A step that trains a small table: what the tests of distributed training start in processes."""
 
 from __future__ import annotations
 
@@ -10,57 +10,49 @@ from typing import Any
 
 import numpy as np
 
-ROWS, BATCH, STEPS = 200, 32, 24
-CLIP = 0.3
+ROWS, BATCH, EPOCHS = 200, 33, 4
 
 
-def small_table() -> Any:
-    """Return a table of 200 rows: three numbers, a class, a label that depends on them, and weights."""
-    from trainer.distribute.fit import Table
+def small_rows(seed: int) -> Any:
+    """Return 200 rows: three numbers, a class, a label that depends on them."""
+    from trainer.tabular.features import Rows
 
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     numbers = rng.standard_normal((ROWS, 3)).astype(np.float32)
     classes = rng.integers(0, 4, ROWS)
-    labels = (numbers[:, 0] - numbers[:, 1] + classes > 1.5).astype(np.float32)
-    return Table({"numbers": numbers, "classes": classes}, labels[:, None], np.where(labels > 0, 2.0, 1.0))
+    labels = (numbers[:, 0] - numbers[:, 1] + classes > 2.5).astype(np.int64)
+    return Rows({"numbers": 30 * numbers, "classes": classes}, labels, tuple(map(str, range(ROWS))))
 
 
-def small_model() -> Any:
-    """Return a compiled network with all that makes a sum of gradients differ: clipping, decay, weights, penalty."""
-    import keras
-
-    numbers, classes = keras.Input((3,), name="numbers"), keras.Input((), dtype="int64", name="classes")
-    coded = keras.layers.Embedding(4, 3)(classes)
-    hidden = keras.layers.Concatenate()([numbers, coded])
-    hidden = keras.layers.Dense(8, activation="relu", kernel_regularizer=keras.regularizers.L2(1e-3))(hidden)
-    answer = keras.layers.Dense(1, activation="sigmoid")(hidden)
-    model = keras.Model({"numbers": numbers, "classes": classes}, answer)
-    model.compile(keras.optimizers.AdamW(1e-2, weight_decay=0.01, global_clipnorm=CLIP), "binary_crossentropy")
-    return model
-
-
-def train_small(model: Path, kind: str, logical: int, context: Any, dies: str = "") -> dict[str, Any]:
-    """Train and write `weights.npy` and `fit.json`; with `dies`, worker 2 is killed after 12 steps, once."""
+def train_small(model: Path, kind: str, logical: int, context: Any, dies: str = "", shared: str = "") -> dict[str, Any]:
+    """Train and write `weights.npy` and `fit.json`; with `dies`, worker 2 is killed half way, once."""
     import tensorflow as tf
 
     if logical > 1:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * logical)
-    from trainer.distribute.fit import Plan, fit
     from trainer.distribute.strategy import devices_of
+    from trainer.tabular.features import Feature
+    from trainer.tabular.fit import Fit, Plan
+    from trainer.tabular.network import build
 
     devices = devices_of(kind)  # type: ignore[arg-type]
-
-    def report(step: int, of: int, loss: float) -> None:
-        context.progress(f"step {step} of {of}, loss {loss:.4f}", step / of)
-        if dies and not devices.chief and step == STEPS // 2 and not Path(dies).exists():
+    features = {"numbers": Feature((3,), "float32", None), "classes": Feature((), "int64", 4)}
+    with devices.strategy.scope():
+        network = build(features, {"classes": 2}, None, 3)
+    plan = Plan(EPOCHS, 0, BATCH, 1e-2, 0, True, 3, 2, "max")
+    fit = Fit(
+        network, small_rows(5), small_rows(6), plan, Path(shared or context.scratch) / "checkpoints", "small", devices
+    )
+    losses = []
+    for epoch in fit.epochs(fit.begin(None)):
+        losses.append([epoch.loss, epoch.eval_loss])
+        context.progress(f"epoch {epoch.number} of {EPOCHS}", epoch.number / EPOCHS)
+        if dies and not devices.chief and epoch.number == EPOCHS // 2 and not Path(dies).exists():
             Path(dies).touch()
             os.kill(os.getpid(), signal.SIGKILL)
-
-    plan = Plan(STEPS, BATCH, 3, "small", 6)
-    fitted = fit(small_model, small_table(), plan, context.scratch, devices, report)
-    weights = np.concatenate([np.asarray(weight.numpy()).ravel() for weight in fitted.model.weights])
-    np.save(model / "weights.npy", weights)
-    found = {"losses": fitted.losses, "resumed_from": fitted.resumed_from, "replicas": devices.replicas}
+    fit.finish()
+    np.save(model / "weights.npy", np.concatenate([np.asarray(w.numpy()).ravel() for w in network.weights]))
+    found = {"losses": losses, "resumed_from": fit.resumed_from, "replicas": devices.replicas}
     (model / "fit.json").write_text(json.dumps(found))
     return {"model": found}

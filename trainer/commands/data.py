@@ -24,17 +24,31 @@ def data() -> None:
 
 @data.command(context_settings=_HELP)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--parts", default=120, show_default=True, help="Number of parts; 3 of 10 are defective.")
+@click.option(
+    "--kind",
+    type=click.Choice(("pictures", "sensors")),
+    default="pictures",
+    show_default=True,
+    help="Pictures, or sensor readings as one table.",
+)
+@click.option("--parts", default=120, show_default=True, help="Number of parts; of pictures 3 of 10 are defective.")
 @click.option("--seed", default=1, show_default=True, help="Number of the series; the same one gives the same parts.")
 @click.option("--brightness", default=1.0, show_default=True, help="Factor of the lighting; 0.6 = a darker lamp.")
 @click.option("--blur", default=0.0, show_default=True, help="Defocus in pixels.")
 @click.option("--first", default=0, show_default=True, help="Number of the first part of the series.")
 @json_option
-def sample(folder: Path, parts: int, seed: int, brightness: float, blur: float, first: int, as_json: bool) -> None:
-    """Make camera-like pictures of machined surfaces with defects, masks and labels.csv in DIR.
+def sample(
+    folder: Path, kind: str, parts: int, seed: int, brightness: float, blur: float, first: int, as_json: bool
+) -> None:
+    """Make sample data in DIR: camera-like pictures of machined surfaces with defects, masks and labels.csv.
+
+    With --kind sensors it is readings.csv instead: what the sensors of turning machines saw of each part.
 
     Example: trainer data sample parts --parts 120 --seed 7
     """
+    if kind == "sensors":
+        _sensors(folder, parts, seed, first, brightness != 1.0 or blur != 0.0, as_json)
+        return
     from trainer.samples.generate import generate_samples
 
     counts = generate_samples(folder, parts, seed, brightness, blur, first=first)
@@ -43,6 +57,22 @@ def sample(folder: Path, parts: int, seed: int, brightness: float, blur: float, 
         {"parts": counts.parts, "images": counts.images},
         lambda: click.echo(f"{counts.images} pictures of {counts.parts} parts are in {folder}"),
     )
+
+
+def _sensors(folder: Path, parts: int, seed: int, first: int, pictured: bool, as_json: bool) -> None:
+    from edge_agent.contracts.errors import ConfigError, Unavailable
+    from trainer.samples.sensors import write_sensors
+
+    if pictured:
+        raise ConfigError("--brightness and --blur are for pictures; leave them out for sensors")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{folder}: cannot be made ({error.strerror}); name another folder") from error
+    table = folder / "readings.csv"
+    defective = write_sensors(table, parts, seed, first)
+    found = {"parts": parts, "rows": parts, "defective": defective}
+    report(as_json, found, lambda: click.echo(f"{parts} parts, {defective} of them defective, are in {table}"))
 
 
 @data.command(context_settings=_HELP)

@@ -16,11 +16,15 @@ from edge_agent.contracts.command import json_option, report
 @click.option("--model", "name", default="", help="Name of the model, where the root has several.")
 @click.option("--variant", default="", help="Variant of the bundle; the chosen one unless given.")
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder of pictures, or CSV with a column image."
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Pictures, a CSV that names them, or a table of rows.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=".csv, .parquet, .tfrecord")
 @click.option("--batch", default=512, show_default=True, type=click.IntRange(1), help="How many at once.")
 @click.option("--max-bad", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="Share that may be bad.")
+@click.option("--delimiter", default=",", show_default=True, help="What parts the cells of a table.")
 @json_option
 def predict(
     root: Path | None,
@@ -31,6 +35,7 @@ def predict(
     out: Path,
     batch: int,
     max_bad: float,
+    delimiter: str,
     as_json: bool,
 ) -> None:
     """Predict everything in a folder or table; killed and run again, it goes on.
@@ -51,9 +56,20 @@ def predict(
     shown.begin("predict")
     try:
         work = out.with_name(f".{out.name}.work")
-        made = run(model, data, out, work, Wishes(batch, max_bad), lambda text, n: shown.progress("predict", text, n))
+        made = run(
+            model,
+            data,
+            out,
+            work,
+            Wishes(batch, max_bad, 0, delimiter),
+            lambda text, n: shown.progress("predict", text, n),
+        )
     finally:
         shown.close()
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in made["verdicts"].items())
     bad = f"; {made['bad']} bad, see {out.name}.bad.csv" if made["bad"] else ""
-    report(as_json, made, lambda: click.echo(f"{out}: {made['parts']} parts ({verdicts}){bad}"))
+    report(
+        as_json,
+        made,
+        lambda: click.echo(f"{out}: {made['parts']} {'rows' if 'rows' in made else 'parts'} ({verdicts}){bad}"),
+    )

@@ -34,4 +34,5 @@ def bulk_inferrer(
     made = predict(model, Path(data), out, context.scratch / "batches", Wishes(max_bad=max_bad), context.progress)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in made["verdicts"].items())
     reasons = [f"{made['parts']} parts: {verdicts}", *([f"{made['bad']} bad"] if made["bad"] else [])]
-    return {"inference_result": {"pictures": made["pictures"], "bad": made["bad"], "reasons": reasons}}
+    kind = "rows" if "rows" in made else "pictures"
+    return {"inference_result": {kind: made[kind], "bad": made["bad"], "reasons": reasons}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,8 +62,7 @@ def example_gen(
             path = examples / f"Split-{name}" / f"data_tfrecord-{number:05d}-of-{-(-len(chosen) // _SHARD):05d}"
             write_shard((example_of(row, one, settings) for row, one in found), path)
     check_bad(read.bad, len(rows) + len(listing["bad"]), max_bad, len(read.used))
-    context.progress("looking for near-duplicates", None)
-    twice = _twice(listing["rows"], read)
+    twice = _twice(listing["rows"], read, lambda done: context.progress("looking for near-duplicates", done))
     labels = sorted(part_labels(rows, settings).items())
     parts = {part: {"split": split.of(part), "label": label} for part, label in labels}
     contents = {"parts": parts, "quarantine": read.bad, PICTURES: read.used, EMPTY: listing.get("empty", [])}
@@ -165,8 +164,8 @@ def example_of(row: Listed, found: Found, recipe: Recipe) -> Example:
     return Example(found.image, found.mask, known, texts, image_quality(found.image))
 
 
-def _twice(rows: Sequence[Listed], read: _Read) -> dict[str, Any]:
-    alike = find_alike(read.thumbnails, [one["part"] for one in read.used])
+def _twice(rows: Sequence[Listed], read: _Read, report: Callable[[float], None]) -> dict[str, Any]:
+    alike = find_alike(read.thumbnails, [one["part"] for one in read.used], report)
     return leaks.leaks(leaks.same_content(rows), read.used, alike.pairs, SIMILARITY, alike.too_many)
 
 

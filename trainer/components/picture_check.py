@@ -46,7 +46,8 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
             traits.update(found.traits)
             small.append(thumbnail(found.image))
         report(f"{start + len(piece)} of {len(rows)} pictures", (start + len(piece)) / len(rows))
-    alike = find_alike(small, [row["part"] for row in good])
+    parts = [row["part"] for row in good]
+    alike = find_alike(small, parts, lambda done: report("looking for near-duplicates", done))
     labels = Counter(row["label"] for row in good)
     return {
         "pictures": len(good),

@@ -11,17 +11,18 @@ from trainer.pipeline.step import Context
 
 
 def pretrainer(
-    pretrained: Path, recipe: Mapping[str, Any], context: Context, backbone_weights: str = ""
+    pretrained: Path, recipe: Mapping[str, Any], context: Context, weights: str = "", backbone_weights: str = ""
 ) -> dict[str, Any]:
     """Write `model.weights.h5`, the network's weights after `network.pretraining` drawn surfaces.
 
-    `backbone_weights` is the digest of the file that `network.weights` names: other weights are another result.
+    `weights` is what the backbone begins with, as in `network.weights`; `backbone_weights` is the digest of that file,
+    for other weights give another result.
     """
     from trainer.vision.export import WEIGHTS
     from trainer.vision.fit import Epoch
-    from trainer.vision.training import pretrain
+    from trainer.vision.training import beginning_with, pretrain
 
-    settings = Recipe.model_validate(recipe)
+    settings = beginning_with(Recipe.model_validate(recipe), weights)
 
     def report(epoch: Epoch) -> None:
         context.progress(f"drawn surfaces, epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}", epoch.share)

@@ -122,7 +122,9 @@ def _presence(feature: Any) -> str:
     least = feature.presence.min_fraction
     if least == 1:
         return "always"
-    return f"in at least {least:.0%}" if least else "may be missing"
+    if least:
+        return f"in at least {least:.0%}"
+    return "in some" if feature.presence.min_count else "may be missing"
 
 
 def _values(schema: Any, feature: Any) -> str:

@@ -23,7 +23,8 @@ def schema_gen(
     """Write `schema.pbtxt`, inferred from the statistics of the split `train`.
 
     `rules` say what one data set cannot: `label` is the label's column, `only_training` the columns that serving data
-    lacks, `always` those that every record has (empty = as inferred), `ranges` the (least, greatest) value of numbers.
+    lacks, `always` those that every record has (empty = as inferred), `needed_from` the share of records from which on
+    a column must be there though records may lack it, `ranges` the (least, greatest) value of numbers.
     Raises Rejected when there are no training statistics.
     """
     from google.protobuf import text_format
@@ -53,11 +54,13 @@ def inferred(train: Any, labels: Sequence[str], rules: Mapping[str, Any]) -> Any
     schema = tfdv.infer_schema(train, infer_feature_shape=True, max_string_domain_size=0)
     schema.default_environment.extend([TRAINING, SERVING])
     label = rules["label"]
+    filled = _filled(train.datasets[0])
     for feature in schema.feature:
         if feature.name in rules["only_training"]:
             feature.not_in_environment.append(SERVING)
         if rules["always"] and feature.name not in rules["always"]:
             make_optional(feature)
+            feature.presence.min_count = int(filled.get(feature.name, 0.0) >= rules["needed_from"])
         if feature.type == 1:
             feature.ClearField("domain_info")
         if feature.name in rules["ranges"]:
@@ -66,6 +69,15 @@ def inferred(train: Any, labels: Sequence[str], rules: Mapping[str, Any]) -> Any
         schema.string_domain.add(name=label).value.extend(labels)
         tfdv.get_feature(schema, label).domain = label
     return schema
+
+
+def _filled(dataset: Any) -> dict[str, float]:
+    """Return of each feature the share of records that have it."""
+    counts = {
+        ".".join(feature.path.step): getattr(feature, feature.WhichOneof("stats")).common_stats.num_non_missing
+        for feature in dataset.features
+    }
+    return {name: count / max(dataset.num_examples, 1) for name, count in counts.items()}
 
 
 def make_optional(feature: Any) -> None:

@@ -5,13 +5,14 @@ In memory below a number of records, on Beam above it, with the same result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edge_agent.contracts.errors import Rejected
 from trainer.components.manifest import SPLITS
-from trainer.components.records import NO_FEATURES, batches, decoded, merged, shards, split_names
+from trainer.components.records import NO_FEATURES, batches, decoded, merged, shards, slim, split_names
 from trainer.pipeline.step import Context
 
 FILE = "FeatureStats.pb"
@@ -22,22 +23,26 @@ _BATCH = 1024
 
 
 def statistics_gen(
-    examples: Path, statistics: Path, slices: Sequence[str], memory_records: int, context: Context
+    examples: Path,
+    statistics: Path,
+    slices: Sequence[str],
+    memory_records: int,
+    context: Context,
+    beam: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write `Split-<name>/FeatureStats.pb` for every split that has records.
 
     `slices` names the columns by whose values statistics are made, too; a column with more than 50 values, or none,
-    makes no slices. From `memory_records` on Beam computes.
+    makes no slices. From `memory_records` on Beam computes, where `beam` says (`trainer.beam.pipelines`).
     """
     found = []
     for name in ordered(split_names(examples)):
         context.progress(name, None)
-        records, features = _size(examples, name)
-        if not records:
+        table, features = _read(examples, name, memory_records)
+        if not features:
             continue
         sliced = [column for column in slices if 1 < features.get(column, 0) <= _MOST_SLICES]
-        make = in_memory if records < memory_records else on_beam
-        result = make(examples, name, sliced)
+        result = on_beam(examples, name, sliced, beam) if table is None else of_table(table, sliced)
         folder = statistics / f"Split-{name}"
         folder.mkdir()
         (folder / FILE).write_bytes(result.SerializeToString(deterministic=True))
@@ -50,17 +55,22 @@ def ordered(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name))
 
 
-def _size(examples: Path, split: str) -> tuple[int, dict[str, int]]:
-    """Return the number of records, and of each text column the number of its values (at most 51 are counted)."""
+def _read(examples: Path, split: str, memory_records: int) -> tuple[Any | None, dict[str, int]]:
+    """Return the records of a split as one table, None when there are too many for memory, and what columns it has.
+
+    Of each text column the number of its values is told (at most 51 are counted), of the others 0.
+    """
+    kept: list[Any] = []
     records = 0
     values: dict[str, set[bytes]] = {}
     for batch in batches(examples, split):
         records += batch.num_rows
+        kept = [*kept, batch] if records < memory_records else []
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             known = values.setdefault(name, set())
             if len(known) <= _MOST_SLICES and "binary" in str(column.type):
                 known |= {one for one in column.flatten().unique().to_pylist() if one is not None}
-    return records, {name: len(known) for name, known in values.items()}
+    return merged(kept) if kept else None, {name: len(known) for name, known in values.items()}
 
 
 def _slicers(columns: Sequence[str]) -> list[Any]:
@@ -89,21 +99,24 @@ def of_table(table: Any, slices: Sequence[str] = ()) -> Any:
     return _in_order(result)
 
 
-def on_beam(examples: Path, split: str, slices: Sequence[str] = ()) -> Any:
-    """Return the same, computed by Beam; the runner is built here, for left to itself Beam would download one."""
+def on_beam(
+    examples: Path, split: str, slices: Sequence[str] = (), where: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
+    """Return the same, computed by Beam, on the runner that `where` names."""
     import tempfile
 
     import apache_beam as beam
     import tensorflow_data_validation as tfdv
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    from trainer.beam.pipelines import pipeline_with
 
     options = tfdv.StatsOptions(experimental_slice_functions=_slicers(slices) or None)
     files = [str(path) for path in shards(examples, split)]
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / FILE
-        with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-            records = pipeline | beam.Create(files) | beam.io.ReadAllFromTFRecord()
+        with pipeline_with(where) as pipeline:
+            records = pipeline | beam.Create(files) | beam.io.ReadAllFromTFRecord() | beam.Map(slim)
             tables = records | beam.BatchElements(_BATCH, _BATCH) | beam.Map(decoded, without=NO_FEATURES)
             _ = tables | tfdv.GenerateStatistics(options) | tfdv.WriteStatisticsToBinaryFile(str(out))
         result = statistics_pb2.DatasetFeatureStatisticsList()

@@ -112,7 +112,7 @@ def _own_metrics(module: str, test: Answers) -> dict[str, float]:
         if not hasattr(metric, "update_state") or not hasattr(metric, "result"):
             raise Rejected(f"metrics: found {type(metric).__name__}, expected a list of keras.metrics.Metric")
         with told(Path(module), f"metric {metric.name}"):
-            metric.update_state(test.labels, test.probabilities)
+            metric.update_state(test.labels, test.probabilities.astype(np.float32))
             found[str(metric.name)] = float(metric.result())
     return found
 

@@ -11,7 +11,7 @@ from trainer.pipeline.cache import Store
 from trainer.pipeline.files import digests
 from trainer.pipeline.index import Index
 from trainer.pipeline.step import Artifact
-from trainer.tabular.read import SUFFIXES
+from trainer.tabular.files import SUFFIXES
 
 TYPE = "RawTables"
 

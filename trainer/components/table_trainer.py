@@ -14,13 +14,13 @@ import numpy as np
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
-from trainer.pipeline.step import Context
+from trainer.components.hyperparameters import tuned
+from trainer.pipeline.step import EPOCHS, Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
 from trainer.tabular.module import BUILD_MODEL, OwnCode
 
 HISTORY, RECIPE, WEIGHTS = "training.json", "recipe.json", "weights.npz"
-_CURVE = "epochs.jsonl"
 
 
 def table_trainer(
@@ -34,17 +34,57 @@ def table_trainer(
     module: str,
     tensorboard: str,
     context: Context,
+    hyperparameters: Path | None = None,
+    local_workers: int = 0,
+) -> dict[str, Any]:
+    """Train as `train_table` does, here or, with `strategy` multi-worker, by processes of their own.
+
+    These are `local_workers` of this machine, or, where that is 0, those that TF_CONFIG names.
+    """
+    paths: dict[str, Path | None] = {
+        "examples": examples,
+        "transform_graph": transform_graph,
+        "transformed": transformed,
+    }
+    paths |= {"warm_start": warm_start, "model": model, "hyperparameters": hyperparameters}
+    values = {"recipe": recipe, "settings": settings, "module": module, "tensorboard": tensorboard}
+    if settings.get("strategy") == "multi-worker":
+        from trainer.distribute.joining import train_everywhere
+
+        step = Step("Trainer", f"{__name__}:{train_table.__name__}", {}, {"model": "Model"})
+        return dict(train_everywhere(step, paths, values, local_workers, context))
+    return train_table(**paths, **values, context=context)  # type: ignore[arg-type]
+
+
+def train_table(
+    examples: Path,
+    transform_graph: Path,
+    transformed: Path,
+    warm_start: Path | None,
+    model: Path,
+    recipe: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    module: str,
+    tensorboard: str,
+    context: Context,
+    hyperparameters: Path | None = None,
+    shared: str = "",
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `weights.npz`, the input contract, the recipe and the curve.
 
     Checkpoints lie in the context's scratch folder, which outlives a crash. `warm_start` is a former Model; one of
     another shape is not used, which is said. Logs for TensorBoard go to the folder `tensorboard`, if one is named.
+    Several workers have their checkpoints in the folder `shared`; only the chief writes them, and logs.
     """
+    from trainer.distribute.strategy import devices_of
     from trainer.tabular.export import export
     from trainer.tabular.fit import Epoch, Fit, Plan
     from trainer.tabular.graph import TransformGraph
     from trainer.tabular.network import build
 
+    asked = tuned({"recipe": recipe, "settings": settings}, hyperparameters)
+    recipe, settings = asked["recipe"], asked["settings"]
+    devices = devices_of(settings.get("strategy", "none"))
     chosen = Recipe.model_validate(recipe)
     names, network = chosen.labels.names, chosen.network
     context.progress("reading the rows", None)
@@ -62,17 +102,19 @@ def table_trainer(
         len(names),
         chosen.views.combine,
     )
-    hparams = {"labels": names, **asdict(plan)}
-    built = build(read_features(transformed), hparams, own, network.seed)
+    hparams = {"labels": names, **asdict(plan), **settings.get("hparams", {})}
+    with devices.strategy.scope():
+        built = build(read_features(transformed), hparams, own, network.seed)
     key = digest_bytes(
         canonical_json([examples.name, transformed.name, asdict(plan), warm_start.name if warm_start else ""])
     )
-    fit = Fit(built, train, held_out, plan, context.scratch / "checkpoints", key)
+    fit = Fit(built, train, held_out, plan, Path(shared or context.scratch) / "checkpoints", key, devices)
     warm = fit.begin(_weights(warm_start, contract))
-    log = _log(tensorboard)
+    log = _log(tensorboard if devices.chief else "")
 
     def tell(epoch: Epoch) -> None:
-        _remember(context.scratch / _CURVE, epoch)
+        if devices.chief:
+            _note(context.scratch / EPOCHS, asdict(epoch))
         log(epoch)
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
         context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.number / epoch.of)
@@ -84,7 +126,7 @@ def table_trainer(
     export(built, TransformGraph(transform_graph, contract), model)
     np.savez(model / WEIGHTS, *[np.asarray(weight.numpy()) for weight in built.weights])
     (model / FILE).write_bytes(canonical_json(contract))
-    history = {"epochs": _curve(context.scratch / _CURVE), "best_epoch": fit.best_epoch, "warm_start": warm}
+    history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(dict(recipe), indent=1, sort_keys=True), encoding="utf-8")
     reasons = [f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else []
@@ -105,17 +147,11 @@ def _weights(warm_start: Path | None, contract: RowContract) -> list[Any] | None
         return [file[f"arr_{place}"] for place in range(len(file.files))]
 
 
-def _remember(path: Path, epoch: Any) -> None:
-    facts = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in asdict(epoch).items()}
+def _note(path: Path, epoch: Mapping[str, Any]) -> None:
+    """Add an epoch to the file that others follow: the Tuner, and who says where a killed training stands."""
+    finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in epoch.items()}
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(facts) + "\n")
-
-
-def _curve(path: Path) -> list[dict[str, Any]]:
-    """Return the finished epochs in order; one that was trained twice counts as it was the last time."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    found = {epoch["number"]: epoch for epoch in (json.loads(line) for line in lines if line.endswith("}"))}
-    return [found[number] for number in sorted(found)]
+        file.write(json.dumps(finite) + "\n")
 
 
 def _log(folder: str) -> Any:

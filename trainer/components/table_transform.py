@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edge_agent.contracts.encoding import canonical_json
@@ -29,11 +30,12 @@ def table_transform(
     vocabulary_max: int,
     module: str,
     context: Context,
+    beam: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Analyse the training split once and write the TransformGraph, with `inputs.json`, the input contract, beside it.
 
     `transformed` gets the outputs of all splits: `Split-<name>/<number>.npy`, and `features.json` says what they are.
-    `anomalies` is there because data that was not blessed is not analysed.
+    `anomalies` is there because data that was not blessed is not analysed. `beam` names the runner that analyses.
     """
     from trainer.tabular.graph import TransformGraph
 
@@ -49,7 +51,9 @@ def table_transform(
     own = OwnCode(module).function(PREPROCESSING, 1)
     (transform_graph / FILE).write_bytes(canonical_json(contract))
     context.progress("analysing", None)
-    analyse(train, contract, checked(own) if own else default_preprocessing(contract, buckets), transform_graph)
+    where = beam if beam.get("runner") else None
+    function = checked(own) if own else default_preprocessing(contract, buckets)
+    analyse(train, contract, function, transform_graph, where)
     graph = TransformGraph(transform_graph, contract)
     made = {}
     for name in SPLITS:
@@ -84,7 +88,7 @@ def checked(own: Preprocessing) -> Preprocessing:
     return preprocessing_fn
 
 
-def analyse(train: Typed, contract: RowContract, function: Preprocessing, target: Path) -> None:
+def analyse(train: Typed, contract: RowContract, function: Preprocessing, target: Path, where: Any = None) -> None:
     """Run TFT's analysis over the training rows and write its graph: a missing number is NaN, a missing text ""."""
     import tensorflow as tf
 
@@ -98,4 +102,4 @@ def analyse(train: Typed, contract: RowContract, function: Preprocessing, target
             train.numbers[column.name] if number else [text.encode() for text in train.texts[column.name]]
         )
         spec[column.name] = tf.io.FixedLenFeature([], tf.float32 if number else tf.string)
-    tft_in_memory.analyse(function, columns, spec, target)
+    tft_in_memory.analyse(function, columns, spec, target, where=where)

@@ -16,6 +16,7 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
+from trainer.beam.pipelines import pipeline_with
 from trainer.components.in_memory_beam import InMemoryRunner
 
 Preprocessing = Callable[[dict[str, Any]], dict[str, Any]]
@@ -24,12 +25,18 @@ _ARROW = {tf.float32: pa.float32(), tf.int64: pa.int64(), tf.string: pa.large_bi
 
 
 def analyse(
-    preprocessing_fn: Preprocessing, columns: Columns, spec: Mapping[str, Any], graph: Path, runner: Any | None = None
+    preprocessing_fn: Preprocessing,
+    columns: Columns,
+    spec: Mapping[str, Any],
+    graph: Path,
+    runner: Any | None = None,
+    where: Mapping[str, Any] | None = None,
 ) -> None:
     """Run the preprocessing function's analyzers over the columns and write the transform graph to the folder `graph`.
 
     `columns` hold one value a row, None where it is missing; `spec` is the feature spec that names them (FixedLen of
-    shape [] or VarLen). `runner` is a Beam runner to do it with instead, of another machine or many.
+    shape [] or VarLen). `runner` is a Beam runner to do it with instead; `where` names one that
+    `pipeline_with` builds, of another machine or many.
     """
     schema = schema_utils.schema_from_feature_spec(dict(spec))
     batch = _record_batch(columns, spec)
@@ -39,7 +46,7 @@ def analyse(
     config = tensor_adapter.TensorAdapterConfig(batch.schema, representations)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        beam.Pipeline(runner=runner or InMemoryRunner()) as pipeline,
+        pipeline_with(where) if where else beam.Pipeline(runner=runner or InMemoryRunner()) as pipeline,
         tft_beam.Context(temp_dir=scratch),
     ):
         data = (pipeline | beam.Create([batch], reshuffle=False), config)

@@ -12,6 +12,7 @@ from typing import Any
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.components.examples import pictures
+from trainer.components.hyperparameters import tuned
 from trainer.components.transform import LABEL, apply
 from trainer.pipeline.step import EPOCHS, Context
 from trainer.vision.data import Pictures
@@ -28,28 +29,31 @@ def trainer(
     context: Context,
     halve_batch: bool,
     tensorboard: str,
+    weights: str = "",
     pretrained: Path | None = None,
     backbone_weights: str = "",
+    hyperparameters: Path | None = None,
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `model.weights.h5`, `recipe.json` and the curve in `training.json`.
 
     Checkpoints lie in the context's scratch folder, which outlives a crash. `warm_start` is a former Model; one of
     another shape is not used, which is said. `pretrained` is what the Pretrainer made, if there is one. Where no
     training picture is defective the anomaly model is trained, whatever the recipe says, and that is said. The curve
-    goes to the folder `tensorboard`, too, if one is named. `backbone_weights` is the digest of the file that
-    `network.weights` names.
+    goes to the folder `tensorboard`, too, if one is named. `weights` is what the backbone begins with (a place, so no
+    part of the recipe here), `backbone_weights` the digest of that file. `hyperparameters` is what the Tuner chose, if
+    there is one.
     """
     from trainer.vision.eventlog import EventLog
     from trainer.vision.export import WEIGHTS, export
     from trainer.vision.fit import Epoch
-    from trainer.vision.training import train
+    from trainer.vision.training import beginning_with, train
 
-    settings = Recipe.model_validate(recipe)
+    settings = Recipe.model_validate(tuned({"recipe": recipe}, hyperparameters)["recipe"])
     context.progress("reading the examples", None)
     training = load_pictures(examples, transform_graph, "train", settings)
     held_out = load_pictures(examples, transform_graph, "eval", settings)
     settings, reasons = with_model_for(training, settings)
-    weights, remark = _weights(warm_start, settings)
+    former, remark = _weights(warm_start, settings)
     curve = _Curve(context.scratch / EPOCHS)
     log = EventLog(Path(tensorboard) / context.scratch.name) if tensorboard else None
 
@@ -63,20 +67,20 @@ def trainer(
     checkpoints = context.scratch / "checkpoints"
     evaluation = held_out if len(held_out) else None
     drawn = None if pretrained is None else pretrained / WEIGHTS
-    result = train(
-        training, evaluation, settings, settings.network.seed, checkpoints, report, drawn, weights, halve_batch
-    )
+    begun = beginning_with(settings, weights)
+    seed = settings.network.seed
+    result = train(training, evaluation, begun, seed, checkpoints, report, drawn, former, halve_batch)
     context.progress(f"exporting; {result.watch.seen()}", 1.0)
     export(result.network, settings, model)
-    history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": weights is not None}
-    history |= {"input": asdict(result.watch.seen()), "remarks": list(result.remarks)}
+    history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": former is not None}
+    history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(settings.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
     reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen())]
     if result.resumed_from:
         reasons.append(f"went on after epoch {result.resumed_from}")
     properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}
-    return {"model": {**properties, "warm_started": weights is not None}}
+    return {"model": {**properties, "warm_started": former is not None}}
 
 
 def load_pictures(examples: Path, transform_graph: Path, split: str, recipe: Recipe) -> Pictures:

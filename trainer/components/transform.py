@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,29 @@ from trainer.pipeline.step import Context
 LABEL, QUALITY = "label", "quality"
 
 
-def transform(examples: Path, anomalies: Path, transform_graph: Path, labels: Sequence[str], context: Context) -> None:
+def transform(
+    examples: Path,
+    anomalies: Path,
+    transform_graph: Path,
+    labels: Sequence[str],
+    context: Context,
+    beam: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Analyse the training split and write the TransformGraph.
 
     `label` becomes its place in `labels` (-1 for any other), the quality measures one vector of z-scores. `anomalies`
-    is there because data that was not blessed is not analysed.
+    is there because data that was not blessed is not analysed. `beam` names the runner that analyses.
     """
     from trainer.components.tft_in_memory import analyse
 
     context.progress("analysing the training split", None)
-    analyse(preprocessing(labels), columns(examples, "train"), _spec(), transform_graph)
+    analyse(
+        preprocessing(labels),
+        columns(examples, "train"),
+        _spec(),
+        transform_graph,
+        where=beam if beam.get("runner") else None,
+    )
 
 
 def preprocessing(labels: Sequence[str]) -> Callable[[dict[str, Any]], dict[str, Any]]:

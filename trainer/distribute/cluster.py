@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from edge_agent.contracts.errors import ConfigError
 
 VARIABLE = "TF_CONFIG"
+LOST = "another worker was lost"
+"""What a worker says when it is left alone; why is known where the other one ran."""
 _EXAMPLE = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 

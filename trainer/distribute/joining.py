@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,14 +11,31 @@ from typing import Any
 
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.errors import ConfigError, Unavailable
-from trainer.distribute.cluster import Cluster
+from trainer.distribute.cluster import VARIABLE, Cluster, local_clusters, parse_cluster
 from trainer.distribute.together import Paths, elsewhere, train_together
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.executor import Report
-from trainer.pipeline.step import Step
+from trainer.pipeline.step import Context, Properties, Step
 
 FILE = "training-job.json"
 _POLL_S = 0.5
+
+
+def train_everywhere(
+    step: Step, paths: Paths, values: Mapping[str, Any], local_workers: int, context: Context
+) -> dict[str, Properties]:
+    """Run the step's function by `local_workers` processes of this machine, or as the chief that TF_CONFIG names.
+
+    Raises ConfigError where TF_CONFIG is needed and bad, or this is another worker than the chief.
+    """
+    if local_workers:
+        here = local_clusters(local_workers)
+        return train_together(step, paths, values, context.scratch, here, context.progress)
+    cluster = parse_cluster(os.environ.get(VARIABLE, ""))
+    if not cluster.chief:
+        raise ConfigError(f"this is worker {cluster.index}; here run `trainer pipeline join`, the pipeline on worker 0")
+    with offered(step, paths, values, context.scratch, cluster):
+        return train_together(step, paths, values, context.scratch, [cluster], context.progress)
 
 
 @contextmanager

@@ -25,6 +25,18 @@ class Devices:
         """How many copies of the model train, over all processes."""
         return int(self.strategy.num_replicas_in_sync)
 
+    def agreed(self, value: float) -> float:
+        """Return the chief's value: what is decided by a number must be decided by the same one everywhere."""
+        if not isinstance(self.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return value
+        mine = tf.constant([value if self.chief else 0.0], tf.float64)
+        told = self.strategy.run(_added_up, args=(mine,))
+        return float(self.strategy.experimental_local_results(told)[0][0]) / len(self.strategy.extended.worker_devices)
+
+
+def _added_up(value: Any) -> Any:
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
 
 def devices_of(kind: Kind) -> Devices:
     """Return the devices: `none` is one, `mirrored` all of this machine (its GPUs, or its logical CPUs),

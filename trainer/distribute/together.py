@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import LinesideError
-from trainer.distribute.cluster import VARIABLE, Cluster
+from trainer.distribute.cluster import LOST, VARIABLE, Cluster
 from trainer.pipeline.executor import Executor, Report
 from trainer.pipeline.step import Properties, Step
 
 Paths = Mapping[str, Path | None]
+_PATIENCE_S = 3.0
 
 
 def train_together(
@@ -21,21 +23,32 @@ def train_together(
 ) -> dict[str, Properties]:
     """Run the step's function in a process for each worker of this machine, `here`; return what the first one returned.
 
-    Each process gets its TF_CONFIG. `paths` are the first one's; the others write the step's outputs below `scratch`,
-    where they are dropped. Raises what the first of them to fail raised, once the others are ended: left alone,
-    TensorFlow waits long for a lost one.
+    Each process gets its TF_CONFIG and a scratch folder of its own; the value `shared` names `scratch`, the folder of
+    all. `paths` are the first one's; the others write the step's outputs below `scratch`, where they are dropped.
+    Raises what the first of them to fail raised, once the others are ended: left alone, TensorFlow waits long for a
+    lost one.
     """
     executors = [Executor(scratch / f"worker-{each.index + 1}.log", {VARIABLE: each.as_text()}) for each in here]
+    given = {**values, "shared": str(scratch)}
     found: dict[int, dict[str, Properties]] = {}
-    failed: list[tuple[Cluster, LinesideError]] = []
+    failed: list[LinesideError] = []
+    cause = threading.Event()
 
     def work(place: int) -> None:
         first = place == 0
-        mine = paths if first else {**paths, **elsewhere(step.outputs, _folder(scratch, here[place]))}
+        own = scratch / f"worker-{here[place].index + 1}"
+        mine = paths if first else {**paths, **elsewhere(step.outputs, own)}
+        own.mkdir(parents=True, exist_ok=True)
+        job = replace(step, name=f"worker {here[place].index + 1} of {len(here[place].workers)}")
         try:
-            found[place] = executors[place].run(step, mine, values, scratch, report if first else _unsaid)
+            found[place] = executors[place].run(job, mine, given, own, report if first else _unsaid)
         except LinesideError as error:
-            failed.append((here[place], error))
+            failed.append(error)
+            if LOST in str(error):
+                # It may be noticed by the others before it is seen here that a process has ended.
+                cause.wait(_PATIENCE_S)
+            else:
+                cause.set()
             for executor in executors:
                 executor.kill()
 
@@ -49,19 +62,14 @@ def train_together(
         for executor in executors:
             executor.stop()
     if failed:
-        cluster, error = failed[0]
-        raise type(error)(f"worker {cluster.index + 1} of {len(cluster.workers)}: {error}") from error
-    for each in here[1:]:
-        shutil.rmtree(_folder(scratch, each), ignore_errors=True)
+        raise next((error for error in failed if LOST not in str(error)), failed[0])
+    for each in here:
+        shutil.rmtree(scratch / f"worker-{each.index + 1}", ignore_errors=True)
     return found[0]
 
 
 def _unsaid(text: str, done: float | None) -> None:
     """What the other workers say is what the chief says."""
-
-
-def _folder(scratch: Path, cluster: Cluster) -> Path:
-    return scratch / f"worker-{cluster.index + 1}"
 
 
 def elsewhere(outputs: Iterable[str], folder: Path) -> dict[str, Path]:

@@ -11,7 +11,8 @@ from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.recipe import Thresholds
 from trainer.evaluation.answers import Predictions
 from trainer.evaluation.assessment import evidence
-from trainer.evaluation.slices import PartMetrics, measure_parts, measure_slices
+from trainer.evaluation.rates import inspect
+from trainer.evaluation.slices import measure_parts, measure_slices
 
 LADDER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Escape rates that are shown beside the one that is asked for."""
@@ -50,8 +51,8 @@ def choose(predictions: Predictions, combine: str, policy: Thresholds, cost: Cos
 def _rung(predictions: Predictions, combine: str, policy: Thresholds, cost: Cost | None, rate: float) -> dict[str, Any]:
     asked = policy.model_copy(update={"escape_rate": rate})
     pair = choose(predictions, combine, asked, cost)
-    found: PartMetrics = measure_parts(predictions.test.by_part(combine), pair, cost)
-    at_work = found.inspection
+    parts = predictions.test.by_part(combine)
+    at_work = inspect(parts.scores, parts.defective, pair.accept_below, pair.reject_above, cost)
     return {
         "escape_rate": rate,
         "refused": pair.evidence != "bound",

@@ -42,19 +42,20 @@ def differences(before: Parts, now: Parts) -> list[str]:
     """Say what changed, one line a thing: code files first, then libraries, parameters and inputs."""
     lines = [*_changed("file", before.code, now.code, _no_values)]
     lines += _changed("library", before.libraries, now.libraries, _values)
-    lines += _changed("parameter", _flat(before.parameters), _flat(now.parameters), _values)
+    lines += _changed("parameter", flat(before.parameters), flat(now.parameters), _values)
     lines += _changed("input", before.inputs, now.inputs, _digests)
     if dict(before.outputs) != dict(now.outputs) or before.function != now.function:
         lines.append("the step itself was defined anew")
     return lines
 
 
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted keys."""
     if not isinstance(values, Mapping):
         return {prefix: values}
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found |= _flat(value, f"{prefix}.{name}" if prefix else str(name))
+        found |= flat(value, f"{prefix}.{name}" if prefix else str(name))
     return found
 
 

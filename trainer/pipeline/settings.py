@@ -40,6 +40,11 @@ class ExampleGenSettings(Strict):
     strict: bool = False
     spans: Annotated[str, BeforeValidator(str)] = "latest"
 
+    @property
+    def tolerated(self) -> float:
+        """Share of bad pictures or rows above which a run stops."""
+        return 0.0 if self.strict else self.max_bad
+
 
 class TableSettings(Strict):
     """What the columns of a table are. Every column that is not named here is an input of the model.
@@ -98,12 +103,40 @@ class ExampleValidatorSettings(Strict):
     near_duplicates: Literal["warn", "block"] = "warn"
 
 
+class Span(Strict):
+    """Numbers from `low` to `high`; `log`: by orders of magnitude, `whole`: integers alone."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+class TunerSettings(Strict):
+    """`trials` of other hyper-parameters before the Trainer (0 = none), `parallel` at once, each its own process.
+
+    `search` maps a key (`network.learning_rate`, …; `hparams.…` for an own `build_model`) to `{low, high, log, whole}`
+    or to a list of values. The best `metric` wins; `prune` ends trials that are worse than the median of the others. No
+    trial begins after `minutes`, none takes longer than `trial_minutes` (0 = no limit).
+    """
+
+    trials: Annotated[int, Field(ge=0)] = 0
+    parallel: Annotated[int, Field(ge=1)] = 1
+    search: dict[str, Span | tuple[bool | int | float | str, ...]] = {}
+    metric: Literal["auroc", "loss"] = "auroc"
+    prune: bool = True
+    seed: int = 1
+    minutes: Annotated[float, Field(ge=0)] = 0.0
+    trial_minutes: Annotated[float, Field(ge=0)] = 0.0
+
+
 class TrainerSettings(Strict):
     """`warm_start` begins with the weights of the latest blessed model, `tensorboard`: folder for logs.
 
     Of pictures: `halve_batch` begins again with half the batch, once, when the memory runs out. Of tables: `steps` of
     training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
-    more.
+    more; `strategy`: one device, all of this machine (`mirrored`), or the workers that TF_CONFIG names;
+    `local_workers` = start so many workers here.
     """
 
     warm_start: bool = False
@@ -112,6 +145,8 @@ class TrainerSettings(Strict):
     patience: Annotated[int, Field(ge=0)] = 0
     class_weights: bool = True
     tensorboard: str = ""
+    strategy: Literal["none", "mirrored", "multi-worker"] = "none"
+    local_workers: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class ConverterSettings(Strict):
@@ -122,10 +157,17 @@ class ConverterSettings(Strict):
 
 
 class InfraValidatorSettings(Strict):
-    """Share of pictures whose answer may change sides on the device, slowest median, threads."""
+    """Share of answers that may change sides on the device, slowest median, threads.
+
+    `p95_ms` and `memory_mb` are judged where they are not 0. `runtimes`: other runtimes that must agree, by name, with
+    the Python of an environment that holds each, such as `{tflite-runtime: /opt/agent-tflite/bin/python}`.
+    """
 
     flipped_max: Share = 0.05
     p50_ms: Annotated[float, Field(gt=0)] = 200.0
+    p95_ms: Annotated[float, Field(ge=0)] = 0.0
+    memory_mb: Annotated[float, Field(ge=0)] = 0.0
+    runtimes: dict[str, str] = {}
     threads: Annotated[int, Field(ge=1)] = 2
 
 
@@ -158,6 +200,34 @@ class BulkInferrerSettings(Strict):
     max_bad: Share = 0.01
 
 
+class BeamSettings(Strict):
+    """Where Beam computes what is large: `runner`, and `options` by Beam's own names (docs/scale.md).
+
+    "" = in memory, and on `direct` what does not fit there. It changes where, and never what: no result depends on it.
+    """
+
+    runner: Literal["", "direct", "flink", "spark", "dataflow"] = ""
+    options: dict[str, bool | int | float | str | tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> BeamSettings:
+        of_google, of_others = ("project", "region", "temp_location"), ("job_endpoint",)
+        wanted = {"flink": of_others, "spark": of_others, "dataflow": of_google}.get(self.runner, ())
+        missing = [name for name in wanted if not self.options.get(name)]
+        if missing:
+            raise ValueError(f"runner {self.runner} needs the option '{missing[0]}'")
+        return self
+
+
+class MlflowSettings(Strict):
+    """Where runs are logged besides the root: `tracking_uri` such as http://host:5000 or sqlite:////data/mlflow.db;
+    `experiment` is the product's name unless given.
+    """
+
+    tracking_uri: str
+    experiment: str = ""
+
+
 class Settings(Strict):
     """How the steps work, one group a step: the section `pipeline` of a recipe's file.
 
@@ -173,13 +243,16 @@ class Settings(Strict):
     schema_gen: SchemaGenSettings = SchemaGenSettings()
     example_validator: ExampleValidatorSettings = ExampleValidatorSettings()
     transform: TransformSettings = TransformSettings()
+    tuner: TunerSettings = TunerSettings()
     trainer: TrainerSettings = TrainerSettings()
     evaluator: EvaluatorSettings = EvaluatorSettings()
     converter: ConverterSettings = ConverterSettings()
     infra_validator: InfraValidatorSettings = InfraValidatorSettings()
     pusher: PusherSettings = PusherSettings()
     bulk_inferrer: BulkInferrerSettings = BulkInferrerSettings()
+    beam: BeamSettings = BeamSettings()
     metadata_url: str = ""
+    mlflow: MlflowSettings | None = None
 
     @property
     def sliced_by(self) -> list[str]:

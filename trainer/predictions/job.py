@@ -6,16 +6,18 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import part_score
 from trainer.pipeline.cache import write_atomically
-from trainer.predictions.listing import Bad, Listing, list_pictures
+from trainer.predictions.listing import Bad, list_pictures
+from trainer.predictions.rows import read_table, score_rows
 from trainer.predictions.scoring import Model, Row, score_pictures, verdict_of
 from trainer.predictions.tables import check_format, write_table
 
@@ -25,16 +27,28 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Wishes:
-    """How many pictures at once, the share of them that may be bad, threads of the edge runtime."""
+    """How many at once, the share that may be bad, threads of the edge runtime, what parts the cells of a CSV."""
 
     batch: int = 512
     max_bad: float = 0.01
     threads: int = 0
+    delimiter: str = ","
 
     @property
     def cores(self) -> int:
         """Threads to use: as many as there are cores, at most four, unless said."""
         return self.threads or min(4, len(os.sched_getaffinity(0)))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What there is to do: how many `pictures` or `rows`, named by content, what is none, and how some are scored."""
+
+    kind: str
+    count: int
+    digest: str
+    bad: Sequence[Bad]
+    score: Callable[[Sequence[int], Path], tuple[list[Row], list[Bad]]]
 
 
 def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, progress: Progress) -> dict[str, Any]:
@@ -44,25 +58,45 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
     a file of an unknown format.
     """
     check_format(out)
-    listing = list_pictures(source)
-    resumed = _prepare(work, model, listing, wishes)
-    for number, share in _batches(listing, wishes):
-        path = work / f"batch-{number:06d}.json"
+    job = job_of(model, source, wishes)
+    resumed = _prepare(work, model, job, wishes)
+    count = -(-job.count // wishes.batch)
+    for number in range(count):
+        path, first = work / f"batch-{number:06d}.json", number * wishes.batch
+        last = min(first + wishes.batch, job.count)
         if not path.is_file():
-            chosen = listing.pictures[number * wishes.batch : (number + 1) * wishes.batch]
-            rows, bad = score_pictures(model, listing.folder, chosen, work, wishes.cores)
+            rows, bad = job.score(range(first, last), work)
             write_atomically(path, json.dumps({"rows": rows, "bad": [asdict(one) for one in bad]}).encode())
-        progress(f"{min((number + 1) * wishes.batch, len(listing.pictures))} of {len(listing.pictures)}", share)
-    rows, bad = _collected(work, listing)
+        progress(f"{last} of {job.count}", (number + 1) / count)
+    rows, bad = _collected(work, job.bad)
     _check_bad(bad, len(rows) + len(bad), wishes.max_bad)
-    with_parts(rows, model)
+    if rows and "part" in rows[0]:
+        with_parts(rows, model)
     write_table(rows, out)
     _write_bad(bad, out.with_name(f"{out.name}.bad.csv"))
     shutil.rmtree(work, ignore_errors=True)
-    verdicts = Counter(row["part_verdict"] for row in {row["part"]: row for row in rows}.values())
+    verdicts = Counter(row.get("part_verdict", row["verdict"]) for row in {_unit(row): row for row in rows}.values())
     known = {"model": model.manifest.name, "version": model.manifest.version, "variant": model.variant.id}
-    counts = {"pictures": len(rows), "parts": sum(verdicts.values()), "bad": len(bad), "resumed": resumed}
+    counts = {job.kind: len(rows), "parts": sum(verdicts.values()), "bad": len(bad), "resumed": resumed}
     return {**known, **counts, "verdicts": dict(sorted(verdicts.items()))}
+
+
+def job_of(model: Model, source: Path, wishes: Wishes) -> Job:
+    """Return what there is to do: pictures or rows, whatever the model takes."""
+    if isinstance(model.manifest.input, RowContract):
+        table = read_table(source, model.manifest.input, wishes.delimiter)
+
+        def score_some(numbers: Sequence[int], work: Path) -> tuple[list[Row], list[Bad]]:
+            return score_rows(model, table, numbers, work, wishes.cores)
+
+        return Job("rows", len(table.places), table.digest, table.bad, score_some)
+    listing = list_pictures(source)
+
+    def score(numbers: Sequence[int], work: Path) -> tuple[list[Row], list[Bad]]:
+        chosen = [listing.pictures[number] for number in numbers]
+        return score_pictures(model, listing.folder, chosen, work, wishes.cores)
+
+    return Job("pictures", len(listing.pictures), listing.digest(), listing.bad, score)
 
 
 def with_parts(rows: list[Row], model: Model) -> None:
@@ -77,9 +111,9 @@ def with_parts(rows: list[Row], model: Model) -> None:
         row["part_verdict"] = verdict_of(joined[row["part"]], model.variant.thresholds)
 
 
-def _prepare(work: Path, model: Model, listing: Listing, wishes: Wishes) -> int:
+def _prepare(work: Path, model: Model, job: Job, wishes: Wishes) -> int:
     """Return how many batches a former attempt has left; what is of another model or other pictures is removed."""
-    key = digest_bytes(canonical_json([model.identity, model.variant.id, listing.digest(), wishes.batch]))
+    key = digest_bytes(canonical_json([model.identity, model.variant.id, job.digest, wishes.batch]))
     plan = work / PLAN
     if plan.is_file() and plan.read_text(encoding="utf-8") == key:
         return len(list(work.glob("batch-*.json")))
@@ -88,14 +122,13 @@ def _prepare(work: Path, model: Model, listing: Listing, wishes: Wishes) -> int:
     return 0
 
 
-def _batches(listing: Listing, wishes: Wishes) -> Iterator[tuple[int, float]]:
-    count = -(-len(listing.pictures) // wishes.batch)
-    return ((number, (number + 1) / count) for number in range(count))
+def _unit(row: Row) -> str:
+    return str(row.get("part", row.get("row")))
 
 
-def _collected(work: Path, listing: Listing) -> tuple[list[Row], list[Bad]]:
+def _collected(work: Path, unlisted: Sequence[Bad]) -> tuple[list[Row], list[Bad]]:
     rows: list[Row] = []
-    bad = list(listing.bad)
+    bad = list(unlisted)
     for path in sorted(work.glob("batch-*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         rows += content["rows"]

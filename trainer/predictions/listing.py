@@ -70,6 +70,12 @@ def content_digest(source: Path, digests: Callable[[Sequence[Path]], Mapping[Pat
     return digest_bytes(canonical_json([rows, [[bad.place, bad.reason] for bad in found.bad]]))
 
 
+def files_digest(source: Path, digests: Callable[[Sequence[Path]], Mapping[Path, str]]) -> str:
+    """Name a table of rows, a file or a folder of them, by content."""
+    paths = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
+    return digest_bytes(canonical_json([sha for _, sha in sorted(digests(paths).items())]))
+
+
 def _read_table(table: Path) -> Listing:
     try:
         data = table.read_bytes()

@@ -63,7 +63,7 @@ def score_pictures(
     inputs, used, bad = _read(model, folder, pictures)
     if not used:
         return [], bad
-    scores = _run(model, inputs, scratch, threads)
+    scores = run_graph(model, inputs, scratch, threads)
     shares = class_shares(model, scores["logits"])
     rows = []
     for number, picture in enumerate(used):
@@ -84,10 +84,13 @@ def class_shares(model: Model, outputs: npt.NDArray[np.float32]) -> npt.NDArray[
 
 
 def judged(model: Model, shares: npt.NDArray[np.float64]) -> Row:
-    """Return label, score (probability of any defect), verdict and each class's probability, (classes,)."""
+    """Return label, score (probability of any defect), verdict and each class's probability, (classes,).
+
+    The verdict is that of the score before it is rounded: thresholds are held-out parts' own scores, so ties happen.
+    """
     labels = model.manifest.output.labels
-    score = round(float(defect_probability(shares)), _DIGITS)
-    found: Row = {"label": labels[int(shares.argmax())], "score": score}
+    score = float(defect_probability(shares))
+    found: Row = {"label": labels[int(shares.argmax())], "score": round(score, _DIGITS)}
     found["verdict"] = verdict_of(score, model.variant.thresholds)
     return found | {f"p_{name}": round(float(share), _DIGITS) for name, share in zip(labels, shares, strict=True)}
 
@@ -113,7 +116,10 @@ def _read(
     return inputs, [picture for picture, _ in good], bad
 
 
-def _run(model: Model, inputs: npt.NDArray[Any], scratch: Path, threads: int) -> dict[str, npt.NDArray[np.float32]]:
+def run_graph(
+    model: Model, inputs: npt.NDArray[Any], scratch: Path, threads: int
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what the graph answers to the inputs (n, …), by output name, in the edge runtime's process."""
     from converter.bench import run_on_edge
 
     np.save(scratch / "inputs.npy", inputs)

@@ -25,27 +25,35 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def write_report(record: RunRecord, known: Known, lineage: list[str], target: Path) -> None:
     """Write the page of a run from what its steps made; what was not made is left out."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("report.html").render(
-        record=record,
-        started=datetime.fromtimestamp(record.started_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        total=sum(step.seconds for step in record.steps),
-        longest=max((step.seconds for step in record.steps), default=0) or 1,
-        data=_data(known),
-        training=_training(known.get("Trainer.model")),
-        evaluation=_evaluation(known.get("Evaluator.evaluation")),
-        blessing=known.get("Evaluator.blessing"),
-        override=_override(known.get("Evaluator.blessing")),
-        infra=known.get("InfraValidator.blessing"),
-        bundle=_bundle(known.get("Converter.bundle")),
-        lineage=lineage,
+    page = (
+        environment()
+        .get_template("report.html")
+        .render(
+            record=record,
+            started=datetime.fromtimestamp(record.started_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            total=sum(step.seconds for step in record.steps),
+            longest=max((step.seconds for step in record.steps), default=0) or 1,
+            data=_data(known),
+            training=_training(known.get("Trainer.model")),
+            evaluation=_evaluation(known.get("Evaluator.evaluation")),
+            blessing=known.get("Evaluator.blessing"),
+            override=_override(known.get("Evaluator.blessing")),
+            infra=known.get("InfraValidator.blessing"),
+            bundle=_bundle(known.get("Converter.bundle")),
+            lineage=lineage,
+        )
     )
     statistics = known.get("StatisticsGen.statistics")
     if statistics is not None:
         write_page(statistics.path, f"{record.pipeline} · data of run {record.run}", target.parent)
     write_atomically(target, page.encode())
+
+
+def environment() -> Environment:
+    """Return what renders the pages' templates."""
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
 
 
 def _data(known: Known) -> dict[str, Any] | None:

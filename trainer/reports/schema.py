@@ -15,7 +15,7 @@ def show_schema(found: Sequence[Mapping[str, Any]], where: str) -> None:
     console.print(f"schema: {where}", markup=False)
     table = Table(box=None, pad_edge=False)
     for name in ("feature", "type", "presence", "values", "remarks"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "feature")
     for row in found:
         remarks = [f"not in {one}" for one in row["not_in"]] + list(row["limits"]) + list(row["changes"])
         cells = (row["feature"], row["type"], row["presence"], row["values"], "; ".join(remarks))

@@ -107,7 +107,9 @@ def _feature(
 def _numbers(stats: Any) -> list[tuple[str, str]]:
     values = (("mean", stats.mean), ("deviation", stats.std_dev), ("least", stats.min), ("median", stats.median))
     zeros = stats.num_zeros / max(stats.common_stats.tot_num_values, 1)
-    return [(name, f"{value:.4g}") for name, value in (*values, ("greatest", stats.max))] + [("zero", f"{zeros:.1%}")]
+    return [(name, f"{value:.4g}") for name, value in (*values, ("greatest", stats.max))] + [
+        ("zero", f"{100 * zeros:.1f} %")
+    ]
 
 
 def _words(stats: Any) -> list[tuple[str, str]]:

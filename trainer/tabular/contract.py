@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,19 +13,20 @@ FILE = "inputs.json"
 
 
 def contract_of(train: Typed, texts: list[str], vocabulary_max: int) -> RowContract:
-    """Return the input contract: numbers, then texts with the values of training rows, frequent ones first.
+    """Return the input contract: numbers, then texts with the values of training rows in the order of the alphabet.
+
+    More rows do not change the order, so that a former model's weights go on fitting.
 
     Raises Rejected for a text column with more than `vocabulary_max` different values, and without any column.
     """
     columns = [RowColumn(name=name, kind="number") for name in train.numbers]
     for name in texts:
-        counts = Counter(text for text in train.texts[name] if text)
-        if len(counts) > vocabulary_max:
+        values = sorted({str(text) for text in train.texts[name] if text})
+        if len(values) > vocabulary_max:
             raise Rejected(
-                f"column '{name}' has {len(counts)} different texts in training rows, at most {vocabulary_max} are "
+                f"column '{name}' has {len(values)} different texts in training rows, at most {vocabulary_max} are "
                 "learned (transform.vocabulary_max); name it in table.ignore, or as table.part or table.time"
             )
-        values = sorted(counts, key=lambda text: (-counts[text], text))
         columns.append(RowColumn(name=name, kind="text", values=tuple(values)))
     if not columns:
         raise Rejected("no column is left for the model to see; take some out of table.ignore or table.slices")

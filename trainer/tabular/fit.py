@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ import tensorflow as tf
 from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.scores import defect_probability, probabilities
+from trainer.distribute.step import Losses, spread
+from trainer.distribute.strategy import Devices
+from trainer.evaluation.plain import finite
 from trainer.evaluation.rates import auroc
 from trainer.tabular import checkpoint
 from trainer.tabular.features import Rows
@@ -60,17 +63,24 @@ class Epoch:
 class Fit:
     """The training of one network. `key` names all that it depends on: no other one's checkpoint is continued."""
 
-    def __init__(self, model: keras.Model, train: Rows, held_out: Rows, plan: Plan, folder: Path, key: str) -> None:
+    def __init__(
+        self, model: keras.Model, train: Rows, held_out: Rows, plan: Plan, folder: Path, key: str, devices: Devices
+    ) -> None:
         _check(train)
         self._model, self._train, self._held_out, self._plan = model, train, held_out, plan
         self._folder, self._key = folder, key
         self._lengths = plan.lengths(len(train))
         self._weights = class_weights(train.labels, plan.classes) if plan.class_weights else None
-        self._optimiser = keras.optimizers.Adam(plan.learning_rate, global_clipnorm=5.0)
-        self._optimiser.build(model.trainable_variables)
-        self._run = _compiled(model, self._optimiser, train, self._weights)
+        self._devices = devices
+        with devices.strategy.scope():
+            self._optimiser = keras.optimizers.Adam(plan.learning_rate, global_clipnorm=5.0)
+            self._optimiser.build(model.trainable_variables)
+        losses = _row_losses(model, train, self._weights)
+        spreads = devices.replicas > 1
+        self._run = (spread if spreads else _alone)(model, self._optimiser, losses, devices)
         self._best: checkpoint.Arrays = []
         self.best_epoch, self.best_loss, self.resumed_from = 0, math.inf, 0
+        self.curve: list[dict[str, Any]] = []
 
     def begin(self, weights: checkpoint.Arrays | None) -> bool:
         """Go on from this training's checkpoint; else begin with `weights`, if they fit; say whether they were used."""
@@ -81,6 +91,7 @@ class Fit:
             self._set(self._optimiser.variables, lists["optimiser"])
             self._best, self.best_epoch = lists["best"], facts["best_epoch"]
             self.best_loss, self.resumed_from = facts["best_loss"], facts["epoch"]
+            self.curve = facts["curve"]
             return bool(facts["warm"])
         shapes = [tuple(weight.shape) for weight in self._model.weights]
         self._warm = weights is not None and [w.shape for w in weights] == shapes
@@ -98,7 +109,7 @@ class Fit:
         for number in range(self.resumed_from, len(self._lengths)):
             if self._plan.patience and number - self.best_epoch >= self._plan.patience and self.best_epoch:
                 return
-            losses = self._run(tf.constant(self._order(number))).numpy()
+            losses = self._run(self._order(number))
             if not np.isfinite(losses).all():
                 step = sum(self._lengths[:number]) + int(np.argmin(np.isfinite(losses))) + 1
                 raise Rejected(
@@ -106,12 +117,16 @@ class Fit:
                     f"; lower network.learning_rate (now {self._plan.learning_rate:g}) or look at preprocessing_fn"
                 )
             eval_loss, value = self._measure()
+            eval_loss = self._devices.agreed(eval_loss)
             judged = eval_loss if math.isfinite(eval_loss) else -float(number)
             if judged < self.best_loss:
                 self.best_loss, self.best_epoch = judged, number + 1
                 self._best = [np.array(weight.numpy()) for weight in self._model.weights]
-            self._save(number + 1, warm)
-            yield Epoch(number + 1, len(self._lengths), float(losses.mean()), eval_loss, value)
+            epoch = Epoch(number + 1, len(self._lengths), float(losses.mean()), eval_loss, value)
+            self.curve.append(finite(asdict(epoch)))
+            if self._devices.chief:
+                self._save(number + 1, warm)
+            yield epoch
 
     def _order(self, epoch: int) -> npt.NDArray[np.int64]:
         """Return the rows of each step (steps, batch), drawn anew each epoch and the same for the same seed."""
@@ -131,13 +146,14 @@ class Fit:
         return loss, auroc(joined.scores, joined.defective)
 
     def _save(self, epoch: int, warm: bool) -> None:
-        facts = {"key": self._key, "epoch": epoch, "best_epoch": self.best_epoch, "best_loss": self.best_loss}
+        best = {"best_epoch": self.best_epoch, "best_loss": self.best_loss}
+        facts = {"key": self._key, "epoch": epoch, "warm": warm, "curve": self.curve, **best}
         arrays = {
             "weights": [np.asarray(v.numpy()) for v in self._model.variables],
             "optimiser": [np.asarray(v.numpy()) for v in self._optimiser.variables],
             "best": self._best,
         }
-        checkpoint.save(self._folder, {**facts, "warm": warm}, arrays)
+        checkpoint.save(self._folder, facts, arrays)
 
     def finish(self) -> None:
         """Give the network the weights of its best epoch."""
@@ -173,21 +189,30 @@ def logits_of(model: keras.Model, rows: Rows, batch: int = 4096) -> npt.NDArray[
     return np.concatenate(found)
 
 
-def _compiled(
-    model: keras.Model, optimiser: Any, train: Rows, weights: npt.NDArray[np.float32] | None
-) -> Callable[[Any], Any]:
-    """Return what trains on the rows whose places it is given, (steps, batch), and returns each step's loss."""
+def _row_losses(model: keras.Model, train: Rows, weights: npt.NDArray[np.float32] | None) -> Callable[[Any], Any]:
+    """Return what gives the loss of each of the rows whose places it is given, weighted by its class."""
     inputs = {name: tf.constant(values) for name, values in train.inputs.items()}
     labels = tf.constant(train.labels)
     counted = None if weights is None else tf.constant(weights)
 
-    def step(places: Any) -> Any:
+    def losses(places: Any) -> Any:
         chosen: Mapping[str, Any] = {name: tf.gather(values, places) for name, values in inputs.items()}
         truth = tf.gather(labels, places)
+        logits = answers_of(model, chosen, training=True)[LOGITS]
+        found = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, tf.cast(logits, tf.float32))
+        return found if counted is None else found * tf.gather(counted, truth)
+
+    return losses
+
+
+def _alone(
+    model: keras.Model, optimiser: Any, row_losses: Callable[[Any], Any], devices: Devices
+) -> Callable[[npt.NDArray[np.int64]], Losses]:
+    """Return what `spread` returns, for one device: all steps are one compiled loop."""
+
+    def step(places: Any) -> Any:
         with tf.GradientTape() as tape:
-            logits = answers_of(model, chosen, training=True)[LOGITS]
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, tf.cast(logits, tf.float32))
-            loss = tf.reduce_mean(losses if counted is None else losses * tf.gather(counted, truth))
+            loss = tf.reduce_mean(row_losses(places))
         gradients = tape.gradient(loss, model.trainable_variables)
         optimiser.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
@@ -201,5 +226,5 @@ def _compiled(
         )
         return found.stack()
 
-    compiled: Callable[[Any], Any] = tf.function(run, autograph=False, reduce_retracing=True)
-    return compiled
+    compiled = tf.function(run, autograph=False, reduce_retracing=True)
+    return lambda order: np.asarray(compiled(tf.constant(order)))

@@ -14,10 +14,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
-
-CSV, PARQUET, TFRECORD = (".csv",), (".parquet",), (".tfrecord", ".tfrecords")
-SUFFIXES = (*CSV, *PARQUET, *TFRECORD)
-_SHOWN = 8
+from trainer.tabular.files import CSV, PARQUET
 
 
 @dataclass(frozen=True)

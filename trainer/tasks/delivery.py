@@ -21,6 +21,7 @@ def delivery_steps(order: Order, converter: str, parameters: Mapping[str, Any], 
 
     `converter` is the function of the task's own Converter.
     """
+    runtimes = order.settings.infra_validator.runtimes
     model = {"model": MODEL, "examples": EXAMPLES}
     return [
         Step(
@@ -39,7 +40,8 @@ def delivery_steps(order: Order, converter: str, parameters: Mapping[str, Any], 
             f"{_HERE}.infra_validator:infra_validator",
             {**model, "bundle": "Converter.bundle"},
             {"blessing": "InfraBlessing"},
-            order.settings.infra_validator.model_dump(),
+            {**order.settings.infra_validator.model_dump(), "runtimes": sorted(runtimes)},
+            {"pythons": dict(runtimes)},
             runs=_DEVICE,
         ),
         Step(

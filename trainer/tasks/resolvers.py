@@ -104,10 +104,11 @@ class Resolvers:
 
     def inferred(self, _known: Known) -> Resolved:
         """`content`: what lies where the BulkInferrer shall look, by content."""
-        from trainer.predictions.listing import content_digest
+        from trainer.predictions.listing import content_digest, files_digest
 
         source, index = Path(self._order.settings.bulk_inferrer.data), self._driver.index
-        return Resolved(parameters={"content": content_digest(source, lambda p: digests(p, index, time.time_ns))})
+        name = content_digest if self._order.recipe.task == "vision" else files_digest
+        return Resolved(parameters={"content": name(source, lambda paths: digests(paths, index, time.time_ns))})
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""

@@ -15,6 +15,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.tuning import with_tuner
 
 _HERE = "trainer.components"
 
@@ -45,8 +46,7 @@ class TabularTask:
 
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
-        bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
-        rules = {"label": "label", "only_training": ["label"], "always": [], "ranges": {}}
+        rules = {"label": "label", "only_training": ["label"], "always": ["label"], "needed_from": 0.5, "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
         return [
@@ -55,7 +55,7 @@ class TabularTask:
                 f"{_HERE}.table_example_gen:table_example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {**self._split(), **bad},
+                {**self._split(), "max_bad": settings.example_gen.tolerated},
                 {"places": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -68,6 +68,7 @@ class TabularTask:
                     "slices": ["label", *settings.table.slices],
                     "memory_records": settings.statistics_gen.memory_records,
                 },
+                {"beam": settings.beam.model_dump(mode="json")},
             ),
             schema,
             Step(
@@ -90,7 +91,7 @@ class TabularTask:
                 {**examples, "anomalies": "ExampleValidator.anomalies"},
                 {"transform_graph": "TransformGraph", "transformed": "Examples"},
                 settings.transform.model_dump(mode="json"),
-                self._module,
+                {**self._module, "beam": settings.beam.model_dump(mode="json")},
                 uses=self._own,
             ),
         ]
@@ -99,18 +100,21 @@ class TabularTask:
         examples = {"examples": "ExampleGen.examples"}
         transformed = {"transform_graph": "Transform.transform_graph", "transformed": "Transform.transformed"}
         training = self.settings.trainer
-        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights")}
+        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights", "strategy")}
+        if training.local_workers:
+            chosen["strategy"] = "multi-worker"
+        trainer = Step(
+            "Trainer",
+            f"{_HERE}.table_trainer:table_trainer",
+            {**examples, **transformed},
+            {"model": "Model"},
+            {"recipe": self._trained(), "settings": chosen},
+            {**self._module, "tensorboard": training.tensorboard, "local_workers": training.local_workers},
+            uses=self._own,
+            resolve=self._resolvers.warm_start,
+        )
         return [
-            Step(
-                "Trainer",
-                f"{_HERE}.table_trainer:table_trainer",
-                {**examples, **transformed},
-                {"model": "Model"},
-                {"recipe": self._trained(), "settings": chosen},
-                {**self._module, "tensorboard": training.tensorboard},
-                uses=self._own,
-                resolve=self._resolvers.warm_start,
-            ),
+            *with_tuner(self._order, trainer, bool(self.settings.module)),
             Step(
                 "Evaluator",
                 f"{_HERE}.table_evaluator:table_evaluator",

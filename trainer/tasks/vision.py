@@ -17,6 +17,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 
 _HERE = "trainer.components"
@@ -28,6 +29,8 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        if self.settings.trainer.strategy != "none" or self.settings.trainer.local_workers:
+            raise ConfigError("pictures are trained on one device; trainer.strategy and local_workers are for tables")
         converts = (f"{_HERE}.converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
         self._resolvers = Resolvers(order, making, driver)
@@ -53,7 +56,7 @@ class VisionTask:
                 f"{_HERE}.example_gen:example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {**self._split(), "max_bad": self.settings.example_gen.max_bad},
+                {**self._split(), "max_bad": self.settings.example_gen.tolerated},
                 {"folders": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -63,6 +66,7 @@ class VisionTask:
                 {"examples": "ExampleGen.examples"},
                 {"statistics": "ExampleStatistics"},
                 {"slices": self.settings.sliced_by, "memory_records": self.settings.statistics_gen.memory_records},
+                {"beam": self.settings.beam.model_dump(mode="json")},
             ),
             schema,
             *serving,
@@ -91,6 +95,7 @@ class VisionTask:
                 {"examples": "ExampleGen.examples", "anomalies": "ExampleValidator.anomalies"},
                 {"transform_graph": "TransformGraph"},
                 {"labels": labels},
+                {"beam": self.settings.beam.model_dump(mode="json")},
             ),
         ]
 
@@ -106,24 +111,25 @@ class VisionTask:
             return Resolved({"data": found})
 
         function, places = f"{_HERE}.serving_gen:serving_gen", {"folders": [str(Path(folder).resolve())]}
-        values = {"recipe": self._seen(), "max_bad": self.settings.example_gen.max_bad}
+        values = {"recipe": self._seen(), "max_bad": self.settings.example_gen.tolerated}
         return [Step("ServingExampleGen", function, {}, {"examples": "Examples"}, values, places, resolve=listed)]
 
     def _model_steps(self) -> list[Step]:
         transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
         first = self._pretrainer()
         begin = {"pretrained": "Pretrainer.pretrained"} if first else {}
+        trainer = Step(
+            "Trainer",
+            f"{_HERE}.trainer:trainer",
+            {**transformed, **begin},
+            {"model": "Model"},
+            {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
+            {"tensorboard": self.settings.trainer.tensorboard, "weights": self.recipe.network.weights},
+            resolve=self._resolvers.warm_start,
+        )
         return [
             *first,
-            Step(
-                "Trainer",
-                f"{_HERE}.trainer:trainer",
-                {**transformed, **begin},
-                {"model": "Model"},
-                {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
-                {"tensorboard": self.settings.trainer.tensorboard},
-                resolve=self._resolvers.warm_start,
-            ),
+            *with_tuner(self._order, trainer),
             Step(
                 "Evaluator",
                 f"{_HERE}.evaluator:evaluator",
@@ -140,13 +146,16 @@ class VisionTask:
             return []
         function = f"{_HERE}.pretrainer:pretrainer"
         parameters = {"recipe": self._pretrained(), **self._backbone()}
-        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters)]
+        places = {"weights": self.recipe.network.weights}
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters, places)]
 
     def _backbone(self) -> dict[str, str]:
-        """Return the digest of the file with the backbone's weights, if the recipe names one: its path says little."""
+        """Return what the backbone begins with: the digest of a file, for its path says nothing."""
         weights = self.recipe.network.weights
-        if weights in ("", "imagenet"):
+        if not weights:
             return {}
+        if weights == "imagenet":
+            return {"backbone_weights": weights}
         try:
             return {"backbone_weights": digest_file(Path(weights))}
         except OSError as error:
@@ -167,15 +176,17 @@ class VisionTask:
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 
     def _trained(self) -> dict[str, Any]:
-        """The recipe as far as it changes the trained model."""
+        """The recipe as far as it changes the trained model; where its first weights lie is no part of it."""
         known = self.recipe
+        network = known.network.model_copy(update={"weights": ""})
         return Recipe(
-            name="any", labels=known.labels, camera=known.camera, network=known.network, views=known.views
+            name="any", labels=known.labels, camera=known.camera, network=network, views=known.views
         ).model_dump(mode="json")
 
     def _pretrained(self) -> dict[str, Any]:
         """The recipe as far as it changes what is learned from drawn surfaces."""
-        network = self.recipe.network.model_copy(update={"epochs": 1, "model": "classification", "balance": "both"})
+        settled = {"epochs": 1, "model": "classification", "balance": "both", "weights": ""}
+        network = self.recipe.network.model_copy(update=settled)
         camera = Camera(colour=self.recipe.camera.colour)
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 
@@ -185,6 +196,9 @@ class VisionTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
+        """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
+        network = self.recipe.network.model_copy(update={"weights": "", "precision": "float32", "balance": "both"})
+        delivered = self.recipe.model_copy(update={"network": network})
         cost = self.settings.evaluator.cost
-        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        own = {"recipe": delivered.model_dump(mode="json"), **self.settings.converter.model_dump()}
         return own if cost is None else {**own, "cost": cost.model_dump()}

@@ -62,15 +62,16 @@ def assign_folds(parts: Sequence[str], labels: npt.NDArray[np.int64], folds: int
     return {part: place % folds for place, part in enumerate(ordered)}
 
 
-def cross_validate(pictures: Pictures, recipe: Recipe, folds: int, only: Sequence[int] = ()) -> Answers:
+def cross_validate(
+    pictures: Pictures, recipe: Recipe, folds: int, only: Sequence[int] = (), begin: Path | None = None
+) -> Answers:
     """Train once a fold (or only for those named) and answer the fold's parts.
 
-    Each fold is the evaluation set of the training whose test set is the fold before it.
+    Each fold is the evaluation set of the training whose test set is the fold before it. All trainings begin with the
+    weights `begin`, see `pretrained`.
     """
     fold_of = assign_folds(pictures.parts, pictures.labels, folds)
-    with tempfile.TemporaryDirectory() as scratch:
-        begin = _pretrained(recipe, Path(scratch))
-        rounds = [_one(pictures, recipe, fold_of, fold, folds, begin) for fold in (only or range(folds))]
+    rounds = [_one(pictures, recipe, fold_of, fold, folds, begin) for fold in (only or range(folds))]
     return Answers(
         np.concatenate([r.scores for r in rounds]),
         np.concatenate([r.labels for r in rounds]),
@@ -80,14 +81,16 @@ def cross_validate(pictures: Pictures, recipe: Recipe, folds: int, only: Sequenc
     )
 
 
-def _pretrained(recipe: Recipe, folder: Path) -> Path | None:
-    """Return the weights that all trainings begin with, if the recipe wants any."""
+def pretrained(recipe: Recipe, folder: Path) -> Path | None:
+    """Return the weights that all trainings begin with, if the recipe wants any; once made they are kept."""
     from trainer.vision.training import pretrain
 
     if not recipe.network.pretraining:
         return None
     path = folder / "pretrained.weights.h5"
-    pretrain(recipe, recipe.network.seed, folder / "checkpoints").training.save_weights(path)
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        pretrain(recipe, recipe.network.seed, folder / "checkpoints").training.save_weights(path)
     return path
 
 
@@ -113,12 +116,22 @@ def _one(
 
 def row(what: str, settings: str, answers: Answers) -> str:
     """Return one row of the table."""
+    return "| " + " | ".join([what, settings, *cells(answers)]) + " |"
+
+
+def cells(answers: Answers) -> list[str]:
+    """Return what was measured: parts, AUROC per image and per part joined by max and by mean, hit rate, seconds."""
     both = [join_parts(answers.scores, answers.parts, answers.labels, combine) for combine in ("max", "mean")]
     figures = [auroc(answers.scores, answers.labels > 0), *(auroc(j.scores, j.defective) for j in both)]
-    cells = [what, settings, f"{len(both[0].parts)} ({int(both[0].defective.sum())} defective)"]
-    cells += [f"{figure:.3f}" for figure in figures]
-    cells += [f"{float(answers.hits.mean()):.3f}", f"{float(np.mean(answers.seconds)):.0f}"]
-    return "| " + " | ".join(cells) + " |"
+    found = [f"{len(both[0].parts)} ({int(both[0].defective.sum())} defective)"]
+    found += [f"{figure:.3f}" for figure in figures]
+    return [*found, f"{float(answers.hits.mean()):.3f}", f"{float(np.mean(answers.seconds)):.0f}"]
+
+
+def check_folds(only: Sequence[int], folds: int) -> None:
+    """Raise ConfigError for a fold that there is not."""
+    if any(not 0 <= fold < folds for fold in only):
+        raise ConfigError(f"--only {', '.join(map(str, only))}: folds are numbered 0 to {folds - 1}")
 
 
 def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -150,9 +163,10 @@ def main(
     Example: python -m trainer.vision.crossvalidate --recipe magnetic-tile.yaml --data tiles --set epochs=30
     """
     recipe = with_settings(load_recipe(recipe_path), settings)
-    if any(not 0 <= fold < folds for fold in only):
-        raise ConfigError(f"--only {only}: folds are numbered 0 to {folds - 1}")
-    answers = cross_validate(load_folder(data, recipe), recipe, folds, only)
+    check_folds(only, folds)
+    with tempfile.TemporaryDirectory() as scratch:
+        begin = pretrained(recipe, Path(scratch))
+        answers = cross_validate(load_folder(data, recipe), recipe, folds, only, begin)
     shown = ", ".join(settings) or "as in the recipe"
     line = row(what or recipe.name, shown + (f"; folds {only} of {folds}" if only else f"; {folds} folds"), answers)
     click.echo("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS) + "\n" + line)

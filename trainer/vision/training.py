@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -34,6 +35,12 @@ class TrainResult:
 
 
 Report = Callable[[Epoch], None]
+Result = TypeVar("Result")
+
+
+def beginning_with(recipe: Recipe, weights: str) -> Recipe:
+    """Return the recipe with these `network.weights`: a place, which a step's key and results must not name."""
+    return recipe.model_copy(update={"network": recipe.network.model_copy(update={"weights": weights})})
 
 
 def pretrain(recipe: Recipe, seed: int, checkpoint_dir: Path, report: Report = lambda epoch: None) -> Network:
@@ -109,7 +116,8 @@ def _fitted(
     begin: _Begin,
     halve_batch: bool,
 ) -> TrainResult:
-    def once(chosen: Recipe) -> TrainResult:
+    def once(batch: int) -> TrainResult:
+        chosen = recipe.model_copy(update={"network": recipe.network.model_copy(update={"batch": batch})})
         fit = Fit(LabelledLessons(pictures, chosen, seed), eval_pictures, chosen, seed, folder)
         resumed_from = fit.begin(begin.weights, begin.gently)
         history = []
@@ -118,18 +126,24 @@ def _fitted(
             report(epoch)
         return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from, fit.watch)
 
-    batch = recipe.network.batch
+    result, remarks = with_memory(once, recipe.network.batch, halve_batch)
+    return replace(result, remarks=remarks)
+
+
+def with_memory(once: Callable[[int], Result], batch: int, halve: bool) -> tuple[Result, tuple[str, ...]]:
+    """Call `once` with the batch size; where TensorFlow's memory runs out and `halve` allows it, once more with half.
+
+    Also returns what is to be said of it. Raises ConfigError when the memory is not enough.
+    """
     try:
-        return once(recipe)
+        return once(batch), ()
     except tf.errors.ResourceExhaustedError as error:
-        if not halve_batch or batch < 2:
+        if not halve or batch < 2:
             raise _out_of_memory(batch) from error
-    smaller = recipe.network.model_copy(update={"batch": batch // 2})
     try:
-        result = once(recipe.model_copy(update={"network": smaller}))
+        return once(batch // 2), (f"out of memory with batches of {batch}, trained with {batch // 2}",)
     except tf.errors.ResourceExhaustedError as error:
         raise _out_of_memory(batch // 2) from error
-    return replace(result, remarks=(f"out of memory with batches of {batch}, trained with {batch // 2}",))
 
 
 def _out_of_memory(batch: int) -> ConfigError:

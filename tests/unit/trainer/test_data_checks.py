@@ -88,7 +88,7 @@ def test_the_views_hold_what_is_missing_and_zero(statistics):
     assert (whole.name, whole.records, station.name) == ("", (("train", "red", 10),), "station_A")
     force = next(feature for feature in whole.features if feature.name == "force")
     assert force.splits[0].missing == pytest.approx(0.2)
-    assert dict(force.splits[0].rows)["zero"] == "25.0%"
+    assert dict(force.splits[0].rows)["zero"] == "25.0 %"
     assert len(force.charts) == 2
     text = next(feature for feature in whole.features if feature.kind == "text" and feature.name != "lot")
     assert shared_values(text.splits) == ["A&B", "C"]

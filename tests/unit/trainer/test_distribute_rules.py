@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.distribute.batches import rows_of, share_of
+from trainer.cli import main
+from trainer.distribute.batches import share_of
 from trainer.distribute.cluster import Cluster, local_clusters, parse_cluster
-
-
-def test_every_row_is_seen_once_before_any_is_seen_again() -> None:
-    seen = np.concatenate([rows_of(step, 10, 4, 1) for step in range(5)])
-    assert Counter(seen.tolist()) == dict.fromkeys(range(10), 2)
-    assert sorted(seen[:10]) == list(range(10))
-    assert list(seen[:10]) != list(seen[10:])
-
-
-def test_a_batch_may_be_larger_than_the_table() -> None:
-    assert Counter(rows_of(0, 3, 7, 1).tolist()).most_common()[-1][1] == 2
+from trainer.pipeline.driver import Driver
+from trainer.pipeline.settings import load
+from trainer.tasks.order import Order, task_of
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 3])
 def test_the_shares_of_a_batch_are_the_batch(replicas: int) -> None:
-    rows = rows_of(3, 50, 8, 2)
+    rows = np.arange(100, 108)
     shares = [share_of(rows, replica, replicas) for replica in range(replicas)]
     assert np.concatenate(shares).tolist() == rows.tolist()
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
@@ -58,3 +52,22 @@ def test_a_bad_tf_config_is_said_in_one_line(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         parse_cluster(text)
     assert "\n" not in str(caught.value)
+
+
+def test_join_says_in_one_line_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    done = CliRunner().invoke(main, ["pipeline", "join", "--root", str(tmp_path)])
+    assert done.exit_code == 5
+    assert "TF_CONFIG is not set" in done.output
+    assert len(done.output.strip().splitlines()) == 1
+
+
+def test_pictures_are_trained_on_one_device(tmp_path: Path) -> None:
+    _, chosen = load("machined-surface", ["trainer.strategy=mirrored"])
+    recipe, _ = load("machined-surface", [])
+    driver = Driver(tmp_path)
+    try:
+        with pytest.raises(ConfigError, match="pictures are trained on one device"):
+            task_of(Order(recipe, chosen, tmp_path, []), driver)
+    finally:
+        driver.close()

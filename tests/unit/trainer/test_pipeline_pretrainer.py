@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.contracts.errors import ConfigError
 from trainer.pipeline.graph import Graph
 from trainer.pipeline.runner import Driver
 from trainer.pipeline.settings import load
@@ -49,3 +50,30 @@ def test_what_it_learned_stays_when_the_training_on_real_pictures_changes(tmp_pa
 @pytest.mark.parametrize("setting", ["seed=3", "network.width=160", "camera.colour=rgb", "network.pretraining=600"])
 def test_another_network_learns_again(tmp_path: Path, setting: str) -> None:
     assert taught(tmp_path, setting) != taught(tmp_path)
+
+
+def test_weights_of_a_backbone_are_known_by_their_content(tmp_path: Path) -> None:
+    first, second, other = (tmp_path / name for name in ("a.h5", "b.h5", "c.h5"))
+    for path in (first, second):
+        path.write_bytes(b"the same")
+    other.write_bytes(b"something else")
+
+    def step(weights: object, name: str = "Trainer") -> Any:
+        backbone = "network.backbone=mobilenet-v2-0.35"
+        return graph(tmp_path, "network.pretraining=500", backbone, f"network.weights={weights}").step(name)
+
+    for name in ("Trainer", "Pretrainer", "Converter"):
+        assert step(first, name).parameters == step(second, name).parameters
+    assert step(first).parameters != step(other).parameters
+    assert step(first).locations["weights"] == str(first)
+    with pytest.raises(ConfigError, match=r"none\.h5: cannot be read"):
+        step(tmp_path / "none.h5")
+
+
+def test_the_bundle_is_made_from_what_a_station_reads(tmp_path: Path) -> None:
+    asked = ("network.precision=mixed", "network.balance=none", "network.model=anomaly")
+    made = graph(tmp_path, *asked)
+    assert made.step("Trainer").parameters["recipe"]["network"]["precision"] == "mixed"
+    delivered = made.step("Converter").parameters["recipe"]["network"]
+    assert delivered["model"] == "anomaly"
+    assert not {"precision", "balance", "weights"} & set(delivered)

@@ -1,0 +1,117 @@
+"""Several labellers: reading, kappa, consensus, disputed pictures, the command."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.metrics import cohen_kappa_score
+
+from edge_agent.contracts.errors import Rejected
+from trainer.cli import main
+from trainer.labels.agreement import cohen, consensus, dawid_skene, fleiss, kappa, labellers
+from trainer.labels.opinions import Opinions, read_opinions
+
+FLEISS_1971 = [
+    [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
+    [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
+]  # fmt: skip
+
+
+def opinions(*rows):
+    return Opinions({f"{n:03d}.png": dict(row) for n, row in enumerate(rows)}, ())
+
+
+def people(truth, skills, seed=1):
+    rng = np.random.default_rng(seed)
+    labels = ["ok", "pit", "scratch"]
+    said = []
+    for kind in truth:
+        right = {name: rng.random() < skill for name, skill in skills.items()}
+        other = {name: labels[(kind + rng.integers(1, 3)) % 3] for name in skills}
+        said.append({name: labels[kind] if right[name] else other[name] for name in skills})
+    return opinions(*said)
+
+
+def test_fleiss_kappa_is_that_of_the_known_example():
+    assert fleiss(np.asarray(FLEISS_1971, float)) == pytest.approx(0.210, abs=5e-4)
+    assert math.isnan(fleiss(np.asarray([[1.0, 0.0]])))
+
+
+def test_cohens_kappa_equals_scikit_learns():
+    rng = np.random.default_rng(2)
+    first = rng.integers(0, 3, 200)
+    second = np.where(rng.random(200) < 0.7, first, rng.integers(0, 3, 200))
+    assert cohen(np.stack([first, second], axis=1), 3) == pytest.approx(cohen_kappa_score(first, second))
+    assert math.isnan(cohen(np.zeros((5, 2), int), 1))
+
+
+def test_two_labellers_are_cohens_case_more_are_fleiss_and_the_interval_holds_the_value():
+    two = people([n % 3 for n in range(90)], {"anna": 0.9, "ben": 0.8})
+    three = people([n % 3 for n in range(90)], {"anna": 0.9, "ben": 0.8, "chiara": 0.9})
+    for given, kind in ((two, "cohen"), (three, "fleiss")):
+        found = kappa(given)
+        assert (found.kind, found.pictures) == (kind, 90)
+        assert 0.3 < found.low < found.value < found.high < 1
+    alone = kappa(opinions({"anna": "ok"}, {"anna": "pit"}))
+    assert math.isnan(alone.value)
+
+
+def test_one_who_is_reliable_counts_more_than_several_who_are_not():
+    truth = [n % 3 for n in range(300)]
+    given = people(truth, {"a": 0.6, "b": 0.6, "c": 0.55, "d": 0.55, "good": 0.95})
+    labels = ["ok", "pit", "scratch"]
+    wanted = np.asarray([labels[kind] for kind in truth])
+    verdicts = consensus(given)
+    by_model = np.asarray([verdict.label for verdict in verdicts])
+    majority = np.asarray([max(sorted(one.values()), key=list(one.values()).count) for one in given.said.values()])
+    assert (by_model == wanted).mean() > (majority == wanted).mean() + 0.03
+    assert dawid_skene(given).sum(axis=1) == pytest.approx(np.ones(300))
+    agreed = {one.name: one.agreed for one in labellers(given, verdicts)}
+    assert max(agreed, key=lambda name: agreed[name]) == "good"
+
+
+def test_two_labellers_decide_by_majority_and_a_tie_goes_to_the_frequent_label():
+    found = consensus(opinions({"a": "ok", "b": "ok"}, {"a": "ok", "b": "pit"}, {"a": "pit"}))
+    assert [(one.label, one.disputed) for one in found] == [("ok", False), ("ok", True), ("pit", False)]
+    assert found[1].sure == 0.5
+
+
+def test_columns_and_long_tables_are_read_and_bad_lines_are_kept_with_a_reason(tmp_path):
+    (tmp_path / "labels.csv").write_text("image,part,label.anna,label.ben\na.png,p,ok,pit\n,p,ok,ok\nb.png,q,,ok\n")
+    wide = read_opinions(tmp_path)
+    assert wide.said == {"a.png": {"anna": "ok", "ben": "pit"}, "b.png": {"ben": "ok"}}
+    assert [(one.where, one.reason) for one in wide.refused] == [("labels.csv:3", "'image' is empty")]
+    rows = ["a.png,anna,ok,2026-01-02", "a.png,anna,pit,2026-01-01", "b.png,,ok,", "b.png,ben,ok,"]
+    (tmp_path / "labellers.csv").write_text("image,labeller,label,time\n" + "\n".join(rows) + "\n")
+    long = read_opinions(tmp_path)
+    assert long.said == {"a.png": {"anna": "ok"}, "b.png": {"ben": "ok"}}
+    assert long.refused[0].reason == "'labeller' is empty"
+
+
+def test_a_folder_without_opinions_is_one_line(tmp_path):
+    (tmp_path / "labels.csv").write_text("image,part,label\na.png,p,ok\n")
+    with pytest.raises(Rejected, match=r"columns such as label\.anna"):
+        read_opinions(tmp_path)
+    done = CliRunner().invoke(main, ["labels", "agreement", str(tmp_path / "nowhere")])
+    assert done.exit_code == 3
+    assert done.output.count("\n") == 1
+
+
+def test_the_command_says_kappa_disputes_and_writes_what_was_agreed_on(tmp_path):
+    given = people([n % 3 for n in range(30)], {"anna": 0.9, "ben": 0.8, "chiara": 0.9})
+    names = given.labellers
+    lines = [",".join(["image", "part", *(f"label.{name}" for name in names)])]
+    lines += [",".join([image, image[:3], *(one[name] for name in names)]) for image, one in given.said.items()]
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    agreed = tmp_path / "agreed.csv"
+    done = CliRunner().invoke(main, ["labels", "agreement", str(tmp_path), "--consensus", str(agreed)])
+    assert done.exit_code == 0, done.output
+    assert "Fleiss's kappa 0." in done.output
+    assert "pictures are disputed" in done.output
+    assert agreed.read_text().splitlines()[0] == "image,label,sure,disputed"
+    assert len(agreed.read_text().splitlines()) == 31
+    found = json.loads(CliRunner().invoke(main, ["labels", "agreement", str(tmp_path), "--json"]).output)
+    assert found["kappa"]["kind"] == "fleiss"
+    assert found["disputed"][0]["sure"] <= found["disputed"][-1]["sure"]

@@ -1,0 +1,114 @@
+"""COCO's JSON: categories, pictures, one annotation a mask. What COCO has no word for stands under "lineside"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_agent.contracts.errors import Rejected
+from trainer.labels.masks import Mask, box_of, from_compressed, from_polygons, from_run_lengths, run_lengths
+from trainer.labels.quarantine import Refused
+from trainer.labels.records import Labelled, Places
+
+_OWN = "lineside"
+
+
+def to_coco(found: Sequence[Labelled]) -> dict[str, Any]:
+    """Return the pictures as a COCO data set; masks as uncompressed run lengths, which lose nothing."""
+    names = sorted({one.label for one in found})
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, one in enumerate(found, 1):
+        own = {"part": one.part, "label": one.label, "masked": one.mask is not None, **one.details}
+        size = {"width": one.width, "height": one.height}
+        images.append({"id": number, "file_name": one.image, **size, _OWN: own})
+        if one.mask is not None and one.mask.any():
+            segmentation = {"size": [one.height, one.width], "counts": run_lengths(one.mask)}
+            place = {"id": len(annotations) + 1, "image_id": number, "category_id": numbers[one.label]}
+            shape = {"segmentation": segmentation, "area": int(one.mask.sum()), "bbox": box_of(one.mask)}
+            annotations.append({**place, **shape, "iscrowd": 1})
+    categories = [{"id": number, "name": name} for name, number in numbers.items()]
+    return {"images": images, "annotations": annotations, "categories": categories}
+
+
+def from_coco(content: Any, places: Places, good: str) -> tuple[list[Labelled], list[Refused]]:
+    """Return the pictures of a COCO data set; one without any annotation is `good`, several masks become one.
+
+    A picture of which anything cannot be used is refused whole, so that no mask is lost in silence. Raises Rejected
+    for what is no COCO data set.
+    """
+    wanted = ("images", "annotations", "categories")
+    if not isinstance(content, dict) or not all(isinstance(content.get(name), list) for name in wanted):
+        raise Rejected(f"no COCO data set: expected the lists {', '.join(wanted)}")
+    names = {one["id"]: str(one["name"]) for one in content["categories"] if "id" in one and "name" in one}
+    drawn: dict[Any, list[Mapping[str, Any]]] = {}
+    for one in content["annotations"]:
+        drawn.setdefault(one.get("image_id"), []).append(one)
+    found: list[Labelled] = []
+    refused: list[Refused] = []
+    for number, image in enumerate(content["images"]):
+        where = str(image.get("file_name") or f"images[{number}]")
+        try:
+            found.append(_labelled(image, drawn.pop(image.get("id"), []), names, places, good))
+        except (Rejected, KeyError, TypeError, ValueError) as error:
+            refused.append(Refused(where, _words(error)))
+    refused += [Refused(f"annotations of image {number}", "there is no such image") for number in drawn]
+    return found, refused
+
+
+def _words(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _labelled(
+    image: Mapping[str, Any],
+    drawn: Sequence[Mapping[str, Any]],
+    names: Mapping[Any, str],
+    places: Places,
+    good: str,
+) -> Labelled:
+    path = places.find(str(image["file_name"]))
+    width, height = places.size(path)
+    said = (int(image.get("width") or width), int(image.get("height") or height))
+    if said != (width, height):
+        raise Rejected(f"the picture is {width} x {height}, the data set says {said[0]} x {said[1]}")
+    own = dict(image.get(_OWN) or {})
+    masks = [(_name(one, names), _mask(one, height, width)) for one in drawn]
+    label = str(own.pop("label", "")) or _label(masks, good)
+    part, masked = str(own.pop("part", "")) or path.rsplit(".", 1)[0], bool(own.pop("masked", bool(masks)))
+    known = [mask for _, mask in masks if mask is not None]
+    mask = np.maximum.reduce(known) if known else np.zeros((height, width), np.uint8) if masked else None
+    return Labelled(path, width, height, part, label, mask, {name: str(value) for name, value in own.items()})
+
+
+def _name(one: Mapping[str, Any], names: Mapping[Any, str]) -> str:
+    if one["category_id"] not in names:
+        raise Rejected(f"category {one['category_id']} is not defined")
+    return names[one["category_id"]]
+
+
+def _label(masks: Sequence[tuple[str, Mask | None]], good: str) -> str:
+    """A picture without annotations is good; of several labels none can be chosen here."""
+    labels = sorted({name for name, _ in masks})
+    if len(labels) > 1:
+        raise Rejected(f"it has annotations of {', '.join(labels)}; a picture has one label, so choose one of them")
+    return labels[0] if labels else good
+
+
+def _mask(one: Mapping[str, Any], height: int, width: int) -> Mask | None:
+    """Return an annotation's mask; one without a segmentation says only that the defect is there."""
+    shape = one.get("segmentation")
+    if not shape:
+        return None
+    if isinstance(shape, list):
+        return from_polygons(shape, height, width)
+    size = list(shape["size"])
+    if size != [height, width]:
+        raise Rejected(f"a mask of {size[1]} x {size[0]} for a picture of {width} x {height}")
+    counts = shape["counts"]
+    if isinstance(counts, str):
+        return from_compressed(counts, height, width)
+    return from_run_lengths(counts, height, width)
