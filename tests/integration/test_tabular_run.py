@@ -197,7 +197,7 @@ def test_training_goes_on_from_a_former_model_of_the_same_columns(ran, tmp_path)
 
 def command(table, root, recipe):
     words = [str(Path(sys.executable).with_name("trainer")), "pipeline", "run", "--recipe", str(recipe), "--json"]
-    return [*words, "--data", str(table), "--root", str(root), *SET_TINY, "--set", "epochs=120", "--set", "batch=8"]
+    return [*words, "--data", str(table), "--root", str(root), *SET_TINY, "--set", "epochs=60", "--set", "batch=8"]
 
 
 def epochs(root):
@@ -228,7 +228,7 @@ def test_the_user_s_own_code_is_trained_killed_resumed_and_served(table, tmp_pat
     assert [statuses(found)[name] for name in ("ExampleGen", "Transform", "Trainer")] == ["cached", "cached", "done"]
     model = artifact(root, "Trainer", "model")
     curve = json.loads((model / "training.json").read_text())["epochs"]
-    assert [epoch["number"] for epoch in curve] == list(range(1, 121))
+    assert [epoch["number"] for epoch in curve] == list(range(1, 61))
     driver = Driver(root)
     properties = driver.index.latest("Trainer").outputs["model"].properties
     driver.close()
