@@ -48,7 +48,8 @@ def _main() -> None:
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    from trainer.components.tfdv_in_memory import record_batch, statistics_of
+    from tests.simulators.batches import record_batch
+    from trainer.components.tfdv_in_memory import statistics_of
 
     imports = time.perf_counter() - begun
     columns = _columns()

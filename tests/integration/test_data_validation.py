@@ -126,9 +126,9 @@ def test_slices_add_up_to_the_whole(runs):
 def test_a_column_of_a_table_that_later_data_lacks_blocks_and_a_missing_cell_does_not():
     import tensorflow_data_validation as tfdv
 
+    from tests.simulators.batches import record_batch
     from trainer.components.schema_gen import TRAINING, inferred
     from trainer.components.statistics_gen import of_table
-    from trainer.components.tfdv_in_memory import record_batch
 
     force = [1.0, 2.0, None, 4.0] * 5
     station = ["A", None, None, None] * 5

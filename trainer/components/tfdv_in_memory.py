@@ -5,10 +5,9 @@ TFDV's own way in memory counts words by a sketch, which is wrong beyond 4,096 d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy.typing as npt
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.arrow import arrow_util
@@ -16,15 +15,9 @@ from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_data_validation.utils import schema_util, stats_util
 from tensorflow_data_validation.utils import top_k_uniques_stats_util as words
 from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx_bsl.arrow import array_util, table_util
+from tfx_bsl.arrow import array_util
 
 _SKETCH = "TopKUniquesSketchStatsGenerator"
-
-
-def record_batch(columns: Mapping[str, npt.NDArray[Any] | Sequence[Any]]) -> Any:
-    """Return columns of one value a row (None = missing) as the Arrow record batch that TFDV reads."""
-    arrays = [pa.array(values, from_pandas=False) for values in columns.values()]
-    return table_util.CanonicalizeRecordBatch(pa.RecordBatch.from_arrays(arrays, list(columns)))
 
 
 def statistics_of(batch: Any, options: Any | None = None) -> Any:

@@ -58,7 +58,7 @@ def build_model(features: dict[str, Any], hparams: dict[str, Any]) -> Any:
 
 
 def network() -> Any:
-    """Return the network for TFX: transformed features in, the probability of a defect out."""
+    """Return the network for TFX: the same one, trained with the same loss and clipping as Lineside trains it."""
     import tf_keras as keras
 
     numbers = [keras.Input((1,), name=name) for name in SCALED]
@@ -71,8 +71,9 @@ def network() -> Any:
     hidden = keras.layers.concatenate([*numbers, *coded])
     for cells in CELLS:
         hidden = keras.layers.Dense(cells, activation="relu")(hidden)
-    model = keras.Model([*numbers, *classes], keras.layers.Dense(1, activation="sigmoid")(hidden))
-    model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
+    model = keras.Model([*numbers, *classes], keras.layers.Dense(2)(hidden))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(RATE, global_clipnorm=5.0), loss)
     return model
 
 
@@ -95,7 +96,8 @@ def run_fn(fn_args: Any) -> None:
     @tf.function(input_signature=[text])
     def serve(examples: Any) -> dict[str, Any]:
         prepared = model.transform(tf.io.parse_example(examples, features))
-        return {"defect": model({name: prepared[name] for name in (*SCALED, BUCKETED, *WORDS)})}
+        logits = model({name: prepared[name] for name in (*SCALED, BUCKETED, *WORDS)})
+        return {"defect": tf.nn.softmax(logits)[:, 1:]}
 
     @tf.function(input_signature=[text])
     def transform(examples: Any) -> Any:
