@@ -32,9 +32,13 @@ def producer(reference: str) -> str:
 def build_graph(name: str, steps: Sequence[Step], sources: Iterable[str]) -> Graph:
     """Order the steps by their inputs; the given order decides between equals.
 
-    Raises ConfigError for a name used twice, an input that nobody makes, and a circle.
+    Raises ConfigError for a name used twice, a source with a dot in its name, an input that nobody makes, and a circle.
     """
     names = [step.name for step in steps]
+    sources = list(sources)
+    dotted = [source for source in sources if "." in source]
+    if dotted:
+        raise ConfigError(f"the source '{dotted[0]}' has a dot in its name, which stands between a step and its output")
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise ConfigError(f"two steps are named '{twice[0]}'; give each its own name")

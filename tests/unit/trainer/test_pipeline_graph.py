@@ -37,3 +37,8 @@ def test_an_unknown_step_is_answered_with_the_known_ones():
 def test_dependants_are_direct_and_indirect():
     steps = [_step("A"), _step("B", {"x": "A.out"}), _step("C", {"x": "B.out"}), _step("D")]
     assert dependants(build_graph("g", steps, []), "A") == {"B", "C"}
+
+
+def test_a_source_that_reads_like_an_output_is_refused():
+    with pytest.raises(ConfigError, match=r"the source 'Data\.rows' has a dot in its name"):
+        build_graph("g", [Step("A", "m:f", {"rows": "Data.rows"}, {"made": "Model"})], ["Data.rows"])
