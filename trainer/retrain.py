@@ -166,11 +166,16 @@ def watch(
     make_display: Callable[[], Display],
     say: Say,
     every_s: float,
+    first: Callable[[], object] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Look again and again, until the process is ended; a fleet that is away is waited for."""
+    """Look again and again, until the process is ended; a fleet that is away is waited for.
+
+    `first` is done before each look.
+    """
     while True:
         try:
+            first()
             watch_once(request, home, mode, make_display, say)
         except LinesideError as error:
             say(str(error))

@@ -109,7 +109,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
         try:
             known = _run(request, recipe, chosen, driver, record, display, clock)
             _report(record, known, driver, runs)
-            _check_data(known)
+            _check_data(known, request.root)
             record.result = _result(record, known, request.root)
             record.state = "done"
         except (LinesideError, KeyboardInterrupt) as error:
@@ -158,11 +158,12 @@ def _taken(model: str, home: Path) -> int:
         return 0
 
 
-def _check_data(known: Known) -> None:
+def _check_data(known: Known, root: Path) -> None:
     anomalies = known.get("ExampleValidator.anomalies")
     if anomalies is not None and not anomalies.blessed:
         more = f" (and {len(anomalies.reasons) - 1} more)" if len(anomalies.reasons) > 1 else ""
-        raise Rejected(f"ExampleValidator: {anomalies.reasons[0]}{more}")
+        first = anomalies.reasons[0].replace("--root ROOT", f"--root {root}")
+        raise Rejected(f"ExampleValidator: {first}{more}")
 
 
 def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:

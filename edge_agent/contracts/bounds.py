@@ -55,10 +55,14 @@ def allowed_escapes(defective: int, escape_rate: float, confidence: float) -> in
     """Return how many of `defective` held-out parts may be accepted while the promise holds; None = not even 0."""
     if upper_bound(0, defective, confidence) > escape_rate:
         return None
-    escapes = 0
-    while upper_bound(escapes + 1, defective, confidence) <= escape_rate:
-        escapes += 1
-    return escapes
+    kept, broken = 0, defective
+    while broken - kept > 1:
+        middle = (kept + broken) // 2
+        if upper_bound(middle, defective, confidence) <= escape_rate:
+            kept = middle
+        else:
+            broken = middle
+    return kept
 
 
 def more_needed(events: int, trials: int, limit: float, confidence: float) -> int:

@@ -44,10 +44,14 @@ def ticket_labels(session: Session, ticket: Ticket) -> Labels:
     """Return the labels of all parts that people reviewed at the ticket's sites since its first window."""
     sites = ticket.evidence.get("sites", [ticket.site])
     since = int(ticket.evidence.get("first_ms", ticket.created_ms))
-    reviews = _reviews(session, sites, since)
-    wanted = {review.image for review in reviews if review.image}
-    kinds = _kinds(session, wanted)
-    parts, skipped = labelled(reviews, label_names(session, ticket.bundle), _machine(session, reviews), kinds)
+    return labels_of(session, _reviews(session, sites, since), label_names(session, ticket.bundle))
+
+
+def labels_of(session: Session, events: Iterable[Event], names: tuple[str, ...]) -> Labels:
+    """Return the labels that these reviews give, in terms of `names`, the good one first."""
+    reviews = [_review(row) for row in events]
+    kinds = _kinds(session, {review.image for review in reviews if review.image})
+    parts, skipped = labelled(reviews, names, _machine(session, reviews), kinds)
     return Labels(one_per_picture(parts), kinds, skipped)
 
 
@@ -70,10 +74,10 @@ def label_names(session: Session, bundle: str) -> tuple[str, ...]:
     return Manifest.model_validate(content).recipe.labels.names
 
 
-def _reviews(session: Session, sites: list[str], since: int) -> list[Review]:
+def _reviews(session: Session, sites: list[str], since: int) -> list[Event]:
     there = select(Device.id).where(Device.site.in_(sites))
     chosen = select(Event).where(Event.kind == "reviewed", Event.device.in_(there), Event.received_ms >= since)
-    return [_review(row) for row in session.scalars(chosen.order_by(Event.id))]
+    return list(session.scalars(chosen.order_by(Event.id)))
 
 
 def _review(row: Event) -> Review:

@@ -56,7 +56,10 @@ class DriftPoint(Base):
 
 
 class Finding(Base):
-    """What is wrong at one site with one model: `open` while it lasts, `ended`, or `late` (seen only afterwards)."""
+    """What is wrong at one site with one model: `open` while it lasts, `ended`, or `late` (seen only afterwards).
+
+    `judged` is what a trainer found on newly labelled parts.
+    """
 
     __tablename__ = "findings"
     __table_args__ = (Index("ix_findings_site_bundle_state", "site", "bundle", "state"),)

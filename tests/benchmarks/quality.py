@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import tempfile
 import time
 from collections import defaultdict
@@ -143,10 +144,11 @@ def _hit(mask: Path, result: Row) -> bool:
 
 
 def subset(source: Path, folder: Path, rows: list[Row]) -> None:
-    """Make a folder of labelled pictures of some rows; the pictures themselves are linked."""
+    """Make a folder of labelled pictures of some rows; they are copied, for links out of a folder are refused."""
     folder.mkdir(parents=True)
-    for name in ("images", "masks"):
-        (folder / name).symlink_to(source / name)
+    for name in {row[column] for row in rows for column in ("image", "mask") if row[column]}:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / name, folder / name)
     with (folder / "labels.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -10,6 +10,7 @@ import pytest
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from tests.conftest import wait_for
 from tests.simulators.toy_command import POINTS
 from tests.simulators.toy_pipeline import make_toy
 from trainer.pipeline.runs import Runs
@@ -127,6 +128,20 @@ def test_a_run_takes_over_the_step_of_one_that_is_killed_beside_it(toy, tmp_path
     assert _executions(toy)["Second"] == ["CANCELED", "COMPLETE"]
     toy.run()
     _nothing_left_over(toy)
+
+
+def test_an_interrupted_run_ends_its_steps_and_says_so(toy):
+    process = _start(toy, "--slow", "--jobs", "2")
+    wait_for(lambda: toy.log.exists() and toy.log.read_text().count("begin") == 2, 60, "two steps at once")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    record = Runs(toy.root).latest()
+    assert {step.name: (step.status, step.remark) for step in record.steps} == {
+        "Left": ("failed", "interrupted"),
+        "Right": ("failed", "interrupted"),
+    }
+    assert _executions(toy) == {"Left": ["FAILED"], "Right": ["FAILED"]}
+    assert toy.log.read_text().count("end") == 0
 
 
 def test_a_killed_run_is_told_from_a_living_one(toy):

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from tests.simulators.environments import locked_environment
 from trainer.cli import main
+from trainer.commands.pipeline import pipeline
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import producer
 from trainer.pipeline.settings import load
@@ -76,6 +77,8 @@ def test_airflow_loads_the_dag(waits, tmp_path):
     for task, pod in zip(workers, in_pods, strict=True):
         expected = ["trainer", "pipeline", "run", "--only", task["step"], *WORDS, "--json"]
         assert sorted(shlex.split(task["command"])) == sorted(pod["command"]) == sorted(expected)
+        asked = pipeline.commands["run"].make_context("run", shlex.split(task["command"])[3:]).params
+        assert (asked["only"], asked["recipe"], asked["assignments"]) == (task["step"], WORDS[1], ("epochs=5",))
     export("airflow", tmp_path / "again.py")
     assert (tmp_path / "again.py").read_text() == text
 

@@ -21,7 +21,6 @@ from tests.simulators.tiny_pipeline import result, run
 pytestmark = pytest.mark.slow
 KINDS: dict[str, dict[str, Any]] = {
     "mobilenet": {"backbone": "mobilenet-v2-0.35"},
-    "efficientnet": {"backbone": "efficientnet-v2-b0"},
     "anomaly": {"backbone": "tiny", "model": "anomaly"},
 }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.conftest import program
 
 USER, PASSWORD, DATABASE = "lineside", "s3cret-word", "lineage"
 _START_S = 60.0
@@ -21,14 +22,6 @@ create user '{user}'@'localhost' identified via mysql_native_password using pass
 grant all on {database}.* to '{user}'@'127.0.0.1';
 grant all on {database}.* to '{user}'@'localhost';
 """
-
-
-def program(name: str) -> str:
-    """Return the path of one of the server's programs. Raises FileNotFoundError with the remedy."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
-    if found is None:
-        raise FileNotFoundError(f"no {name} here; install it with 'apt-get install mariadb-server'")
-    return found
 
 
 @contextmanager

@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--die", choices=list(POINTS))
     parser.add_argument("--wide", action="store_true")
     parser.add_argument("--tfx", action="store_true")
+    parser.add_argument("--slow", action="store_true", help="as --wide, each step lasts a minute")
     parser.add_argument("--large", type=int, help="megabytes to write", default=0)
     parser.add_argument("--metadata-url", default="")
     chosen = parser.parse_args()
@@ -72,6 +73,8 @@ def main() -> None:
 def _graph(toy: Toy, chosen: argparse.Namespace) -> Graph:
     if chosen.large:
         return toy.large(chosen.large)
+    if chosen.slow:
+        return toy.wide(60.0)
     return toy.wide() if chosen.wide else toy.named_as_in_tfx() if chosen.tfx else toy.graph()
 
 

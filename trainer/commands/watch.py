@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +25,7 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 )
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. epochs=5.")
 @click.option("--mode", type=click.Choice(["manual", "assisted", "automatic"]), help="The ticket's own unless given.")
+@click.option("--evaluate-every", "often", default="", help="Judge the live model on new labels: 12h, 1d, …")
 @click.option("--once", is_flag=True, help="Look once and end.")
 @click.option("--every", default=10.0, show_default=True, help="Seconds between two looks.")
 @json_option
@@ -33,15 +36,21 @@ def watch(
     folders: tuple[Path, ...],
     assignments: tuple[str, ...],
     mode: str | None,
+    often: str,
     once: bool,
     every: float,
     as_json: bool,
 ) -> None:
     """Serve retrain tickets: `manual` shows them, `assisted` trains, `automatic` also publishes and rolls out.
 
+    With --evaluate-every the live model is judged on what people labelled since it was published; where its escape rate
+    is proven to be above the target, the fleet opens a ticket.
+
     Example: trainer watch --fleet-home fleet --root work --recipe machined-surface --data parts --mode assisted
     """
+    from edge_agent.contracts.errors import LinesideError
     from trainer import retrain
+    from trainer.live import evaluate_live, every_ms, is_due
     from trainer.pipeline.progress import display
     from trainer.run import Request
 
@@ -50,7 +59,20 @@ def watch(
     def say(text: str) -> None:
         click.echo(text, err=True)
 
+    interval = every_ms(often) if often else 0
+
+    def evaluate() -> dict[str, Any]:
+        now_ms = time.time_ns() // 1_000_000
+        if not interval or not is_due(root, interval, now_ms):
+            return {}
+        try:
+            return evaluate_live(request, fleet_home, now_ms, say)
+        except LinesideError as error:
+            say(f"the live model was not evaluated: {error}")
+            return {"evaluated": False, "reason": str(error)}
+
     if not once:
-        retrain.watch(request, fleet_home, mode or "", lambda: display(sys.stderr), say, every)
+        retrain.watch(request, fleet_home, mode or "", lambda: display(sys.stderr), say, every, evaluate)
+    evaluated = evaluate()
     found = retrain.watch_once(request, fleet_home, mode or "", lambda: display(sys.stderr), say)
-    report(as_json, {"tickets": found}, lambda: click.echo(f"{len(found)} tickets"))
+    report(as_json, {"tickets": found, "evaluation": evaluated}, lambda: click.echo(f"{len(found)} tickets"))

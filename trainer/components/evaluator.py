@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.examples import columns
-from trainer.components.trainer import RECIPE, load_pictures, network_shape
+from trainer.components.trainer import RECIPE, load_pictures
 from trainer.components.worst import write_worst
 from trainer.evaluation.answers import SLICED, Answers
 from trainer.evaluation.assessment import cost_of
@@ -72,7 +72,7 @@ def evaluator(
     judged = judge(model, question)
     former = None
     if baseline is not None and _comparable(baseline, wanted):
-        former = judge(baseline, question, baseline_name).candidate
+        former = judge_former(baseline, question, baseline_name)
     found = conclude(judged.candidate, former, wanted, asked)
     more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
     if len(pictures[TEST]):
@@ -82,7 +82,7 @@ def evaluator(
     return write_outcome(model.name, judged.candidate, found, more, evaluation, blessing)
 
 
-def judge(model: Path, question: Question, name: str = "") -> Judged:
+def judge(model: Path, question: Question) -> Judged:
     """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any."""
     from trainer.vision.export import WEIGHTS
     from trainer.vision.network import build
@@ -91,11 +91,23 @@ def judge(model: Path, question: Question, name: str = "") -> Judged:
 
     network = build(Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")))
     load_weights(network, model / WEIGHTS)
+    return _judged(question, lambda images: predict(network, images))
+
+
+def judge_former(model: Path, question: Question, name: str) -> Candidate:
+    """Let a former model answer by its SavedModel, which no change of the network's code can touch."""
+    from trainer.vision.export import SAVED_MODEL
+    from trainer.vision.predict import predict_saved
+
+    return _judged(question, lambda images: predict_saved(model / SAVED_MODEL, images), name).candidate
+
+
+def _judged(question: Question, answers: Callable[[npt.NDArray[np.uint8]], Any], name: str = "") -> Judged:
     nothing = np.zeros((0, len(question.recipe.labels.names)), np.float32)
     heatmaps, logits = np.zeros((0, 1, 1), np.float32), dict.fromkeys((EVAL, TEST), nothing)
     for split, pictures in question.pictures.items():
         if len(pictures):
-            outputs = predict(network, pictures.images)
+            outputs = answers(pictures.images)
             logits[split] = outputs.logits
             heatmaps = outputs.heatmaps if split == TEST else heatmaps
     return Judged(candidate(logits, question.known, question.recipe, question.cost, name), heatmaps)
@@ -119,5 +131,10 @@ def _hit_rate(judged: Judged, test: Pictures) -> float:
 
 
 def _comparable(baseline: Path, recipe: Recipe) -> bool:
+    """Say whether a former model takes the same pictures and knows the same labels."""
     former = Recipe.model_validate_json((baseline / RECIPE).read_text(encoding="utf-8"))
-    return network_shape(former) == network_shape(recipe)
+    return _asked(former) == _asked(recipe)
+
+
+def _asked(recipe: Recipe) -> tuple[Any, ...]:
+    return recipe.network.height, recipe.network.width, recipe.camera.colour, recipe.camera.crop, recipe.labels

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from trainer.components.wire import without_features
+
 NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row")
 """Columns of Examples, of pictures or tables, that statistics, schema and validation leave out."""
 KEYS = {"part": ("part", "@part"), "name": ("name", "@row")}
 """Where a record's part and the name of its place lie, in pictures and in tables."""
 _BATCH = 1024
+_PICTURES = frozenset((b"image", b"mask"))
+_LARGE = 1500
 
 
 def shards(examples: Path, split: str) -> list[Path]:
@@ -24,14 +28,25 @@ def split_names(examples: Path) -> list[str]:
 
 
 def batches(examples: Path, split: str, without: Sequence[str] = NO_FEATURES) -> Iterator[Any]:
-    """Yield a split's records as `pyarrow.RecordBatch`es of lists; a missing value is null."""
+    """Yield a split's records as `pyarrow.RecordBatch`es of lists, without pictures; a missing value is null."""
     import tensorflow as tf
 
     files = [str(path) for path in shards(examples, split)]
     if not files:
         return
-    for serialized in tf.data.TFRecordDataset(files).batch(_BATCH).as_numpy_iterator():
-        yield decoded(list(serialized), without)
+    waiting: list[bytes] = []
+    for serialized in tf.data.TFRecordDataset(files).as_numpy_iterator():
+        waiting.append(slim(serialized))
+        if len(waiting) == _BATCH:
+            yield decoded(waiting, without)
+            waiting = []
+    if waiting:
+        yield decoded(waiting, without)
+
+
+def slim(serialized: bytes) -> bytes:
+    """Return a record without its pictures; a small one has none."""
+    return serialized if len(serialized) < _LARGE else without_features(serialized, _PICTURES)
 
 
 def decoded(serialized: Sequence[bytes], without: Sequence[str] = NO_FEATURES) -> Any:

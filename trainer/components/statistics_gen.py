@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import Rejected
 from trainer.components.manifest import SPLITS
-from trainer.components.records import NO_FEATURES, batches, decoded, merged, shards, split_names
+from trainer.components.records import NO_FEATURES, batches, decoded, merged, shards, slim, split_names
 from trainer.pipeline.step import Context
 
 FILE = "FeatureStats.pb"
@@ -38,12 +38,11 @@ def statistics_gen(
     found = []
     for name in ordered(split_names(examples)):
         context.progress(name, None)
-        records, features = _size(examples, name)
-        if not records:
+        table, features = _read(examples, name, memory_records)
+        if not features:
             continue
         sliced = [column for column in slices if 1 < features.get(column, 0) <= _MOST_SLICES]
-        small = records < memory_records
-        result = in_memory(examples, name, sliced) if small else on_beam(examples, name, sliced, beam)
+        result = on_beam(examples, name, sliced, beam) if table is None else of_table(table, sliced)
         folder = statistics / f"Split-{name}"
         folder.mkdir()
         (folder / FILE).write_bytes(result.SerializeToString(deterministic=True))
@@ -56,17 +55,22 @@ def ordered(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name))
 
 
-def _size(examples: Path, split: str) -> tuple[int, dict[str, int]]:
-    """Return the number of records, and of each text column the number of its values (at most 51 are counted)."""
+def _read(examples: Path, split: str, memory_records: int) -> tuple[Any | None, dict[str, int]]:
+    """Return the records of a split as one table, None when there are too many for memory, and what columns it has.
+
+    Of each text column the number of its values is told (at most 51 are counted), of the others 0.
+    """
+    kept: list[Any] = []
     records = 0
     values: dict[str, set[bytes]] = {}
     for batch in batches(examples, split):
         records += batch.num_rows
+        kept = [*kept, batch] if records < memory_records else []
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             known = values.setdefault(name, set())
             if len(known) <= _MOST_SLICES and "binary" in str(column.type):
                 known |= {one for one in column.flatten().unique().to_pylist() if one is not None}
-    return records, {name: len(known) for name, known in values.items()}
+    return merged(kept) if kept else None, {name: len(known) for name, known in values.items()}
 
 
 def _slicers(columns: Sequence[str]) -> list[Any]:
@@ -112,7 +116,7 @@ def on_beam(
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / FILE
         with pipeline_with(where) as pipeline:
-            records = pipeline | beam.Create(files) | beam.io.ReadAllFromTFRecord()
+            records = pipeline | beam.Create(files) | beam.io.ReadAllFromTFRecord() | beam.Map(slim)
             tables = records | beam.BatchElements(_BATCH, _BATCH) | beam.Map(decoded, without=NO_FEATURES)
             _ = tables | tfdv.GenerateStatistics(options) | tfdv.WriteStatisticsToBinaryFile(str(out))
         result = statistics_pb2.DatasetFeatureStatisticsList()

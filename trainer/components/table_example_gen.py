@@ -31,7 +31,6 @@ def table_example_gen(
     shares: Mapping[str, float],
     table: Mapping[str, Any],
     max_bad: float,
-    strict: bool,
     salt: str,
     places: Sequence[str],
     context: Context,
@@ -39,8 +38,8 @@ def table_example_gen(
     """Read the files that `data/listing.json` names from `places` and write their rows as Examples.
 
     Rows of one part are in one split, every label is in all splits, and parts of `kept` (a former model's examples)
-    stay where they were. Raises Rejected when more than the share `max_bad` of all rows is bad (with `strict`: any),
-    when a file changed since it was listed, lacks a column or is no table at all, and when no row is left.
+    stay where they were. Raises Rejected when more than the share `max_bad` of all rows is bad, when a file changed
+    since it was listed, lacks a column or is no table at all, and when no row is left.
     """
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
     listed, files = listing["files"], []
@@ -51,7 +50,7 @@ def table_example_gen(
     found = typed(rows.columns, layout)
     bad = [*rows.bad, *_bad(found, files)]
     total = len(rows.lines) + len(rows.bad)
-    _check(bad, total, 0.0 if strict else max_bad, len(rows.lines) - len(found.problems))
+    _check(bad, total, max_bad, len(rows.lines) - len(found.problems))
     usable = np.asarray([row for row in range(len(rows.lines)) if row not in found.problems], np.int64)
     left = chosen_rows(_placed(found, files, len(rows.lines)), usable)
     wishes = as_texts(rows.columns[layout.split])[usable] if layout.split else np.full(len(usable), "", object)

@@ -15,7 +15,7 @@ from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
 from trainer.components.hyperparameters import tuned
-from trainer.pipeline.step import Context, Step
+from trainer.pipeline.step import EPOCHS, Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
 from trainer.tabular.module import BUILD_MODEL, OwnCode
@@ -113,6 +113,8 @@ def train_table(
     log = _log(tensorboard if devices.chief else "")
 
     def tell(epoch: Epoch) -> None:
+        if devices.chief:
+            _note(context.scratch / EPOCHS, asdict(epoch))
         log(epoch)
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
         context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.number / epoch.of)
@@ -143,6 +145,13 @@ def _weights(warm_start: Path | None, contract: RowContract) -> list[Any] | None
         return None
     with np.load(warm_start / WEIGHTS, allow_pickle=False) as file:
         return [file[f"arr_{place}"] for place in range(len(file.files))]
+
+
+def _note(path: Path, epoch: Mapping[str, Any]) -> None:
+    """Add an epoch to the file that others follow: the Tuner, and who says where a killed training stands."""
+    finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in epoch.items()}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(finite) + "\n")
 
 
 def _log(folder: str) -> Any:

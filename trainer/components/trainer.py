@@ -105,19 +105,27 @@ def with_model_for(training: Pictures, recipe: Recipe) -> tuple[Recipe, list[str
 
 
 def _weights(warm_start: Path | None, recipe: Recipe) -> tuple[Path | None, str]:
+    """Return the former model's weights if they fit the recipe's network, else why the training begins from scratch."""
     from trainer.vision.export import WEIGHTS
+    from trainer.vision.network import build
+    from trainer.vision.weights import load_weights
 
     if warm_start is None:
         return None, ""
     former = Recipe.model_validate_json((warm_start / RECIPE).read_text(encoding="utf-8"))
-    same = network_shape(former) == network_shape(recipe)
-    return (warm_start / WEIGHTS, "") if same else (None, "trained from scratch: the former model has another shape")
+    if network_shape(former) != network_shape(recipe):
+        return None, "trained from scratch: the former model has another shape"
+    try:
+        load_weights(build(recipe), warm_start / WEIGHTS)
+    except Rejected:
+        return None, "trained from scratch: the former model's network was built by another version of the trainer"
+    return warm_start / WEIGHTS, ""
 
 
 def network_shape(recipe: Recipe) -> tuple[Any, ...]:
     """Return what two recipes must share for the weights of one to fit the other's network."""
     network = recipe.network
-    size = (network.height, network.width, network.backbone, network.embedding)
+    size = (network.height, network.width, network.backbone, network.embedding, network.model)
     return (*size, recipe.camera.colour, recipe.labels.names)
 
 

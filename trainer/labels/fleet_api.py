@@ -52,6 +52,18 @@ class FleetApi:
         """Return a ticket's `labels.csv`."""
         return self._send("GET", f"/api/v1/tickets/{name}/labels.csv").content
 
+    def models(self) -> list[dict[str, Any]]:
+        """Return all releases, newest first."""
+        return list(self._send("GET", "/api/v1/models").json()["models"])
+
+    def live_labels(self, bundle: str, since_ms: int) -> bytes:
+        """Return the `labels.csv` of the parts that this bundle judged and people reviewed since."""
+        return self._send("GET", f"/api/v1/live/{bundle}/labels.csv", params={"since": since_ms}).content
+
+    def tell_live(self, found: dict[str, Any]) -> list[dict[str, Any]]:
+        """Tell what was measured of the live bundle; return the tickets that a broken bound opened or joined."""
+        return list(self._send("POST", "/api/v1/live/evaluations", json=found).json()["tickets"])
+
     def image(self, sha: str) -> bytes:
         """Return a picture by its SHA-256."""
         return self._send("GET", f"/api/v1/images/{sha}").content

@@ -12,7 +12,9 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
 from edge_agent.contracts.strict import Strict, parse, read_yaml
+from trainer.beam.settings import BeamSettings
 from trainer.evaluation.settings import EvaluatorSettings
+from trainer.tuning.settings import TunerSettings
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 _SHORT = {
@@ -39,6 +41,11 @@ class ExampleGenSettings(Strict):
     salt: str = ""
     strict: bool = False
     spans: Annotated[str, BeforeValidator(str)] = "latest"
+
+    @property
+    def tolerated(self) -> float:
+        """Share of bad pictures or rows above which a run stops."""
+        return 0.0 if self.strict else self.max_bad
 
 
 class TableSettings(Strict):
@@ -96,33 +103,6 @@ class ExampleValidatorSettings(Strict):
     skew_numeric: Share = 0.0
     serving: str = ""
     near_duplicates: Literal["warn", "block"] = "warn"
-
-
-class Span(Strict):
-    """Numbers from `low` to `high`; `log`: by orders of magnitude, `whole`: integers alone."""
-
-    low: float
-    high: float
-    log: bool = False
-    whole: bool = False
-
-
-class TunerSettings(Strict):
-    """`trials` of other hyper-parameters before the Trainer (0 = none), `parallel` at once, each its own process.
-
-    `search` maps a key (`network.learning_rate`, …; `hparams.…` for an own `build_model`) to `{low, high, log, whole}`
-    or to a list of values. The best `metric` wins; `prune` ends trials that are worse than the median of the others. No
-    trial begins after `minutes`, none takes longer than `trial_minutes` (0 = no limit).
-    """
-
-    trials: Annotated[int, Field(ge=0)] = 0
-    parallel: Annotated[int, Field(ge=1)] = 1
-    search: dict[str, Span | tuple[bool | int | float | str, ...]] = {}
-    metric: Literal["auroc", "loss"] = "auroc"
-    prune: bool = True
-    seed: int = 1
-    minutes: Annotated[float, Field(ge=0)] = 0.0
-    trial_minutes: Annotated[float, Field(ge=0)] = 0.0
 
 
 class TrainerSettings(Strict):
@@ -193,25 +173,6 @@ class BulkInferrerSettings(Strict):
     data: str = ""
     format: Literal["csv", "parquet", "tfrecord"] = "csv"
     max_bad: Share = 0.01
-
-
-class BeamSettings(Strict):
-    """Where Beam computes what is large: `runner`, and `options` by Beam's own names (docs/scale.md).
-
-    "" = in memory, and on `direct` what does not fit there. It changes where, and never what: no result depends on it.
-    """
-
-    runner: Literal["", "direct", "flink", "spark", "dataflow"] = ""
-    options: dict[str, bool | int | float | str | tuple[str, ...]] = {}
-
-    @model_validator(mode="after")
-    def _complete(self) -> BeamSettings:
-        of_google, of_others = ("project", "region", "temp_location"), ("job_endpoint",)
-        wanted = {"flink": of_others, "spark": of_others, "dataflow": of_google}.get(self.runner, ())
-        missing = [name for name in wanted if not self.options.get(name)]
-        if missing:
-            raise ValueError(f"runner {self.runner} needs the option '{missing[0]}'")
-        return self
 
 
 class MlflowSettings(Strict):

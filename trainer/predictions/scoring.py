@@ -84,10 +84,13 @@ def class_shares(model: Model, outputs: npt.NDArray[np.float32]) -> npt.NDArray[
 
 
 def judged(model: Model, shares: npt.NDArray[np.float64]) -> Row:
-    """Return label, score (probability of any defect), verdict and each class's probability, (classes,)."""
+    """Return label, score (probability of any defect), verdict and each class's probability, (classes,).
+
+    The verdict is that of the score before it is rounded: thresholds are held-out parts' own scores, so ties happen.
+    """
     labels = model.manifest.output.labels
-    score = round(float(defect_probability(shares)), _DIGITS)
-    found: Row = {"label": labels[int(shares.argmax())], "score": score}
+    score = float(defect_probability(shares))
+    found: Row = {"label": labels[int(shares.argmax())], "score": round(score, _DIGITS)}
     found["verdict"] = verdict_of(score, model.variant.thresholds)
     return found | {f"p_{name}": round(float(share), _DIGITS) for name, share in zip(labels, shares, strict=True)}
 

@@ -46,7 +46,6 @@ class TabularTask:
 
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
-        bad = {"max_bad": settings.example_gen.max_bad, "strict": settings.example_gen.strict}
         rules = {"label": "label", "only_training": ["label"], "always": ["label"], "needed_from": 0.5, "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
@@ -56,7 +55,7 @@ class TabularTask:
                 f"{_HERE}.table_example_gen:table_example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {**self._split(), **bad},
+                {**self._split(), "max_bad": settings.example_gen.tolerated},
                 {"places": self._order.places},
                 resolve=self._resolvers.kept,
             ),

@@ -56,7 +56,7 @@ class VisionTask:
                 f"{_HERE}.example_gen:example_gen",
                 {"data": DATA},
                 {"examples": "Examples"},
-                {**self._split(), "max_bad": self.settings.example_gen.max_bad},
+                {**self._split(), "max_bad": self.settings.example_gen.tolerated},
                 {"folders": self._order.places},
                 resolve=self._resolvers.kept,
             ),
@@ -111,7 +111,7 @@ class VisionTask:
             return Resolved({"data": found})
 
         function, places = f"{_HERE}.serving_gen:serving_gen", {"folders": [str(Path(folder).resolve())]}
-        values = {"recipe": self._seen(), "max_bad": self.settings.example_gen.max_bad}
+        values = {"recipe": self._seen(), "max_bad": self.settings.example_gen.tolerated}
         return [Step("ServingExampleGen", function, {}, {"examples": "Examples"}, values, places, resolve=listed)]
 
     def _model_steps(self) -> list[Step]:

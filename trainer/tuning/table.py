@@ -11,7 +11,13 @@ from trainer.reports.charts import Series, line_chart
 from trainer.tuning.study import Row
 
 TABLE, PAGE = "trials.csv", "trials.html"
-_STYLE = "body{font:14px system-ui;color-scheme:light dark;margin:2em}td,th{padding:2px 10px;text-align:left}"
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:14px system-ui;margin:2em;max-width:60em}"
+    "td,th{padding:2px 10px;text-align:left}svg{max-width:40em;overflow:visible}"
+    "svg text{font-size:11px;fill:currentColor}.legend{display:flex;gap:1em;padding:0;list-style:none}"
+    ".legend i{display:inline-block;width:10px;height:10px;margin-right:5px}"
+)
+_TOO_FEW = "Too few complete trials, or one value alone: nothing can be said."
 
 
 def best_of(rows: Sequence[Row], maximise: bool) -> Row | None:
@@ -37,9 +43,10 @@ def write_page(rows: Sequence[Row], importance: Mapping[str, float], metric: str
     header, *lines = _cells(rows)
     table = _row(header, "th") + "".join(_row(line, "td") for line in lines)
     mattered = "".join(_row([name, f"{share:.0%}"], "td") for name, share in importance.items())
+    importances = f"<table>{mattered}</table>" if mattered else f"<p>{_TOO_FEW}</p>"
     path.write_text(
         f"<!doctype html><meta charset=utf-8><title>Trials</title><style>{_STYLE}</style><h1>Trials</h1>{chart}"
-        f"<h2>What mattered</h2><table>{mattered}</table><h2>All trials</h2><table>{table}</table>\n",
+        f"<h2>What mattered</h2>{importances}<h2>All trials</h2><table>{table}</table>\n",
         encoding="utf-8",
     )
 

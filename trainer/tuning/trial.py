@@ -119,6 +119,8 @@ class _Follower:
 
     def value_at(self, best_epoch: int) -> float:
         """Return the value of the epoch whose weights were kept."""
+        if not self._values:
+            raise Rejected("the training wrote of no epoch; tell the makers of its Trainer")
         return self._values.get(best_epoch, self._values[max(self._values)])
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from edge_agent.contracts.errors import Rejected
 from trainer.vision.network import Network
 
+NAMES = ("logits", "heatmap", "embedding")
 _BATCH = 32
 
 
@@ -26,16 +29,29 @@ class Outputs:
 
 def predict(network: Network, images: npt.NDArray[np.uint8]) -> Outputs:
     """Run the serving network over pictures (n, H, W, C) uint8, n at least 1."""
-    names = ("logits", "heatmap", "embedding")
-    collected: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in names}
+    collected: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in NAMES}
     run = _compiled(network)
     for start in range(0, len(images), _BATCH):
         piece = images[start : start + _BATCH]
         answers = run(tf.constant(_filled(piece), tf.float32))
-        for name in names:
+        for name in NAMES:
             collected[name].append(answers[name].numpy()[: len(piece)])
-    logits, heatmaps, embeddings = (np.concatenate(collected[name]) for name in names)
+    logits, heatmaps, embeddings = (np.concatenate(collected[name]) for name in NAMES)
     return Outputs(logits, heatmaps, embeddings)
+
+
+def predict_saved(saved_model: Path, images: npt.NDArray[np.uint8]) -> Outputs:
+    """Let an exported network answer, picture by picture: also one that this version's code would build differently.
+
+    `images` (n, H, W, C) uint8, n at least 1. Raises Rejected for a SavedModel that cannot be read or takes others.
+    """
+    try:
+        loaded = tf.saved_model.load(str(saved_model))
+        call = loaded.signatures["serving_default"]
+        answers = [call(image=tf.constant(image[None], tf.float32)) for image in images]
+    except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+        raise Rejected(f"{saved_model}: cannot answer these pictures ({' '.join(str(error).split())[:200]})") from error
+    return Outputs(*(np.concatenate([one[name].numpy() for one in answers]) for name in NAMES))
 
 
 def _filled(piece: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

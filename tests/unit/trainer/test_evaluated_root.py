@@ -74,7 +74,7 @@ def test_the_record_stands_in_ml_metadata(tmp_path):
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(tmp_path / "metadata.sqlite")
     store = MetadataStore(config)
-    (execution,) = store.get_executions_by_type("AuditedOverride")
+    (execution,) = store.get_executions_by_type("lineside.AuditedOverride")
     assert execution.last_known_state == mlmd.Execution.COMPLETE
     blessings = store.get_artifacts_by_type("ModelBlessing")
     assert sorted(one.custom_properties["override_by"].string_value for one in blessings) == ["", "A. Weber"]

@@ -88,7 +88,7 @@ def test_one_job_is_one_after_the_other_in_one_worker(toy):
 
 def test_a_failing_step_lets_those_beside_it_end_and_starts_no_other(toy):
     with pytest.raises(Rejected, match="Left: asked to fail"):
-        toy.run_graph(toy.wide(1.0, fails="Left"), jobs=2)
+        toy.run_graph(toy.wide(4.0, fails="Left"), jobs=2)
     assert _statuses(Runs(toy.root).latest()) == {"Left": "failed", "Right": "done"}
 
 
