@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.components import history
+from trainer.delivery import history
 from trainer.pipeline import settings
 from trainer.pipeline.collection import collect, find_waste
 from trainer.pipeline.driver import Driver

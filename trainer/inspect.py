@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.components import history
+from trainer.delivery import history
 from trainer.pipeline import settings
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.lookahead import Outlook, look_ahead

@@ -81,7 +81,7 @@ def go_on(found: Resumption, display: Display, run: Callable[..., dict[str, Any]
     request = found.request
     if not request.ticket:
         return run(request, display)
-    from trainer.retrain import serve_ticket
+    from trainer.retraining.tickets import serve_ticket
 
     tickets = (request.root / "tickets").resolve()
     own = tuple(folder for folder in request.folders if tickets not in folder.resolve().parents)

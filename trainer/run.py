@@ -14,8 +14,8 @@ import click
 
 from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
-from trainer.components.fleet_command import latest_release
-from trainer.components.folders import choose_folders
+from trainer.data.folders import choose_folders
+from trainer.delivery.fleet_command import latest_release
 from trainer.pipeline import settings
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.metadata_url import without_password
@@ -34,7 +34,7 @@ Clock = Callable[[], float]
 class Request:
     """What to run. `folders` may be several: their rows are joined, later ones win for the same picture.
 
-    A folder may be a pattern of spans, see `trainer.components.spans`.
+    A folder may be a pattern of spans, see `trainer.data.spans`.
 
     `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer. `jobs` is how
     many steps may run at once (0 = as many as suit the machine). A run that serves a `ticket` keeps its fleet's home.
@@ -211,7 +211,7 @@ def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None
 
     if all(step.status in ("cached", "skipped") for step in record.steps) and reuse_report(record, runs):
         return
-    from trainer.lineage import lineage_lines
+    from trainer.lineage.text import lineage_lines
     from trainer.reports.page import write_report
 
     names = ("Converter.bundle", "Trainer.model", "ExampleGen.examples")

@@ -114,7 +114,7 @@ def _pictures(data: Path, root: Path) -> dict[str, float]:
 
 def _files(data: Path, root: Path) -> dict[str, float]:
     """List the data, change one file, list it again; return the seconds of both."""
-    from trainer.components.source import list_data
+    from trainer.data.source import list_data
     from trainer.pipeline.runner import Driver
 
     digests = []

@@ -49,7 +49,7 @@ def _main() -> None:
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     from tests.simulators.batches import record_batch
-    from trainer.components.tfdv_in_memory import statistics_of
+    from trainer.beam.tfdv_in_memory import statistics_of
 
     imports = time.perf_counter() - begun
     columns = _columns()

@@ -22,8 +22,8 @@ def good(tmp_path_factory):
 @pytest.mark.fault("T05")
 def test_a_column_that_the_eval_split_lacks_blocks_and_serving_may_lack_the_label(good, tmp_path):
     from trainer.components.example_validator import example_validator
-    from trainer.components.examples import COLUMNS
     from trainer.components.statistics_gen import statistics_gen
+    from trainer.data.examples import COLUMNS
     from trainer.pipeline.step import Context
 
     _, _, _, known = good
@@ -172,8 +172,8 @@ def test_a_constant_or_empty_column_is_a_warning(tmp_path):
     assert "lot is empty in every record; fill it or leave the column out" in warnings
     assert "train: brightness is 90 in every record: nothing can be learned from it" in warnings
     assert not [line for line in warnings if "station" in line]
-    from trainer.components.examples import columns
     from trainer.components.transform import apply
+    from trainer.data.examples import columns
 
     found = apply(known["Transform.transform_graph"].path, columns(known["ExampleGen.examples"].path, "test"))
     assert np.isfinite(found["quality"]).all()

@@ -16,9 +16,9 @@ from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.preprocess import decode, model_input
 from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.components.destinations import Goods, push
-from trainer.components.examples import TEXTS, Example, write_shard
 from trainer.components.infra_validator import NOT_BLESSED, infra_validator
+from trainer.data.examples import TEXTS, Example, write_shard
+from trainer.delivery.destinations import Goods, push
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import build_graph
 from trainer.pipeline.progress import Lines

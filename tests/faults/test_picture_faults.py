@@ -125,7 +125,7 @@ def test_unusual_pictures_are_found_by_content_made_usual_and_counted(mixed):
     }
     assert properties["quarantined"] == 12
     assert sum(properties[f"pictures_{split}"] for split in ("train", "eval", "test")) == 2 * PARTS - 12
-    from trainer.components.examples import pictures
+    from trainer.data.examples import pictures
 
     seen = {}
     for split in ("train", "eval", "test"):
@@ -142,7 +142,7 @@ _AS_SOMEBODY = """
 import json, os, sys
 from pathlib import Path
 from edge_agent.contracts.recipe import load_recipe
-from trainer.components.picture_check import check_folders
+from trainer.data.picture_check import check_folders
 from trainer.pipeline.settings import find_recipe
 
 folder, recipe = [Path(sys.argv[1])], load_recipe(find_recipe("machined-surface"))

@@ -7,8 +7,8 @@ import pytest
 
 from edge_agent.contracts.bundle import BundleFolder
 from tests.simulators.killed_push import killed_before
-from trainer.components.destinations import Goods, push
-from trainer.components.places import Origin, deliver
+from trainer.delivery.destinations import Goods, push
+from trainer.delivery.places import Origin, deliver
 
 BUNDLES = Path(__file__).resolve().parents[1] / "fixtures" / "bundles"
 

@@ -18,7 +18,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import load_recipe
-from trainer.components.source import list_data
+from trainer.data.source import list_data
 from trainer.pipeline.graph import build_graph
 from trainer.pipeline.progress import Lines
 from trainer.pipeline.runner import Driver, Runner

@@ -18,8 +18,8 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 from edge_agent.contracts.errors import ConfigError, Unavailable
 from trainer.beam.options import pipeline_options
 from trainer.beam.pipelines import pipeline_with, runner_of
-from trainer.components.examples import TEXTS, Example, write_shard
 from trainer.components.statistics_gen import in_memory, on_beam
+from trainer.data.examples import TEXTS, Example, write_shard
 
 pytestmark = pytest.mark.slow
 MANY = {"runner": "direct", "options": {"direct_num_workers": 2, "direct_running_mode": "multi_processing"}}

@@ -9,7 +9,7 @@ import pytest
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.recipe import load_recipe
 from edge_agent.contracts.scores import probabilities
-from trainer.components.destinations import Goods, push
+from trainer.delivery.destinations import Goods, push
 from trainer.pipeline.settings import RECIPES
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import zlib
 import cv2
 import numpy as np
 
-from trainer.components.folders import choose_folders
+from trainer.data.folders import choose_folders
 from trainer.pipeline import settings
 from trainer.pipeline.driver import Driver, plan
 from trainer.pipeline.index import Entry, Stored

@@ -87,9 +87,9 @@ def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as
     Example: trainer data check parts --recipe machined-surface
     """
     from edge_agent.contracts.recipe import load_recipe
-    from trainer.components.folders import choose_folders
-    from trainer.components.picture_check import check_folders
-    from trainer.components.quarantine import check_bad
+    from trainer.data.folders import choose_folders
+    from trainer.data.picture_check import check_folders
+    from trainer.data.quarantine import check_bad
     from trainer.pipeline.progress import display
     from trainer.pipeline.settings import find_recipe
     from trainer.reports.check import show_check

@@ -89,7 +89,7 @@ def run(
     elif ticket:
         if fleet_home is None:
             raise ConfigError("--ticket needs --fleet-home HOME to fetch the ticket from")
-        from trainer.retrain import serve_ticket
+        from trainer.retraining.tickets import serve_ticket
 
         _report(serve_ticket(request, ticket, fleet_home, display(sys.stderr)), root, as_json)
     else:
@@ -190,7 +190,7 @@ def lineage(artifact: str, root: Path, page: Path | None, fleet_home: Path | Non
     Example: trainer pipeline lineage machined-surface@v1 --root work --html lineage.html --fleet-home fleet
     """
     if page is not None:
-        from trainer.lineage_graph import write_lineage
+        from trainer.lineage.graph import write_lineage
 
         found = write_lineage(root, artifact, page, fleet_home)
         told = {"artifact": artifact, "page": str(page), **found}
@@ -200,7 +200,7 @@ def lineage(artifact: str, root: Path, page: Path | None, fleet_home: Path | Non
         from edge_agent.contracts.errors import ConfigError
 
         raise ConfigError("--fleet-home needs --html FILE: the devices are shown on the page")
-    from trainer.lineage import lineage_of
+    from trainer.lineage.text import lineage_of
 
     lines = lineage_of(root, artifact)
     report(as_json, {"artifact": artifact, "lineage": lines}, lambda: click.echo("\n".join(lines)))

@@ -31,9 +31,9 @@ def show(root: Path, as_json: bool) -> None:
 
     Example: trainer schema show --root work
     """
-    from trainer.components.reviewed import current, last_run
-    from trainer.components.schema_changes import rows
     from trainer.reports.schema import show_schema
+    from trainer.validation.reviewed import current, last_run
+    from trainer.validation.schema_changes import rows
 
     last = last_run(root)
     found = rows(current(last))
@@ -49,8 +49,8 @@ def diff(root: Path, as_json: bool) -> None:
 
     Example: trainer schema diff --root work
     """
-    from trainer.components.reviewed import current, last_run
-    from trainer.components.schema_changes import differences
+    from trainer.validation.reviewed import current, last_run
+    from trainer.validation.schema_changes import differences
 
     last = last_run(root)
     data = [line.replace("--root ROOT", f"--root {root}") for line in (*last.blocking, *last.warnings)]
@@ -87,7 +87,7 @@ def accept(root: Path, feature: str, out: Path | None, as_json: bool, **wanted: 
     Example: trainer schema accept --root work --feature label --value dent
     """
     from edge_agent.contracts.errors import ConfigError
-    from trainer.components.reviewed import current, last_run, write
+    from trainer.validation.reviewed import current, last_run, write
 
     if not any(value not in (None, False, ()) for value in wanted.values()):
         raise ConfigError("nothing to accept; give --value, --optional, --min, --max, --drift, --skew or --new")
@@ -115,7 +115,7 @@ def _changes(
     skew: float | None,
     new: str | None,
 ) -> list[str]:
-    from trainer.components import schema_changes
+    from trainer.validation import schema_changes
 
     found: list[str] = []
     if new:

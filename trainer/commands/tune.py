@@ -34,7 +34,7 @@ def tune(recipe: str, folders: tuple[Path, ...], root: Path, assignments: tuple[
     """
     from trainer.pipeline.progress import display
     from trainer.run import Request
-    from trainer.tune import tune_pipeline
+    from trainer.tuning.run import tune_pipeline
 
     found = tune_pipeline(Request(recipe, folders, root, assignments), display(sys.stderr))
     report(as_json, found, lambda: _show(found))

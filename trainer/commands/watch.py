@@ -49,9 +49,9 @@ def watch(
     Example: trainer watch --fleet-home fleet --root work --recipe machined-surface --data parts --mode assisted
     """
     from edge_agent.contracts.errors import LinesideError
-    from trainer import retrain
-    from trainer.live import evaluate_live, every_ms, is_due
     from trainer.pipeline.progress import display
+    from trainer.retraining import tickets as retrain
+    from trainer.retraining.live import evaluate_live, every_ms, is_due
     from trainer.run import Request
 
     request = Request(recipe, folders, root, assignments)

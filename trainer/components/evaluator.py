@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
-from trainer.components.examples import columns
 from trainer.components.trainer import RECIPE, load_pictures
-from trainer.components.worst import write_worst
+from trainer.data.examples import columns
 from trainer.evaluation.answers import SLICED, Answers
 from trainer.evaluation.assessment import cost_of
 from trainer.evaluation.outcome import slices_by_tfma, write_outcome
 from trainer.evaluation.settings import EvaluatorSettings
 from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
+from trainer.evaluation.worst import write_worst
 from trainer.pipeline.step import Context
 from trainer.vision.data import Pictures
 from trainer.vision.evaluate import heatmap_hit_rate

@@ -13,16 +13,16 @@ from typing import Any
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import image_quality
 from edge_agent.contracts.recipe import Recipe
-from trainer.components import leaks
-from trainer.components.examples import TEXTS, Example, write_shard
-from trainer.components.manifest import SPLITS
-from trainer.components.picture_reader import Found, Listed, read_picture
-from trainer.components.quarantine import by_kind, check_bad
-from trainer.components.spans import span_properties
-from trainer.components.split import asked_for, assign, torn
+from trainer.data import leaks
+from trainer.data.alike import SIMILARITY, Thumbnail, find_alike, thumbnail
+from trainer.data.examples import TEXTS, Example, write_shard
+from trainer.data.manifest import SPLITS
+from trainer.data.picture_reader import Found, Listed, read_picture
+from trainer.data.picture_traits import MISNAMED
+from trainer.data.quarantine import by_kind, check_bad
+from trainer.data.spans import span_properties
+from trainer.data.split import asked_for, assign, torn
 from trainer.pipeline.step import Context
-from trainer.vision.alike import SIMILARITY, Thumbnail, find_alike, thumbnail
-from trainer.vision.traits import MISNAMED
 
 PICTURES = "pictures"
 """`pictures.json` says of each picture that is used where it lies: folder number, image, part, label, split."""

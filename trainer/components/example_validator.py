@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.components import leaks
-from trainer.components.anomaly_lines import accept_value, distances, from_tfdv
-from trainer.components.feature_skew import feature_skew
-from trainer.components.record_checks import Texts, idle_features, not_in_recipe, thin, torn_parts, unknown_values
-from trainer.components.records import KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
 from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.components.statistics_gen import in_memory, load_statistics, ordered, require_statistics
+from trainer.data import leaks
+from trainer.data.records import KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
 from trainer.pipeline.step import Context
+from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
+from trainer.validation.feature_skew import feature_skew
+from trainer.validation.record_checks import Texts, idle_features, not_in_recipe, thin, torn_parts, unknown_values
 
 FILE = "anomalies.json"
 """`blocking` and `warnings` (lines), `distances` (to former and serving data, as TFDV measured them)."""

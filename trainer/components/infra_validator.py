@@ -18,8 +18,8 @@ from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.program import python_program
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import defect_probability, probabilities
-from trainer.components.examples import pictures
-from trainer.components.infra_rules import Floats, Found, Limits, parity, problems
+from trainer.data.examples import pictures
+from trainer.delivery.infra_rules import Floats, Found, Limits, parity, problems
 from trainer.pipeline.step import Context
 
 BLESSED, NOT_BLESSED = "INFRA_BLESSED", "INFRA_NOT_BLESSED"

@@ -10,9 +10,9 @@ from typing import Any
 
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import Rejected
-from trainer.components import history
-from trainer.components.destinations import FLEET, Goods, push, target_of
-from trainer.components.fleet_command import publish
+from trainer.delivery import history
+from trainer.delivery.destinations import FLEET, Goods, push, target_of
+from trainer.delivery.fleet_command import publish
 from trainer.evaluation.outcome import METRICS
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.step import Context

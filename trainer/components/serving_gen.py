@@ -14,8 +14,8 @@ from typing import Any
 from edge_agent.contracts.quality import QUALITY_FEATURES
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.example_gen import example_of, read_all, without_repeats
-from trainer.components.examples import Example, write_shard
-from trainer.components.quarantine import check_bad
+from trainer.data.examples import Example, write_shard
+from trainer.data.quarantine import check_bad
 from trainer.pipeline.step import Context
 
 SPLIT = "serving"

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from edge_agent.contracts.errors import Rejected
-from trainer.components.manifest import SPLITS
-from trainer.components.records import NO_FEATURES, batches, decoded, merged, shards, slim, split_names
+from trainer.data.manifest import SPLITS
+from trainer.data.records import NO_FEATURES, batches, decoded, merged, shards, slim, split_names
 from trainer.pipeline.step import Context
 
 FILE = "FeatureStats.pb"
@@ -86,7 +86,7 @@ def in_memory(examples: Path, split: str, slices: Sequence[str] = ()) -> Any:
 
 def of_table(table: Any, slices: Sequence[str] = ()) -> Any:
     """Return the statistics of one `pyarrow.RecordBatch` of lists, and of its slices."""
-    from trainer.components.tfdv_in_memory import statistics_of
+    from trainer.beam.tfdv_in_memory import statistics_of
 
     result = statistics_of(table)
     if slices:

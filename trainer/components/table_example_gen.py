@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected
-from trainer.components.manifest import SPLITS
-from trainer.components.spans import span_properties
-from trainer.components.split import asked_for, assign, torn
+from trainer.data.manifest import SPLITS
+from trainer.data.spans import span_properties
+from trainer.data.split import asked_for, assign, torn
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import write_columns, write_split
 from trainer.tabular.read import BadRow, Rows, join, origins, read_rows

@@ -14,11 +14,11 @@ import numpy as np
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
-from trainer.components.hyperparameters import tuned
 from trainer.pipeline.step import EPOCHS, Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
 from trainer.tabular.module import BUILD_MODEL, OwnCode
+from trainer.tuning.hyperparameters import tuned
 
 HISTORY, RECIPE, WEIGHTS = "training.json", "recipe.json", "weights.npz"
 

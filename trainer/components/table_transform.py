@@ -11,7 +11,7 @@ from typing import Any
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.row import RowContract
-from trainer.components.manifest import SPLITS
+from trainer.data.manifest import SPLITS
 from trainer.pipeline.step import Context
 from trainer.tabular.contract import FILE, contract_of
 from trainer.tabular.examples import read_columns, read_split
@@ -92,7 +92,7 @@ def analyse(train: Typed, contract: RowContract, function: Preprocessing, target
     """Run TFT's analysis over the training rows and write its graph: a missing number is NaN, a missing text ""."""
     import tensorflow as tf
 
-    from trainer.components import tft_in_memory
+    from trainer.beam import tft_in_memory
 
     columns: dict[str, Any] = {}
     spec = {}

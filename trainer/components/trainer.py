@@ -11,10 +11,10 @@ from typing import Any
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
-from trainer.components.examples import pictures
-from trainer.components.hyperparameters import tuned
 from trainer.components.transform import LABEL, apply
+from trainer.data.examples import pictures
 from trainer.pipeline.step import EPOCHS, Context
+from trainer.tuning.hyperparameters import tuned
 from trainer.vision.data import Pictures
 
 HISTORY, RECIPE = "training.json", "recipe.json"

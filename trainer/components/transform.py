@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.components.examples import columns
+from trainer.data.examples import columns
 from trainer.pipeline.step import Context
 
 LABEL, QUALITY = "label", "quality"
@@ -30,7 +30,7 @@ def transform(
     `label` becomes its place in `labels` (-1 for any other), the quality measures one vector of z-scores. `anomalies`
     is there because data that was not blessed is not analysed. `beam` names the runner that analyses.
     """
-    from trainer.components.tft_in_memory import analyse
+    from trainer.beam.tft_in_memory import analyse
 
     context.progress("analysing the training split", None)
     analyse(

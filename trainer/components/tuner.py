@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import Rejected
-from trainer.components.hyperparameters import FILE
 from trainer.pipeline.step import Context
+from trainer.tuning.hyperparameters import FILE
 
 
 def tuner(

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from trainer.components.tfma_metrics import analyse
+from trainer.beam.tfma_metrics import analyse
 from trainer.evaluation.answers import Answers
 from trainer.evaluation.plain import finite
 from trainer.evaluation.verdict import Candidate, Conclusion

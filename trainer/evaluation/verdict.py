@@ -12,7 +12,7 @@ from converter.confidence import Cost, calibration_error, choose_thresholds, fit
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import Floats, probabilities
-from trainer.components import blessing as rules
+from trainer.evaluation import blessing as rules
 from trainer.evaluation.answers import Answers, Predictions
 from trainer.evaluation.assessment import Model, assess
 from trainer.evaluation.rates import auroc, confusion, rates

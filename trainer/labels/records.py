@@ -16,7 +16,7 @@ from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.preprocess import decode
 from edge_agent.contracts.recipe import Colour
-from trainer.components.manifest import FILE, read_tables
+from trainer.data.manifest import FILE, read_tables
 from trainer.labels.masks import Mask
 from trainer.labels.quarantine import Refused
 from trainer.pipeline.cache import write_atomically

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.components import history
+from trainer.delivery import history
 
 
 def latest_bundle(root: Path, name: str = "") -> Path:

@@ -13,7 +13,7 @@ from edge_agent.contracts.errors import LinesideError, Rejected
 from edge_agent.contracts.picture_file import picture_size
 from edge_agent.contracts.preprocess import decode
 from edge_agent.contracts.recipe import Colour
-from trainer.components.manifest import Row, read_tables
+from trainer.data.manifest import Row, read_tables
 
 _DECODED, _MEASURED = 12, 200
 _SAME_GREY = 2.0

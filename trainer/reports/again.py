@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.lineage import lineage_lines
+from trainer.lineage.text import lineage_lines
 from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.step import Known

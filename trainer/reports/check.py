@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from trainer.components.leaks import warnings_of
-from trainer.components.quarantine import kind_of
+from trainer.data.leaks import warnings_of
+from trainer.data.quarantine import kind_of
 
 _SHOWN = 10
 

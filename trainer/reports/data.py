@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.components.manifest import SPLITS
+from trainer.data.manifest import SPLITS
 
 _COLOURS = {"train": "var(--faint)", "eval": "var(--busy)", "test": "var(--accent)"}
 Bars = list[tuple[str, list[tuple[float, float, float]], str]]

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from trainer.lineage_graph import Edge, Lineage, Node
+from trainer.lineage.graph import Edge, Lineage, Node
 from trainer.pipeline.cache import write_atomically
 from trainer.reports.layered import Places, Sizes, place, reduced
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.components.records import split_names
 from trainer.components.statistics_gen import load_statistics, ordered
+from trainer.data.records import split_names
 from trainer.pipeline.cache import Store, write_atomically
 from trainer.pipeline.runs import Runs
 from trainer.reports.statistics import statistics_page

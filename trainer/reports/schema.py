@@ -10,7 +10,7 @@ from rich.table import Table
 
 
 def show_schema(found: Sequence[Mapping[str, Any]], where: str) -> None:
-    """Print the rows of `trainer.components.schema_changes.rows`."""
+    """Print the rows of `trainer.validation.schema_changes.rows`."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"schema: {where}", markup=False)
     table = Table(box=None, pad_edge=False)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.components import history
-from trainer.components.former import former_examples, former_span, statistics_of
+from trainer.data.former import former_examples, former_span, statistics_of
+from trainer.delivery import history
 from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import code_closure
 from trainer.pipeline.driver import Driver
@@ -112,7 +112,7 @@ class Resolvers:
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""
-        from trainer.components.pushed import still_pushed
+        from trainer.delivery.pushed import still_pushed
 
         return still_pushed(outputs, self._order.root, self._order.settings.pusher.to, self._order.served)
 

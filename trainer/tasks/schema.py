@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.components.reviewed import REVIEWED
 from trainer.pipeline.step import Step
 from trainer.tasks.order import Order
 from trainer.tasks.resolvers import text_of
+from trainer.validation.reviewed import REVIEWED
 
 _HERE = "trainer.components.schema_gen"
 

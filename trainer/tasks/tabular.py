@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
-from trainer.components.table_source import list_tables
+from trainer.data.table_source import list_tables
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.step import Artifact, Step

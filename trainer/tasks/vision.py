@@ -9,7 +9,7 @@ from typing import Any
 from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Network, Recipe
-from trainer.components.source import list_data
+from trainer.data.source import list_data
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.step import Artifact, Known, Resolved, Step

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from trainer.components.leaks import leaks, same_content, warnings_of
+from trainer.data.alike import SIMILARITY, find_alike, thumbnail
+from trainer.data.leaks import leaks, same_content, warnings_of
 from trainer.samples.generate import sample_part
-from trainer.vision.alike import SIMILARITY, find_alike, thumbnail
 
 PARTS = 40
 

@@ -4,11 +4,11 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from edge_agent.contracts.errors import Rejected
-from trainer.components.feature_skew import feature_skew
-from trainer.components.quarantine import by_kind, check_bad, kind_of
-from trainer.components.record_checks import idle_features, not_in_recipe, thin, torn_parts, unknown_values
+from trainer.data.quarantine import by_kind, check_bad, kind_of
 from trainer.reports.deciles import decile_strips
 from trainer.reports.statistics import shared_values, slice_views, statistics_page
+from trainer.validation.feature_skew import feature_skew
+from trainer.validation.record_checks import idle_features, not_in_recipe, thin, torn_parts, unknown_values
 
 TRAIN = {"part": ["a", "a", "b", "c"], "label": ["ok", "ok", "pit", "rust"], "name": ["1", "2", "3", "4"]}
 

@@ -1,4 +1,4 @@
-from trainer.components.former import former_examples, former_span, statistics_of
+from trainer.data.former import former_examples, former_span, statistics_of
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.key import Parts
 

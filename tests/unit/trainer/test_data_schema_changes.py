@@ -3,9 +3,9 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from edge_agent.contracts.errors import ConfigError, Rejected
-from trainer.components import schema_changes
-from trainer.components.anomaly_lines import accept_value, distances, from_tfdv
 from trainer.components.schema_gen import parsed
+from trainer.validation import schema_changes
+from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
 
 TEXT = """
 feature { name: "label" type: BYTES domain: "label" presence { min_fraction: 1 } not_in_environment: "SERVING" }

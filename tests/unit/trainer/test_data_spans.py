@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.contracts.errors import ConfigError, Rejected
-from trainer.components.folders import choose_folders
-from trainer.components.spans import Place, check_pattern, choose, place_of
+from trainer.data.folders import choose_folders
+from trainer.data.spans import Place, check_pattern, choose, place_of
 
 PLACES = [
     Place("s1", 1),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.components.wire import without_features
+from trainer.data.wire import without_features
 from trainer.tabular.examples import encoded
 from trainer.tabular.values import Typed
 

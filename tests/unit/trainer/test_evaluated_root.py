@@ -12,7 +12,7 @@ from tests.simulators.evaluated import evaluated
 from trainer.cli import main
 from trainer.evaluation.override import override, overrides
 from trainer.evaluation.released import read_override
-from trainer.lineage import lineage_of
+from trainer.lineage.text import lineage_of
 from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import Runs
 from trainer.reports.again import write_again

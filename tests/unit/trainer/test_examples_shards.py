@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.components.examples import TEXTS, Example, columns, pictures, write_shard
+from trainer.data.examples import TEXTS, Example, columns, pictures, write_shard
 
 
 def example(number: int) -> Example:

@@ -15,9 +15,10 @@ from apache_beam.coders import VarIntCoder
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
-from trainer.components import in_memory_beam, tfma_metrics
-from trainer.components.in_memory_beam import InMemoryRunner
-from trainer.components.tft_in_memory import analyse
+from trainer.beam import in_memory as in_memory_beam
+from trainer.beam import tfma_metrics
+from trainer.beam.in_memory import InMemoryRunner
+from trainer.beam.tft_in_memory import analyse
 from trainer.samples.sensors import MACHINES, SENSORS, sensor_rows
 
 WORDS = ("machine", "material", "label")

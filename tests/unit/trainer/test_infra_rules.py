@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trainer.components.infra_rules import Found, Limits, Parity, parity, problems
+from trainer.delivery.infra_rules import Found, Limits, Parity, parity, problems
 
 LIMITS = Limits(flipped_max=0.05, p50_ms=200.0)
 

@@ -2,8 +2,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from trainer.lineage_fleet import with_fleet
-from trainer.lineage_graph import Edge, Lineage, Node, Origins, makers_of, with_descendants
+from trainer.lineage.fleet import with_fleet
+from trainer.lineage.graph import Edge, Lineage, Node, Origins, makers_of, with_descendants
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.key import Parts
 from trainer.reports.layered import Sizes, layers, place, reduced

@@ -8,8 +8,8 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import ConfigError
 from tests.simulators.ticket_fleet import TicketFleet
-from trainer.components import history
-from trainer.live import evaluate_live, every_ms, is_due, measured
+from trainer.delivery import history
+from trainer.retraining.live import evaluate_live, every_ms, is_due, measured
 from trainer.run import Request
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.recipe import Blessing
-from trainer.components.blessing import Change, Kinds, Measured, change, decide
+from trainer.evaluation.blessing import Change, Kinds, Measured, change, decide
 from trainer.evaluation.resampling import auroc_interval
 
 GOOD = Measured(auroc=0.95, auroc_low=0.9, auroc_high=0.99, recall=0.9, defective=10, good=20)

@@ -1,7 +1,7 @@
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.components.history import FILE, Blessed, add, before, load, next_release, not_made_of
+from trainer.delivery.history import FILE, Blessed, add, before, load, next_release, not_made_of
 
 
 def _blessed(number, **changed):

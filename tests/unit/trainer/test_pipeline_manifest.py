@@ -1,7 +1,7 @@
 import pytest
 
 from edge_agent.contracts.errors import ConfigError, Rejected
-from trainer.components.manifest import read_tables
+from trainer.data.manifest import read_tables
 
 HEADER = "image,mask,part,exposure,label\n"
 

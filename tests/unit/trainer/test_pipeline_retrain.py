@@ -4,12 +4,12 @@ import pytest
 
 from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
 from tests.simulators.ticket_fleet import TicketFleet
-from trainer.components import history
-from trainer.handover import note_rollout, start_waiting
+from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline.progress import Lines
-from trainer.retrain import reviewed_folders, serve_ticket, to_do, watch_once
+from trainer.retraining.handover import note_rollout, start_waiting
+from trainer.retraining.tickets import reviewed_folders, serve_ticket, to_do, watch_once
 from trainer.run import Request
 
 

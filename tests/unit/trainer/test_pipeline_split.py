@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.components.split import asked_for, assign, torn
+from trainer.data.split import asked_for, assign, torn
 
 SHARES = {"eval": 0.2, "test": 0.2}
 PARTS = {f"p{i}": ("ok" if i % 3 else "scratch") for i in range(60)}

@@ -7,8 +7,8 @@ import pytest
 
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.errors import ConfigError, Rejected
-from trainer.components import history
 from trainer.components.bulk_inferrer import bulk_inferrer
+from trainer.delivery import history
 from trainer.pipeline.step import Context
 from trainer.predictions.job import Wishes, predict, with_parts
 from trainer.predictions.latest import latest_bundle

@@ -8,11 +8,11 @@ import pytest
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.strict import parse
-from trainer.components import history
-from trainer.components.destinations import Goods, _unpack, all_there, push
-from trainer.components.places import Origin, deliver, holds, latest_release, name_latest
-from trainer.components.pushed import still_pushed
 from trainer.components.pusher import pusher
+from trainer.delivery import history
+from trainer.delivery.destinations import Goods, _unpack, all_there, push
+from trainer.delivery.places import Origin, deliver, holds, latest_release, name_latest
+from trainer.delivery.pushed import still_pushed
 from trainer.pipeline.settings import PusherSettings
 from trainer.pipeline.step import Artifact, Context
 

@@ -14,7 +14,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from tests.simulators.batches import record_batch
-from trainer.components.tfdv_in_memory import statistics_of
+from trainer.beam.tfdv_in_memory import statistics_of
 from trainer.samples.sensors import SENSORS, sensor_rows
 
 ROWS = 5000

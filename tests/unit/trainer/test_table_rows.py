@@ -8,7 +8,7 @@ import pytest
 from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.row import row_input
-from trainer.components.table_source import files_of, list_tables
+from trainer.data.table_source import files_of, list_tables
 from trainer.pipeline.cache import Store
 from trainer.pipeline.index import Index
 from trainer.tabular.contract import cells_of, contract_of, inputs_of

@@ -10,12 +10,12 @@ import pytest
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.recipe import Recipe, load_recipe
 from tests.conftest import wait_for
-from trainer.components.hyperparameters import FILE, tuned
 from trainer.components.tuner import tuner
 from trainer.pipeline.settings import RECIPES, Settings, load
 from trainer.pipeline.step import Context, Step
 from trainer.tasks.order import Order
 from trainer.tasks.tuning import with_tuner
+from trainer.tuning.hyperparameters import FILE, tuned
 from trainer.tuning.search import check_search, chosen_values
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

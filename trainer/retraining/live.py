@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_agent.contracts.bounds import exact_interval
 from edge_agent.contracts.errors import ConfigError, Unavailable
-from trainer.components import history
+from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline import settings

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_agent.contracts.errors import Rejected, Unavailable
-from trainer.components import history
-from trainer.components.fleet_command import start_rollout
+from trainer.delivery import history
+from trainer.delivery.fleet_command import start_rollout
 from trainer.pipeline.cache import write_atomically
 
 NOTE = "rollout.json"

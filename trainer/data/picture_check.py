@@ -10,12 +10,12 @@ from typing import Any
 
 from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.recipe import Recipe
-from trainer.components import leaks
 from trainer.components.example_gen import part_labels, read_all, without_repeats
-from trainer.components.manifest import Row, read_tables
-from trainer.components.quarantine import by_kind
-from trainer.components.split import torn
-from trainer.vision.alike import SIMILARITY, find_alike, thumbnail
+from trainer.data import leaks
+from trainer.data.alike import SIMILARITY, find_alike, thumbnail
+from trainer.data.manifest import Row, read_tables
+from trainer.data.quarantine import by_kind
+from trainer.data.split import torn
 
 Report = Callable[[str, float | None], None]
 _TOGETHER = 500

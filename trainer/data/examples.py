@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.components.records import shards
+from trainer.data.records import shards
 from trainer.tabular.examples import is_table, read_split
 from trainer.tabular.values import LABEL, PART, ROW, Typed
 

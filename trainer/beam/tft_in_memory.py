@@ -16,8 +16,8 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
+from trainer.beam.in_memory import InMemoryRunner
 from trainer.beam.pipelines import pipeline_with
-from trainer.components.in_memory_beam import InMemoryRunner
 
 Preprocessing = Callable[[dict[str, Any]], dict[str, Any]]
 Columns = Mapping[str, npt.NDArray[Any] | Sequence[Any]]

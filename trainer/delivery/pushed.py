@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.contracts.bundle import BundleFolder
-from trainer.components import history
-from trainer.components.destinations import all_there
+from trainer.delivery import history
+from trainer.delivery.destinations import all_there
 from trainer.pipeline.step import Artifact
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.components.wire import without_features
+from trainer.data.wire import without_features
 
 NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row")
 """Columns of Examples, of pictures or tables, that statistics, schema and validation leave out."""

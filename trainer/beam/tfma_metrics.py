@@ -27,7 +27,7 @@ def analyse(
     import tensorflow_model_analysis as tfma
     from tfx_bsl.arrow import table_util
 
-    from trainer.components.in_memory_beam import InMemoryRunner
+    from trainer.beam.in_memory import InMemoryRunner
 
     table = pd.DataFrame({"prediction": scores, "label": defective.astype("float32"), **slices})
     batch = table_util.CanonicalizeRecordBatch(pa.RecordBatch.from_pandas(table))

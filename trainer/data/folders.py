@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.errors import Rejected
-from trainer.components.spans import Place, check_pattern, choose, expression, is_pattern, place_of
+from trainer.data.spans import Place, check_pattern, choose, expression, is_pattern, place_of
 
 _SHOWN = 8
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.components.hyperparameters import FILE
 from trainer.pipeline import settings
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.selection import Selection
 from trainer.run import Request, run_pipeline
+from trainer.tuning.hyperparameters import FILE
 
 _STEP = "Tuner"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from trainer.components.split import torn
+from trainer.data.split import torn
 
 _SHOWN = 3
 Texts = Mapping[str, Sequence[str]]

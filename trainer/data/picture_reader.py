@@ -15,13 +15,13 @@ from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.preprocess import Picture, decode, model_input
 from edge_agent.contracts.recipe import Colour, Recipe
-from trainer.components.quarantine import CHANGED
+from trainer.data.picture_traits import traits
+from trainer.data.quarantine import CHANGED
 from trainer.vision.data import mask_input
-from trainer.vision.traits import traits
 
 MAX_BYTES = 512 << 20
 Listed = Mapping[str, Any]
-"""A row of a listing, see `trainer.components.source`."""
+"""A row of a listing, see `trainer.data.source`."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.bundle import BundleFolder, Manifest
 from edge_agent.contracts.errors import ConfigError, Rejected
-from trainer.components.places import Origin, deliver, holds, latest_release, name_latest
+from trainer.delivery.places import Origin, deliver, holds, latest_release, name_latest
 
 FLEET = "fleet"
 
@@ -60,7 +60,7 @@ def _bundle(goods: Goods, folder: Path) -> None:
 
 
 def _serving(goods: Goods, folder: Path) -> None:
-    from trainer.components.serving_model import write_serving
+    from trainer.delivery.serving_model import write_serving
 
     variants = {variant.id: variant for variant in goods.manifest.variants}
     source = variants.get("float32") or variants[goods.manifest.chosen]

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
-from trainer.components import history
-from trainer.handover import note_rollout, start_waiting
+from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline import settings
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.progress import Display
+from trainer.retraining.handover import note_rollout, start_waiting
 from trainer.run import Request, run_pipeline
 
 MODES = ("manual", "assisted", "automatic")

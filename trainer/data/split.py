@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from trainer.components.manifest import SPLITS
+from trainer.data.manifest import SPLITS
 
 _ORDER = ("eval", "test")
 

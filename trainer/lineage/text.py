@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import ConfigError
-from trainer.components import history
+from trainer.delivery import history
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_agent.contracts.encoding import canonical_json
-from trainer.components.manifest import REQUIRED, Table, read_tables
+from trainer.data.manifest import REQUIRED, Table, read_tables
 from trainer.pipeline.cache import Store
 from trainer.pipeline.files import digests
 from trainer.pipeline.index import Index

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from trainer.lineage import content_of
+from trainer.lineage.text import content_of
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry, Stored
 
@@ -181,7 +181,7 @@ def utc(milliseconds: int) -> str:
 
 def write_lineage(root: Path, wanted: str, target: Path, fleet_home: Path | None) -> dict[str, int]:
     """Write the page; return how many nodes and edges it shows. Raises as `lineage_of`, and as the fleet's API does."""
-    from trainer.lineage import digest_of
+    from trainer.lineage.text import digest_of
     from trainer.reports.lineage_page import write_page
 
     driver = Driver(root)
@@ -192,7 +192,7 @@ def write_lineage(root: Path, wanted: str, target: Path, fleet_home: Path | None
         driver.close()
     if fleet_home is not None:
         from trainer.labels.fleet_api import FleetApi
-        from trainer.lineage_fleet import with_fleet
+        from trainer.lineage.fleet import with_fleet
 
         fleet = FleetApi.of(fleet_home)
         try:

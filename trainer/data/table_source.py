@@ -25,7 +25,7 @@ def list_tables(
 ) -> Artifact:
     """Return the artifact that lists all files of the places (files or folders of files) with their digests.
 
-    `spans` says which places are spans of data, see `trainer.components.folders`.
+    `spans` says which places are spans of data, see `trainer.data.folders`.
     A file that did not change is not read again. Raises ConfigError for a place that is not there, Rejected for one
     without a table and for a file that cannot be read.
     """

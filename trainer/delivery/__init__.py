@@ -1,0 +1,1 @@
+"""Where a blessed model goes, and what is remembered of those that went."""

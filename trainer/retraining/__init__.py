@@ -1,0 +1,1 @@
+"""From a drift ticket to a new model, and the live model measured on new labels."""
