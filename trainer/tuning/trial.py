@@ -90,22 +90,24 @@ class _Follower:
     def look(self, text: str, share: float | None) -> None:
         """Take the training's progress as a reason to look."""
         self._said(text, share or 0.0)
-        if self.read():
-            raise _EndedEarly("pruned", f"worse than the median after epoch {max(self._values)}")
+        self.read()
         limit = self._training.minutes
         if limit and time.monotonic() - self._began > 60 * limit:
             raise _EndedEarly("pruned", f"longer than {limit:g} minutes")
 
-    def read(self) -> bool:
-        """Report the epochs that are new; return whether the trial is to be pruned."""
+    def read(self) -> None:
+        """Report the epochs that are new, in their order.
+
+        The trial ends with the first one that is worse than the median, however many were trained by then: whoever is
+        faster, the training or who watches it, the trials are the same.
+        """
         lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
-        prune = False
         for line in (one for one in lines if one.endswith("}")):
             epoch = json.loads(line)
             if epoch["number"] not in self._values:
                 self._values[epoch["number"]] = value = self._value(epoch)
-                prune = self._study.report(self._trial, epoch["number"], value)
-        return prune
+                if self._study.report(self._trial, epoch["number"], value):
+                    raise _EndedEarly("pruned", f"worse than the median after epoch {epoch['number']}")
 
     def _value(self, epoch: Mapping[str, Any]) -> float:
         loss = epoch.get("eval_loss") if epoch.get("eval_loss") is not None else epoch.get("loss")
