@@ -6,8 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 
@@ -99,16 +98,33 @@ def _read(folder: Path, number: int, columns: set[str], required: Sequence[str])
 
 def _records(lines: Sequence[str]) -> Iterator[tuple[int, list[str], str]]:
     """Yield the last line, the fields and the problem of each record; after a broken one go on with the next line."""
-    place = 0
-    while place < len(lines):
-        reader = csv.reader(islice(lines, place, place + _LONGEST_RECORD), strict=True)
+    feed = _Feed(lines)
+    reader = csv.reader(feed, strict=True)
+    while feed.place < len(lines):
+        begin = feed.begin = feed.place
         try:
-            fields = next(reader, [])
-            problem = ""
+            fields, problem = next(reader, []), ""
         except csv.Error as error:
             fields, problem = [], f"{error}; correct the quotes of this line"
-        place += 1 if problem else max(reader.line_num, 1)
-        yield place, fields, problem
+            feed.place = begin + 1
+            reader = csv.reader(feed, strict=True)
+        yield feed.place, fields, problem
+
+
+class _Feed:
+    """Lines one after the other, at most _LONGEST_RECORD from the one where the record began: `place` is the next."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines, self.place, self.begin = lines, 0, 0
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> str:
+        if self.place >= min(len(self._lines), self.begin + _LONGEST_RECORD):
+            raise StopIteration
+        self.place += 1
+        return self._lines[self.place - 1]
 
 
 def _text(folder: Path) -> str:
@@ -166,9 +182,9 @@ def _problem(
     if empty:
         return f"'{empty[0]}' is empty"
     for name in ("image", "mask"):
-        path = PurePosixPath(values.get(name, ""))
-        if path.is_absolute() or ".." in path.parts:
-            return f"'{name}' is {str(path)!r}, expected a path inside the folder"
+        path = values.get(name, "")
+        if path.startswith("/") or ".." in path.split("/"):
+            return f"'{name}' is {path!r}, expected a path inside the folder"
     split = values.get("split") or values.get("split_hint") or ""
     if split and split not in SPLITS:
         return f"split is '{split}', expected one of {', '.join(SPLITS)}"

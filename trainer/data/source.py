@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,8 @@ from trainer.pipeline.index import Index
 from trainer.pipeline.step import Artifact
 
 TYPE = "RawImages"
+_Places = tuple[Path, Path | None]
+"""Where a row's picture and mask lie."""
 
 
 def list_data(
@@ -30,10 +33,13 @@ def list_data(
     absolute path, so the same data elsewhere is the same. Raises as `read_tables`.
     """
     table = read_tables(folders, ("image",) if serving else REQUIRED)
-    wanted = {folders[row.folder] / name for row in table.rows for name in (row.image, row.mask) if name}
-    known = digests(sorted(wanted), index, now_ns)
+    places: list[_Places] = [
+        (folders[row.folder] / row.image, folders[row.folder] / row.mask if row.mask else None) for row in table.rows
+    ]
+    wanted = {path for pair in places for path in pair if path is not None}
+    known = digests(sorted(wanted, key=os.fspath), index, now_ns)
     content: dict[str, object] = {
-        "rows": _rows(table, folders, known, serving),
+        "rows": _rows(table, places, known, serving),
         "bad": [asdict(bad) for bad in table.bad],
         "empty": list(table.empty),
         "spans": [dict(span) for span in spans],
@@ -45,14 +51,13 @@ def list_data(
     return Artifact(TYPE, digest, store.path(digest), {"pictures": len(table.rows), "folders": len(folders)})
 
 
-def _rows(table: Table, folders: Sequence[Path], known: dict[Path, str], serving: bool) -> list[dict[str, object]]:
+def _rows(table: Table, places: Sequence[_Places], known: dict[Path, str], serving: bool) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for row in table.rows:
-        folder = folders[row.folder]
-        values = {name: value for name, value in asdict(row).items() if name not in ("line", "extra")}
+    for row, (image, mask) in zip(table.rows, places, strict=True):
+        values = {name: value for name, value in vars(row).items() if name not in ("line", "extra")}
         if serving:
             values["extra"] = dict(row.extra)
-        values["sha256"] = known.get(folder / row.image, "")
-        values["mask_sha256"] = known.get(folder / row.mask, "") if row.mask else ""
+        values["sha256"] = known.get(image, "")
+        values["mask_sha256"] = known.get(mask, "") if mask else ""
         rows.append(values)
     return rows
