@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 from edge_agent.contracts.errors import ConfigError, Unavailable
 from trainer.inspect import outlook
 from trainer.pipeline.cache import Store
+from trainer.pipeline.epochs import epochs_of
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runs import RunRecord, Runs
-from trainer.pipeline.step import EPOCHS
 from trainer.run import Request, run_pipeline
 
 _NOT_COMPARED = ("taken", "jobs")
@@ -70,10 +69,8 @@ def to_resume(root: Path) -> Resumption:
 
 def epochs_done(scratch: Path) -> int:
     """Return the number of the last epoch that a step noted in its scratch folder; 0 when it noted none."""
-    path = scratch / EPOCHS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    whole = [line for line in lines if line.endswith("}")]
-    return int(json.loads(whole[-1])["number"]) if whole else 0
+    epochs = epochs_of(scratch)
+    return int(epochs[-1]["number"]) if epochs else 0
 
 
 def go_on(found: Resumption, display: Display, run: Callable[..., dict[str, Any]] = run_pipeline) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import time
 
 from edge_agent.contracts.errors import Rejected
-from trainer.pipeline.step import EPOCHS
+from trainer.pipeline.epochs import EPOCHS
 
 
 def train(model, warm_start, recipe, data, pause, context):

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
-from trainer.pipeline.step import EPOCHS, Context, Step
+from trainer.pipeline.epochs import note_epoch
+from trainer.pipeline.step import Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
 from trainer.tabular.module import BUILD_MODEL, OwnCode
 from trainer.tuning.hyperparameters import tuned
+
+if TYPE_CHECKING:
+    from trainer.tabular.fit import Epoch, Plan
 
 HISTORY, RECIPE, WEIGHTS = "training.json", "recipe.json", "weights.npz"
 
@@ -77,21 +81,45 @@ def train_table(
     Several workers have their checkpoints in the folder `shared`; only the chief writes them, and logs.
     """
     from trainer.distribute.strategy import devices_of
-    from trainer.tabular.export import export
-    from trainer.tabular.fit import Epoch, Fit, Plan
-    from trainer.tabular.graph import TransformGraph
+    from trainer.tabular.fit import Fit
     from trainer.tabular.network import build
 
     asked = tuned({"recipe": recipe, "settings": settings}, hyperparameters)
     recipe, settings = asked["recipe"], asked["settings"]
     devices = devices_of(settings.get("strategy", "none"))
     chosen = Recipe.model_validate(recipe)
-    names, network = chosen.labels.names, chosen.network
     context.progress("reading the rows", None)
-    train, held_out = (load_rows(examples, transformed, split, names) for split in ("train", "eval"))
+    train, held_out = (load_rows(examples, transformed, split, chosen.labels.names) for split in ("train", "eval"))
     contract = RowContract.model_validate_json((transform_graph / FILE).read_bytes())
     own = OwnCode(module).function(BUILD_MODEL, 2)
-    plan = Plan(
+    plan = _plan(chosen, settings)
+    hparams = {"labels": chosen.labels.names, **asdict(plan), **settings.get("hparams", {})}
+    with devices.strategy.scope():
+        built = build(read_features(transformed), hparams, own, chosen.network.seed)
+    begun = warm_start.name if warm_start else ""
+    key = digest_bytes(canonical_json([examples.name, transformed.name, asdict(plan), begun]))
+    fit = Fit(built, train, held_out, plan, Path(shared or context.scratch) / "checkpoints", key, devices)
+    warm = fit.begin(_weights(warm_start, contract))
+    tell = _teller(context, tensorboard, devices.chief)
+    for epoch in fit.epochs(warm):
+        tell(epoch)
+    fit.finish()
+    context.progress("exporting", 1.0)
+    _write(model, built, transform_graph, contract, recipe)
+    history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm}
+    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
+    reasons = [f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else []
+    if warm_start is not None and not warm:
+        reasons.append("trained from scratch: the former model has another shape or other columns")
+    properties = {"best_epoch": fit.best_epoch, "resumed_from": fit.resumed_from, "reasons": reasons}
+    return {"model": {**properties, "warm_started": warm, "own": int(own is not None)}}
+
+
+def _plan(recipe: Recipe, settings: Mapping[str, Any]) -> Plan:
+    from trainer.tabular.fit import Plan
+
+    network = recipe.network
+    return Plan(
         network.epochs,
         settings["steps"],
         network.batch,
@@ -99,41 +127,37 @@ def train_table(
         settings["patience"],
         settings["class_weights"],
         network.seed,
-        len(names),
-        chosen.views.combine,
+        len(recipe.labels.names),
+        recipe.views.combine,
     )
-    hparams = {"labels": names, **asdict(plan), **settings.get("hparams", {})}
-    with devices.strategy.scope():
-        built = build(read_features(transformed), hparams, own, network.seed)
-    key = digest_bytes(
-        canonical_json([examples.name, transformed.name, asdict(plan), warm_start.name if warm_start else ""])
-    )
-    fit = Fit(built, train, held_out, plan, Path(shared or context.scratch) / "checkpoints", key, devices)
-    warm = fit.begin(_weights(warm_start, contract))
-    log = _log(tensorboard if devices.chief else "")
+
+
+def _teller(context: Context, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
+    """Return what tells of a finished epoch: to people, and from the chief to the files that others follow."""
+    from trainer.eventlog import EventLog
+
+    log = EventLog(Path(tensorboard)) if tensorboard and chief else None
 
     def tell(epoch: Epoch) -> None:
-        if devices.chief:
-            _note(context.scratch / EPOCHS, asdict(epoch))
-        log(epoch)
+        if chief:
+            note_epoch(context.scratch, asdict(epoch))
+        if log is not None:
+            log.add(epoch.number, {name: getattr(epoch, name) for name in ("loss", "eval_loss", "auroc")})
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
         context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.number / epoch.of)
 
-    for epoch in fit.epochs(warm):
-        tell(epoch)
-    fit.finish()
-    context.progress("exporting", 1.0)
+    return tell
+
+
+def _write(model: Path, built: Any, transform_graph: Path, contract: RowContract, recipe: Mapping[str, Any]) -> None:
+    """Write the graph that serves, the weights, the input contract and the recipe."""
+    from trainer.tabular.export import export
+    from trainer.tabular.graph import TransformGraph
+
     export(built, TransformGraph(transform_graph, contract), model)
     np.savez(model / WEIGHTS, *[np.asarray(weight.numpy()) for weight in built.weights])
     (model / FILE).write_bytes(canonical_json(contract))
-    history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm}
-    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(dict(recipe), indent=1, sort_keys=True), encoding="utf-8")
-    reasons = [f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else []
-    if warm_start is not None and not warm:
-        reasons.append("trained from scratch: the former model has another shape or other columns")
-    properties = {"best_epoch": fit.best_epoch, "resumed_from": fit.resumed_from, "reasons": reasons}
-    return {"model": {**properties, "warm_started": warm, "own": int(own is not None)}}
 
 
 def _weights(warm_start: Path | None, contract: RowContract) -> list[Any] | None:
@@ -145,26 +169,3 @@ def _weights(warm_start: Path | None, contract: RowContract) -> list[Any] | None
         return None
     with np.load(warm_start / WEIGHTS, allow_pickle=False) as file:
         return [file[f"arr_{place}"] for place in range(len(file.files))]
-
-
-def _note(path: Path, epoch: Mapping[str, Any]) -> None:
-    """Add an epoch to the file that others follow: the Tuner, and who says where a killed training stands."""
-    finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in epoch.items()}
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(finite) + "\n")
-
-
-def _log(folder: str) -> Any:
-    if not folder:
-        return lambda epoch: None
-    import tensorflow as tf
-
-    writer = tf.summary.create_file_writer(folder)
-
-    def log(epoch: Any) -> None:
-        with writer.as_default():
-            for name in ("loss", "eval_loss", "auroc"):
-                tf.summary.scalar(name, getattr(epoch, name), step=epoch.number)
-        writer.flush()
-
-    return log

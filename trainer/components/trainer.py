@@ -13,7 +13,8 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.components.transform import LABEL, apply
 from trainer.data.examples import pictures
-from trainer.pipeline.step import EPOCHS, Context
+from trainer.pipeline.epochs import epochs_of, note_epoch
+from trainer.pipeline.step import Context
 from trainer.tuning.hyperparameters import tuned
 from trainer.vision.data import Pictures
 
@@ -43,7 +44,7 @@ def trainer(
     part of the recipe here), `backbone_weights` the digest of that file. `hyperparameters` is what the Tuner chose, if
     there is one.
     """
-    from trainer.vision.eventlog import EventLog
+    from trainer.eventlog import EventLog
     from trainer.vision.export import WEIGHTS, export
     from trainer.vision.fit import Epoch
     from trainer.vision.training import beginning_with, train
@@ -54,11 +55,10 @@ def trainer(
     held_out = load_pictures(examples, transform_graph, "eval", settings)
     settings, reasons = with_model_for(training, settings)
     former, remark = _weights(warm_start, settings)
-    curve = _Curve(context.scratch / EPOCHS)
     log = EventLog(Path(tensorboard) / context.scratch.name) if tensorboard else None
 
     def report(epoch: Epoch) -> None:
-        curve.add(asdict(epoch))
+        note_epoch(context.scratch, asdict(epoch))
         if log is not None:
             log.add(epoch.number, asdict(epoch))
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
@@ -72,7 +72,7 @@ def trainer(
     result = train(training, evaluation, begun, seed, checkpoints, report, drawn, former, halve_batch)
     context.progress(f"exporting; {result.watch.seen()}", 1.0)
     export(result.network, settings, model)
-    history = {"epochs": curve.epochs(), "best_epoch": result.best_epoch, "warm_start": former is not None}
+    history = {"epochs": epochs_of(context.scratch), "best_epoch": result.best_epoch, "warm_start": former is not None}
     history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(settings.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
@@ -127,25 +127,3 @@ def network_shape(recipe: Recipe) -> tuple[Any, ...]:
     network = recipe.network
     size = (network.height, network.width, network.backbone, network.embedding, network.model)
     return (*size, recipe.camera.colour, recipe.labels.names)
-
-
-class _Curve:
-    """The finished epochs in a file, so that a training that goes on has its whole curve."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def add(self, epoch: dict[str, Any]) -> None:
-        finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in epoch.items()}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite) + "\n")
-
-    def epochs(self) -> list[dict[str, Any]]:
-        if not self._path.is_file():
-            return []
-        found: dict[int, dict[str, Any]] = {}
-        for line in self._path.read_text(encoding="utf-8").splitlines():
-            if line.endswith("}"):
-                epoch = json.loads(line)
-                found[epoch["number"]] = epoch
-        return [found[number] for number in sorted(found)]

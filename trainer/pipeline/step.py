@@ -79,10 +79,6 @@ class Step:
         return self.function.partition(":")[0]
 
 
-EPOCHS = "epochs.jsonl"
-"""File in the scratch folder to which a step that works in epochs adds a line of JSON for each, with its `number`."""
-
-
 class Context:
     """What an executor may use besides its arguments.
 

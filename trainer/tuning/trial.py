@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +11,9 @@ from typing import Any
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+from trainer.pipeline.epochs import epochs_of
 from trainer.pipeline.executor import Executor
-from trainer.pipeline.step import EPOCHS, Step
+from trainer.pipeline.step import Step
 from trainer.tuning.search import chosen_values
 from trainer.tuning.study import Study
 
@@ -48,7 +48,7 @@ def run_trial(study: Study, trial: Any, training: Training, scratch: Path, said:
     shutil.rmtree(folder / "model", ignore_errors=True)
     for name in ("model", "scratch"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    follower = _Follower(study, trial, training, folder / "scratch" / EPOCHS, said)
+    follower = _Follower(study, trial, training, folder / "scratch", said)
     executor = Executor(folder / "log")
     try:
         paths = {**training.inputs, "warm_start": None, "model": folder / "model"}
@@ -76,9 +76,9 @@ class _Follower:
     """Reads the epochs that a training writes, and ends it where the study or the clock says so."""
 
     def __init__(
-        self, study: Study, trial: Any, training: Training, path: Path, said: Callable[[str, float], None]
+        self, study: Study, trial: Any, training: Training, scratch: Path, said: Callable[[str, float], None]
     ) -> None:
-        self._study, self._trial, self._training, self._path, self._said = study, trial, training, path, said
+        self._study, self._trial, self._training, self._scratch, self._said = study, trial, training, scratch, said
         self._values: dict[int, float] = {}
         self._began = time.monotonic()
 
@@ -101,9 +101,7 @@ class _Follower:
         The trial ends with the first one that is worse than the median, however many were trained by then: whoever is
         faster, the training or who watches it, the trials are the same.
         """
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
-        for line in (one for one in lines if one.endswith("}")):
-            epoch = json.loads(line)
+        for epoch in epochs_of(self._scratch):
             if epoch["number"] not in self._values:
                 self._values[epoch["number"]] = value = self._value(epoch)
                 if self._study.report(self._trial, epoch["number"], value):

@@ -213,7 +213,7 @@ def test_a_training_that_runs_out_of_memory_begins_again_with_half_the_batch_onc
 def test_a_curve_is_written_for_tensorboard(tmp_path: Path) -> None:
     from tensorflow.python.summary.summary_iterator import summary_iterator
 
-    from trainer.vision.eventlog import EventLog
+    from trainer.eventlog import EventLog
 
     log = EventLog(tmp_path / "run")
     log.add(1, {"loss": 0.5, "auroc": float("nan")})
