@@ -19,9 +19,9 @@ from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import probabilities
 from tests.simulators.sensor_table import SET_TINY, run, write_table
 from tests.simulators.tiny_pipeline import result, trainer
+from trainer import checkpoint
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.step import Context
-from trainer.tabular import checkpoint
 
 ROWS = 600
 pytestmark = pytest.mark.slow

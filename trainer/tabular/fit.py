@@ -16,11 +16,11 @@ import tensorflow as tf
 from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.scores import defect_probability, probabilities
+from trainer import checkpoint
 from trainer.distribute.step import Losses, spread
 from trainer.distribute.strategy import Devices
 from trainer.evaluation.plain import finite
 from trainer.evaluation.rates import auroc
-from trainer.tabular import checkpoint
 from trainer.tabular.features import Rows
 from trainer.tabular.network import LOGITS, answers_of
 

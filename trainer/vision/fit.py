@@ -17,10 +17,11 @@ from converter.confidence import join_parts
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
+from trainer.checkpoint import Arrays
 from trainer.evaluation import rates
 from trainer.vision import checkpoint
 from trainer.vision.backbones import load_pretrained
-from trainer.vision.checkpoint import Arrays, State, key_of
+from trainer.vision.checkpoint import State, key_of
 from trainer.vision.data import Batch, Pictures
 from trainer.vision.feeding import Feed, Watch
 from trainer.vision.lessons import Lessons

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from edge_agent.contracts.errors import Rejected
-from trainer.vision.checkpoint import Arrays
+from trainer.checkpoint import Arrays
 from trainer.vision.network import Network
 
 

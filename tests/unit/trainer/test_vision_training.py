@@ -290,6 +290,7 @@ def test_a_resumed_training_ends_where_an_unbroken_one_ends(small, tmp_path):
 
 
 def test_the_checkpoint_of_another_training_is_not_continued(tmp_path):
+    from trainer.checkpoint import NAME
     from trainer.vision import checkpoint
 
     state = checkpoint.State(3, "this", 2, 0.5, [np.ones(2)], [np.zeros(1)], [np.ones(2)], [np.ones(2)])
@@ -298,5 +299,5 @@ def test_the_checkpoint_of_another_training_is_not_continued(tmp_path):
     found = checkpoint.load(tmp_path, "this")
     assert (found.epoch, found.best_epoch, found.best_score) == (3, 2, 0.5)
     assert (found.weights[0] == 1).all()
-    (tmp_path / checkpoint.NAME).write_bytes(b"PK cut off")
+    (tmp_path / NAME).write_bytes(b"PK cut off")
     assert checkpoint.load(tmp_path, "this") is None
