@@ -10,7 +10,7 @@ import click
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.delivery import history
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.lookahead import Outlook, look_ahead
 from trainer.pipeline.runs import Runs
@@ -36,7 +36,7 @@ def status_of(root: Path) -> dict[str, Any]:
 def metadata_url_of(root: Path) -> str:
     """Return where the newest run keeps its lineage; "" = in the root."""
     request = Request.of(Runs(root).latest().arguments, root)
-    return settings.load(request.recipe, request.assignments)[1].metadata_url
+    return recipes.load(request.recipe, request.assignments)[1].metadata_url
 
 
 def show_status(found: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ def show_status(found: dict[str, Any]) -> None:
 
 def outlook(request: Request) -> list[Outlook]:
     """Say for each step what a run would do with it; nothing is run and nothing heavy imported."""
-    recipe, chosen = settings.load(request.recipe, request.assignments)
+    recipe, chosen = recipes.load(request.recipe, request.assignments)
     driver = Driver(request.root)
     try:
         task = task_for(request, recipe, chosen, driver)

@@ -16,7 +16,7 @@ from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.data.folders import choose_folders
 from trainer.delivery.fleet_command import latest_release
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.metadata_url import without_password
 from trainer.pipeline.progress import Display
@@ -97,7 +97,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
     A model that is not blessed is a result, not an error. Raises Rejected for bad data, ConfigError for bad settings,
     Unavailable when a step or the disk failed; the run's record keeps the error.
     """
-    recipe, chosen = settings.load(request.recipe, request.assignments)
+    recipe, chosen = recipes.load(request.recipe, request.assignments)
     if chosen.pusher.fleet_home:
         request = replace(request, taken=_taken(recipe.name, Path(chosen.pusher.fleet_home)))
     runs = Runs(request.root)

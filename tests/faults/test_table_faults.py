@@ -13,7 +13,8 @@ from edge_agent.contracts.recipe import load_recipe
 from tests.simulators.sensor_table import write_table
 from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.pipeline.driver import Driver
-from trainer.pipeline.settings import RECIPES, ExampleGenSettings, Settings, TableSettings, TransformSettings
+from trainer.pipeline.recipes import RECIPES
+from trainer.pipeline.settings import ExampleGenSettings, Settings, TableSettings, TransformSettings
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import encoded, read_split
 from trainer.tabular.read import read_rows

@@ -14,7 +14,7 @@ from trainer.cli import main
 from trainer.commands.pipeline import pipeline
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import producer
-from trainer.pipeline.settings import load
+from trainer.pipeline.recipes import load
 from trainer.run import Request, task_for
 
 pytestmark = pytest.mark.slow
