@@ -13,7 +13,8 @@ from trainer.pipeline.driver import Driver
 from trainer.pipeline.export.airflow import dag_file
 from trainer.pipeline.export.kubeflow import pipeline_file
 from trainer.pipeline.export.tasks import Surroundings, tasks_of
-from trainer.run import Request, task_for
+from trainer.request import Request
+from trainer.run import task_for
 
 WRITERS = {"airflow": dag_file, "kubeflow": pipeline_file}
 

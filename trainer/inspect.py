@@ -15,7 +15,8 @@ from trainer.pipeline.driver import Driver
 from trainer.pipeline.lookahead import Outlook, look_ahead
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.selection import ALL
-from trainer.run import Request, task_for
+from trainer.request import Request
+from trainer.run import task_for
 from trainer.tasks.order import DATA
 
 _SHOWN_RUNS = 10

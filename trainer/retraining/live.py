@@ -17,7 +17,7 @@ from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline import recipes
 from trainer.pipeline.cache import write_atomically
-from trainer.run import Request
+from trainer.request import Request
 
 FOLDER, LAST = "live", "last.json"
 _MEASURING = "test"

@@ -16,8 +16,9 @@ from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline import recipes
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.progress import Display
+from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
-from trainer.run import Request, run_pipeline
+from trainer.run import run_pipeline
 
 MODES = ("manual", "assisted", "automatic")
 Say = Callable[[str], None]

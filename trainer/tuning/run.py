@@ -12,7 +12,8 @@ from trainer.pipeline.driver import Driver
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.selection import Selection
-from trainer.run import Request, run_pipeline
+from trainer.request import Request
+from trainer.run import run_pipeline
 from trainer.tuning.hyperparameters import FILE
 
 _STEP = "Tuner"
