@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
+from trainer.data.tfrecord import read_tfrecord
+from trainer.data.wire import values_of
 from trainer.tabular.files import CSV, PARQUET
 
 
@@ -131,34 +133,29 @@ def _cells(column: Any, name: str, file: str) -> Any:
 
 
 def _tfrecord(path: Path, name: str, sha256: str) -> Rows:
-    import tensorflow as tf
-    from google.protobuf.message import DecodeError
-
     examples: list[dict[str, Any]] = []
     bad: list[BadRow] = []
     places = []
     try:
-        for number, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
+        for number, record in enumerate(read_tfrecord(path), 1):
             try:
-                examples.append(dict(_features(tf.train.Example.FromString(record))))
+                examples.append(dict(_features(record)))
                 places.append(number)
-            except (DecodeError, ValueError) as error:
+            except ValueError as error:
                 bad.append(BadRow(f"{name}:{number}", sha256, f"no tf.train.Example ({error})"))
-    except tf.errors.DataLossError as error:
+    except Rejected as error:
         raise Rejected(f"{name}: damaged after record {len(examples) + len(bad)}; write it again") from error
     names = sorted({column for example in examples for column in example})
     columns = {column: _joined([example.get(column) for example in examples]) for column in names}
     return Rows(name, sha256, columns, np.asarray(places, np.int64), bad)
 
 
-def _features(example: Any) -> Iterator[tuple[str, Any]]:
-    for name, feature in example.features.feature.items():
-        kind = feature.WhichOneof("kind")
-        values: list[Any] = list(getattr(feature, kind).value) if kind else []
+def _features(record: bytes) -> Iterator[tuple[str, Any]]:
+    for name, values in values_of(record):
         if len(values) > 1:
             raise ValueError(f"column '{name}' has {len(values)} values, expected one")
-        if values:
-            yield name, values[0].decode() if kind == "bytes_list" else float(values[0])
+        for value in values:
+            yield name, value.decode() if isinstance(value, bytes) else float(value)
 
 
 def _joined(cells: list[Any]) -> list[str] | npt.NDArray[np.float64]:
