@@ -205,11 +205,24 @@ class Monitoring(Strict):
 
 
 class Blessing(Strict):
-    """What a model must reach on held-out parts before it is blessed."""
+    """What a model must reach on held-out parts before it is blessed: limits that the 95 % interval decides.
+
+    Where the interval reaches over a limit, `require` does: `measured` = the value itself must keep it, and a loss
+    against the latest blessed model counts only beyond chance; `proven` = the model is refused.
+    """
 
     auroc_min: Fraction = 0.80
     recall_min: Fraction = 0.70
     regression_max: Fraction = 0.02
+    require: Literal["measured", "proven"] = "measured"
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `require` out where it says nothing: the recipe keeps its digest, and older agents can read it."""
+        content: dict[str, Any] = handler(self)
+        if self.require == "measured":
+            content.pop("require", None)
+        return content
 
 
 class Recipe(Strict):

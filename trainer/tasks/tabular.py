@@ -148,6 +148,8 @@ class TabularTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
-        cost = self.settings.evaluator.cost
-        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
+        cost, blessing = self.settings.evaluator.cost, self.recipe.blessing.model_copy(update={"require": "measured"})
+        delivered = self.recipe.model_copy(update={"blessing": blessing})
+        own = {"recipe": delivered.model_dump(mode="json"), **self.settings.converter.model_dump()}
         return own if cost is None else {**own, "cost": cost.model_dump()}
