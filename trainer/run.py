@@ -121,6 +121,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             record.ended_ms = int(clock() * 1000)
             with suppress(Unavailable) if record.state == "failed" else nullcontext():
                 runs.save(record)
+                _index(request.root)
     _track(request.root, record, chosen)
     return record.result
 
@@ -203,6 +204,13 @@ def _track(root: Path, record: RunRecord, chosen: Settings) -> None:
         record.result["mlflow"] = log_run(root, record.run, chosen.mlflow)
     except LinesideError as error:
         click.echo(f"not logged: {error}", err=True)
+
+
+def _index(root: Path) -> None:
+    """Write the page of all runs."""
+    from trainer.reports.index import write_index
+
+    write_index(root)
 
 
 def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None:

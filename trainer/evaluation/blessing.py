@@ -53,6 +53,8 @@ def limits_of(policy: Blessing) -> tuple[LimitSettings, ...]:
         found.append(LimitSettings(metric="part_auroc", lower=policy.auroc_min, require=policy.require))
     if policy.recall_min > 0:
         found.append(LimitSettings(metric="recall", lower=policy.recall_min, require=policy.require))
+    if policy.overkill_max < 1:
+        found.append(LimitSettings(metric="overkill", upper=policy.overkill_max, require=policy.require))
     if policy.regression_max < 1:
         allowed = ChangeSettings(allowed_drop=policy.regression_max)
         strict = policy.require == "proven"

@@ -149,7 +149,7 @@ class TabularTask:
 
     def _converted(self) -> dict[str, Any]:
         """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
-        cost, blessing = self.settings.evaluator.cost, self.recipe.blessing.model_copy(update={"require": "measured"})
-        delivered = self.recipe.model_copy(update={"blessing": blessing})
+        cost = self.settings.evaluator.cost
+        delivered = self.recipe.model_copy(update={"blessing": self.recipe.blessing.for_devices()})
         own = {"recipe": delivered.model_dump(mode="json"), **self.settings.converter.model_dump()}
         return own if cost is None else {**own, "cost": cost.model_dump()}

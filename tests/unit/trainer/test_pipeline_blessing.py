@@ -44,16 +44,21 @@ def test_the_old_words_are_limits_and_what_nothing_can_break_is_none():
         ("part_auroc", None, "unbroken"),
     ]
     assert {one.require for one in limits_of(Blessing(require="proven"))} == {"proven"}
+    (overkill,) = [one for one in limits_of(Blessing(overkill_max=0.2)) if one.metric == "overkill"]
+    assert (overkill.upper, overkill.require) == (0.2, "measured")
     assert limits_of(Blessing(auroc_min=0, recall_min=0, regression_max=1)) == ()
 
 
 def test_a_recipe_that_says_nothing_of_it_keeps_its_digest():
     silent = Recipe(name="x", labels={"good": "ok", "defects": ["pit"]})
-    assert "require" not in silent.model_dump(mode="json")["blessing"]
+    assert set(silent.model_dump(mode="json")["blessing"]) == {"auroc_min", "recall_min", "regression_max"}
     assert digest_bytes(silent.model_dump_json().encode()) == digest_bytes(
         silent.model_copy(update={"blessing": Blessing(require="measured")}).model_dump_json().encode()
     )
-    strict = Recipe(name="x", labels={"good": "ok", "defects": ["pit"]}, blessing={"require": "proven"})
+    strict = Recipe(
+        name="x", labels={"good": "ok", "defects": ["pit"]}, blessing={"require": "proven", "overkill_max": 0.2}
+    )
+    assert strict.blessing.for_devices() == Blessing()
     assert Recipe.model_validate_json(strict.model_dump_json()).blessing.require == "proven"
 
 
