@@ -62,7 +62,11 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             display.close()
             record.ended_ms = int(clock() * 1000)
             with suppress(Unavailable) if record.state == "failed" else nullcontext():
-                runs.forget(name) if record.state == "refused" else runs.save(record)
+                if record.state == "refused":
+                    runs.forget(name)
+                else:
+                    runs.save(record)
+                    _index(request.root)
     _track(request.root, record, chosen)
     return record.result
 
@@ -145,6 +149,13 @@ def _track(root: Path, record: RunRecord, chosen: Settings) -> None:
         record.result["mlflow"] = log_run(root, record.run, chosen.mlflow)
     except LinesideError as error:
         click.echo(f"not logged: {error}", err=True)
+
+
+def _index(root: Path) -> None:
+    """Write the page of all runs."""
+    from trainer.reports.index import write_index
+
+    write_index(root)
 
 
 def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None:
