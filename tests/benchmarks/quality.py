@@ -26,7 +26,7 @@ from edge_agent.contracts.recipe import Colour, load_recipe
 from edge_agent.contracts.scores import part_score
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.timing import command
-from trainer.pipeline.settings import RECIPES
+from trainer.pipeline.recipes import RECIPES
 
 Row = dict[str, str]
 FOLDS = 5

@@ -17,6 +17,7 @@ from trainer.data import leaks
 from trainer.data.alike import SIMILARITY, Thumbnail, find_alike, joined, thumbnail
 from trainer.data.examples import TEXTS, Example, write_shard
 from trainer.data.manifest import SPLITS
+from trainer.data.oddities import Oddities
 from trainer.data.picture_reader import Found, Listed, read_picture
 from trainer.data.picture_traits import MISNAMED
 from trainer.data.quarantine import by_kind, check_bad
@@ -56,7 +57,7 @@ def example_gen(
     roots = [Path(folder).resolve() for folder in folders]
     group = one_thing(listing["rows"], roots, settings, context) if near_duplicates == "together" else {}
     split = _splits(rows, settings, shares, kept, salt, group)
-    read = _Read(list(listing["bad"]), len(rows))
+    read = _Read(list(listing["bad"]), len(rows), Oddities(settings.labels.good))
     for name in SPLITS:
         chosen = [row for row in rows if split(row) == name]
         for number, start in enumerate(range(0, len(chosen), _SHARD)):
@@ -145,6 +146,7 @@ class _Read:
 
     bad: list[dict[str, Any]]
     total: int
+    odd: Oddities
     used: list[dict[str, Any]] = field(default_factory=list)
     thumbnails: list[Thumbnail] = field(default_factory=list)
     traits: Counter[str] = field(default_factory=Counter)
@@ -164,6 +166,7 @@ class _Read:
                 )
                 continue
             self.traits.update(found.traits)
+            self.odd.note(row, found.size, found.coloured, bool(found.mask.any()))
             self.thumbnails.append(thumbnail(found.image))
             self.used.append({**{name: row[name] for name in _USED}, "split": split})
             yield row, found
@@ -202,6 +205,7 @@ def _properties(
     if read.bad:
         kinds = ", ".join(f"{count} {kind}" for kind, count in by_kind(read.bad).items())
         reasons.append(f"{len(read.bad)} pictures quarantined ({kinds})")
+    reasons += read.odd.said()
     return {
         "split_names": json.dumps(SPLITS),
         **{f"pictures_{name}": pictures[name] for name in SPLITS},

@@ -10,6 +10,7 @@ from edge_agent.contracts.errors import Rejected
 
 CHANGED = "changed while"
 _KINDS = (
+    ("^its mask", "mask"),
     ("cut off", "cut off"),
     ("claims .* pixels", "too large"),
     ("bytes long; at most", "too large"),
@@ -19,7 +20,7 @@ _KINDS = (
     ("cannot be read", "not readable"),
     (r"\(0 bytes\)", "empty"),
     ("not a readable picture", "not a picture"),
-    ("fields, expected|quotes|is empty|inside the folder|split is|listed twice", "line of the table"),
+    ("fields, expected|quote|UTF-8|is empty|inside the folder|split is|listed twice", "line of the table"),
     (CHANGED, "changed meanwhile"),
 )
 

@@ -201,7 +201,8 @@ class VisionTask:
     def _converted(self) -> dict[str, Any]:
         """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
         network = self.recipe.network.model_copy(update={"weights": "", "precision": "float32", "balance": "both"})
-        delivered = self.recipe.model_copy(update={"network": network})
+        changed = {"network": network, "blessing": self.recipe.blessing.for_devices()}
+        delivered = self.recipe.model_copy(update=changed)
         cost = self.settings.evaluator.cost
         own = {"recipe": delivered.model_dump(mode="json"), **self.settings.converter.model_dump()}
         return own if cost is None else {**own, "cost": cost.model_dump()}
