@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
+from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.data.folders import choose_folders
 from trainer.delivery.fleet_command import latest_release
@@ -34,7 +34,8 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
 
     Several runs may work in one root at once: what one does already, the other waits for and takes over.
     A model that is not blessed is a result, not an error. Raises Rejected for bad data, ConfigError for bad settings,
-    Unavailable when a step or the disk failed; the run's record keeps the error.
+    Unavailable when a step or the disk failed; the run's record keeps the error. What was asked for wrongly, so that no
+    step began, is no run: it leaves no record.
     """
     recipe, chosen = recipes.load(request.recipe, request.assignments)
     if chosen.pusher.fleet_home:
@@ -52,14 +53,20 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             record.result = _result(record, known, request.root)
             record.state = "done"
         except (LinesideError, KeyboardInterrupt) as error:
-            record.state, record.error = "failed", str(error) or "interrupted"
+            asked_wrongly = isinstance(error, ConfigError) and not record.steps
+            record.state = "refused" if asked_wrongly else "failed"
+            record.error = str(error) or "interrupted"
             raise
         finally:
             driver.close()
             display.close()
             record.ended_ms = int(clock() * 1000)
             with suppress(Unavailable) if record.state == "failed" else nullcontext():
-                runs.save(record)
+                if record.state == "refused":
+                    runs.forget(name)
+                else:
+                    runs.save(record)
+                    _index(request.root)
     _track(request.root, record, chosen)
     return record.result
 
@@ -142,6 +149,13 @@ def _track(root: Path, record: RunRecord, chosen: Settings) -> None:
         record.result["mlflow"] = log_run(root, record.run, chosen.mlflow)
     except LinesideError as error:
         click.echo(f"not logged: {error}", err=True)
+
+
+def _index(root: Path) -> None:
+    """Write the page of all runs."""
+    from trainer.reports.index import write_index
+
+    write_index(root)
 
 
 def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None:

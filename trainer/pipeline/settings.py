@@ -19,8 +19,10 @@ class ExampleGenSettings(Strict):
 
     `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
     `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
+    `near_duplicates`: parts whose pictures look the same are split by their own names, or go `together` as one part.
     """
 
+    near_duplicates: Literal["by-name", "together"] = "by-name"
     max_bad: Share = 0.001
     salt: str = ""
     strict: bool = False

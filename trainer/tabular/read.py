@@ -13,8 +13,9 @@ import numpy.typing as npt
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
 from trainer.data.csv_records import Record, decoded, records
+from trainer.data.tfrecord import whole_records
+from trainer.data.wire import values_of
 from trainer.tabular.files import CSV, PARQUET
-from trainer.tabular.record_files import serialized_records
 
 _EMPTY = "empty, expected a first line with the names of the columns"
 
@@ -53,7 +54,7 @@ def read_rows(path: Path, name: str, sha256: str, delimiter: str = ",") -> Rows:
     suffix = path.suffix.lower()
     if suffix in CSV:
         return _csv(data, name, sha256, delimiter)
-    return _parquet(data, name, sha256) if suffix in PARQUET else _tfrecord(path, data, name, sha256)
+    return _parquet(data, name, sha256) if suffix in PARQUET else _tfrecord(path, name, sha256)
 
 
 def _csv(data: bytes, name: str, sha256: str, delimiter: str) -> Rows:
@@ -135,35 +136,30 @@ def _cells(column: Any, name: str, file: str) -> Any:
     raise Rejected(f"{file}: column '{name}' holds {kind}, expected numbers or texts; ignore it or take it apart")
 
 
-def _tfrecord(path: Path, data: bytes, name: str, sha256: str) -> Rows:
-    import tensorflow as tf
-    from google.protobuf.message import DecodeError
-
+def _tfrecord(path: Path, name: str, sha256: str) -> Rows:
     examples: list[dict[str, Any]] = []
     bad: list[BadRow] = []
     places = []
-    for number, record in enumerate(serialized_records(path, data, name), 1):
+    for number, record in enumerate(whole_records(path), 1):
         if record is None:
             bad.append(BadRow(f"{name}:{number}", sha256, "damaged: its checksum is another; write it again"))
             continue
         try:
-            examples.append(dict(_features(tf.train.Example.FromString(record))))
+            examples.append(dict(_features(record)))
             places.append(number)
-        except (DecodeError, ValueError) as error:
+        except ValueError as error:
             bad.append(BadRow(f"{name}:{number}", sha256, f"no tf.train.Example ({error})"))
     names = sorted({column for example in examples for column in example})
     columns = {column: _joined([example.get(column) for example in examples]) for column in names}
     return Rows(name, sha256, columns, np.asarray(places, np.int64), bad)
 
 
-def _features(example: Any) -> Iterator[tuple[str, Any]]:
-    for name, feature in example.features.feature.items():
-        kind = feature.WhichOneof("kind")
-        values: list[Any] = list(getattr(feature, kind).value) if kind else []
+def _features(record: bytes) -> Iterator[tuple[str, Any]]:
+    for name, values in values_of(record):
         if len(values) > 1:
             raise ValueError(f"column '{name}' has {len(values)} values, expected one")
-        if values:
-            yield name, values[0].decode() if kind == "bytes_list" else float(values[0])
+        for value in values:
+            yield name, value.decode() if isinstance(value, bytes) else float(value)
 
 
 def _joined(cells: list[Any]) -> list[str] | npt.NDArray[np.float64]:

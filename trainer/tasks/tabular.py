@@ -175,6 +175,8 @@ class TabularTask:
         return {**self._trained(), **{name: value.model_dump(mode="json") for name, value in named.items()}}
 
     def _converted(self) -> dict[str, Any]:
+        """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
         cost = self.settings.evaluator.cost
-        own = {"recipe": self.recipe.model_dump(mode="json"), **self.settings.converter.model_dump()}
+        delivered = self.recipe.model_copy(update={"blessing": self.recipe.blessing.for_devices()})
+        own = {"recipe": delivered.model_dump(mode="json"), **self.settings.converter.model_dump()}
         return own if cost is None else {**own, "cost": cost.model_dump()}

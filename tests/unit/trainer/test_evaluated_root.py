@@ -10,8 +10,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from edge_agent.contracts.errors import ConfigError, Rejected
 from tests.simulators.evaluated import evaluated
 from trainer.cli import main
-from trainer.evaluation.override import override, overrides
-from trainer.evaluation.released import read_override
+from trainer.evaluation.override import override
+from trainer.evaluation.released import overrides, read_override
 from trainer.lineage.text import lineage_of
 from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import Runs
@@ -104,8 +104,8 @@ def test_the_page_needs_nothing_from_outside_and_shows_the_release(tmp_path):
     done = say("pipeline", "report", "--root", tmp_path, "--json")
     page = (tmp_path / "runs" / RUN / "report.html").read_text()
     assert json.loads(done.output)["report"].endswith("report.html")
-    assert "Released by a person" in page
-    assert "Released by a person" not in before
+    assert "It ships because" in page
+    assert "It ships because" not in before
     assert "A. &lt;Weber&gt;" in page
     for title in ("Escape rate", "What a threshold costs", "ROC per part", "May a score be believed?", "Nearest to"):
         assert title in page
