@@ -39,7 +39,12 @@ pipeline.add_command(join)
 @pipeline.command(context_settings=_HELP)
 @click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")
 @click.option(
-    "--data", "folders", required=True, multiple=True, type=click.Path(path_type=Path), help="Folder with labels.csv, or rows."
+    "--data",
+    "folders",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Pictures' folder, or rows.",
 )
 @_root
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. epochs=5.")
