@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.errors import ConfigError, Rejected
 from trainer.data.quarantine import FILE, Refused
 from trainer.labels.agreement import Verdict
 from trainer.labels.coco import from_coco, to_coco
@@ -43,14 +43,16 @@ def export_labels(folder: Path, target: Path, kind: str) -> dict[str, Any]:
 def import_labels(source: Path, folder: Path, kind: str, good: str, replace: bool) -> dict[str, Any]:
     """Write labels.csv and masks into the folder that holds the pictures.
 
-    Raises Rejected for a file that is not of this kind or of which no record can be used; ConfigError where there is a
-    table already.
+    Raises Rejected for a file that is not of this kind or of which no record can be used; ConfigError where there is no
+    file, or a table already.
     """
     places = Places(folder)
     try:
         text = source.read_text(encoding="utf-8-sig")
         content = None if kind == "csv" else json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ConfigError(f"{source}: cannot be read ({error.strerror}); name the file that the tool wrote") from error
+    except (ValueError, RecursionError) as error:
         raise Rejected(f"{source}: cannot be read as {kind} ({error}); export it again") from error
     try:
         if kind == "csv":

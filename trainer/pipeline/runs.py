@@ -16,6 +16,7 @@ from trainer.pipeline.lock import file_lock, holder, is_held
 
 FILE, ALIVE = "run.json", "alive"
 KILLED = "the process was killed"
+_SHOWN = 5
 
 
 @dataclass
@@ -83,8 +84,11 @@ class Runs:
             content = json.loads(path.read_text(encoding="utf-8"))
             steps = [StepRecord(**step) for step in content.pop("steps")]
             return RunRecord(**content, steps=steps)
+        except FileNotFoundError as error:
+            there = ", ".join(self.names()[-_SHOWN:]) or "none"
+            raise ConfigError(f"{self.folder.parent} has no record of a run '{run}'; its last runs: {there}") from error
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ConfigError(f"{path}: no record of a run ({error}); known runs: {self.names()[-5:]}") from error
+            raise ConfigError(f"{path}: the run's record cannot be read ({error}); remove the folder") from error
 
     def latest(self) -> RunRecord:
         """Return the newest run. Raises ConfigError when there is none."""
