@@ -10,12 +10,13 @@ import click
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.delivery import history
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.lookahead import Outlook, look_ahead
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.selection import ALL
-from trainer.run import Request, task_for
+from trainer.request import Request
+from trainer.run import task_for
 from trainer.tasks.order import DATA
 
 _SHOWN_RUNS = 10
@@ -36,7 +37,7 @@ def status_of(root: Path) -> dict[str, Any]:
 def metadata_url_of(root: Path) -> str:
     """Return where the newest run keeps its lineage; "" = in the root."""
     request = Request.of(Runs(root).latest().arguments, root)
-    return settings.load(request.recipe, request.assignments)[1].metadata_url
+    return recipes.load(request.recipe, request.assignments)[1].metadata_url
 
 
 def show_status(found: dict[str, Any]) -> None:
@@ -51,7 +52,7 @@ def show_status(found: dict[str, Any]) -> None:
 
 def outlook(request: Request) -> list[Outlook]:
     """Say for each step what a run would do with it; nothing is run and nothing heavy imported."""
-    recipe, chosen = settings.load(request.recipe, request.assignments)
+    recipe, chosen = recipes.load(request.recipe, request.assignments)
     driver = Driver(request.root)
     try:
         task = task_for(request, recipe, chosen, driver)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from trainer.data.folders import choose_folders
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver, plan
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.step import Artifact, Context
@@ -25,7 +25,7 @@ LAST = "ExampleValidator"
 
 def run_data_steps(folders, root, *assignments, last=LAST):
     """Run the steps up to `last` on the folders and return all artifacts; what is known is taken from the store."""
-    recipe, chosen = settings.load(RECIPE, (*SMALL, *assignments))
+    recipe, chosen = recipes.load(RECIPE, (*SMALL, *assignments))
     driver = Driver(root)
     try:
         found = choose_folders(tuple(folders), chosen.example_gen.spans)

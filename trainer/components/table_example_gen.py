@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts.errors import Rejected
+from trainer.data import leaks
 from trainer.data.manifest import SPLITS
 from trainer.data.spans import span_properties
 from trainer.data.split import asked_for, assign, torn
 from trainer.pipeline.step import Context
-from trainer.tabular.examples import write_columns, write_split
+from trainer.tabular.examples import inputs_among, write_columns, write_split
 from trainer.tabular.read import BadRow, Rows, join, origins, read_rows
+from trainer.tabular.repeats import repeats
 from trainer.tabular.values import LABEL, PART, ROW, Typed, as_texts, chosen_rows, layout_of, typed
 
 Texts = npt.NDArray[np.object_]
@@ -64,10 +66,13 @@ def table_example_gen(
         counts[name] = len(chosen)
     write_columns(examples, left, layout.slices)
     entries = [vars(row) for row in bad]
-    for name, content in (("parts", parts), ("quarantine", entries), ("remarks", found.remarks)):
+    remarks = [*found.remarks, *_without_rows(files)]
+    twice = repeats(left, inputs_among(left, layout.slices), {part: one["split"] for part, one in parts.items()})
+    written = {"parts": parts, "quarantine": entries, "remarks": remarks, Path(leaks.FILE).stem: twice}
+    for name, content in written.items():
         (examples / f"{name}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
     named, spans = span_properties(listing.get("spans", []))
-    return {"examples": {**_properties(counts, parts, bad, [*named, *found.remarks]), **spans}}
+    return {"examples": {**_properties(counts, parts, bad, [*named, *remarks], twice["counts"]), **spans}}
 
 
 def _path(file: Mapping[str, Any], places: Sequence[str]) -> Path:
@@ -89,6 +94,11 @@ def _check(bad: Sequence[BadRow], total: int, max_bad: float, good: int) -> None
         )
     if not good:
         raise Rejected("no usable row is left; give a table with rows below its first line")
+
+
+def _without_rows(files: Sequence[Rows]) -> list[str]:
+    """Say which files have a first line and no row below it."""
+    return [f"{file.name} has no row" for file in files if file.columns and not len(file.lines) and not file.bad]
 
 
 def _placed(found: Typed, files: list[Rows], count: int) -> Typed:
@@ -125,7 +135,11 @@ def _parts(
 
 
 def _properties(
-    counts: Mapping[str, int], parts: Mapping[str, Mapping[str, Any]], bad: Sequence[BadRow], remarks: list[str]
+    counts: Mapping[str, int],
+    parts: Mapping[str, Mapping[str, Any]],
+    bad: Sequence[BadRow],
+    remarks: list[str],
+    twice: Mapping[str, int],
 ) -> dict[str, Any]:
     in_split = Counter(part["split"] for part in parts.values())
     reasons = [f"{len(bad)} rows quarantined"] if bad else []
@@ -135,6 +149,8 @@ def _properties(
         **{f"parts_{name}": in_split[name] for name in SPLITS},
         "quarantined": len(bad),
         "misnamed": 0,
-        "repeated": 0,
+        "repeated": twice["same"],
+        "near_duplicates": twice["near"],
+        "near_duplicates_across_splits": twice["split"],
         "reasons": [*reasons, *remarks],
     }

@@ -13,6 +13,7 @@ FILE = "quarantine.json"
 """Where they are listed: none is dropped in silence."""
 CHANGED = "changed while"
 _KINDS = (
+    ("^its mask", "mask"),
     ("cut off", "cut off"),
     ("claims .* pixels", "too large"),
     ("bytes long; at most", "too large"),
@@ -22,7 +23,7 @@ _KINDS = (
     ("cannot be read", "not readable"),
     (r"\(0 bytes\)", "empty"),
     ("not a readable picture", "not a picture"),
-    ("fields, expected|quotes|is empty|inside the folder|split is|listed twice", "line of the table"),
+    ("fields, expected|quote|UTF-8|is empty|inside the folder|split is|listed twice", "line of the table"),
     (CHANGED, "changed meanwhile"),
 )
 

@@ -13,11 +13,12 @@ from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Un
 from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.progress import Display
+from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
-from trainer.run import Request, run_pipeline
+from trainer.run import run_pipeline
 
 MODES = ("manual", "assisted", "automatic")
 Say = Callable[[str], None]
@@ -40,7 +41,7 @@ def _serve(
     request: Request, ticket: dict[str, Any], fleet: FleetApi, home: Path, display: Display, roll_out: bool = False
 ) -> dict[str, Any]:
     name = str(ticket["id"])
-    recipe, _ = settings.load(request.recipe, request.assignments)
+    recipe, _ = recipes.load(request.recipe, request.assignments)
     if ticket["model"] != recipe.name:
         raise ConfigError(f"ticket {name} is about {ticket['model']}, the recipe is {recipe.name}; give the other one")
     folder = request.root / "tickets" / name
@@ -114,7 +115,7 @@ def watch_once(
 
     A ticket that cannot be served now keeps no other waiting.
     """
-    recipe, _ = settings.load(request.recipe, request.assignments)
+    recipe, _ = recipes.load(request.recipe, request.assignments)
     start_waiting(request.root, home, say)
     fleet = FleetApi.of(home)
     found = []

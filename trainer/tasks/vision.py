@@ -19,6 +19,7 @@ from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
 from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
+from trainer.vision.installed import weights_file
 
 _HERE = "trainer.components"
 
@@ -154,10 +155,11 @@ class VisionTask:
         weights = self.recipe.network.weights
         if not weights:
             return {}
-        if weights == "imagenet":
+        path = weights_file(self.recipe.network.backbone, weights)
+        if path is None:
             return {"backbone_weights": weights}
         try:
-            return {"backbone_weights": digest_file(Path(weights))}
+            return {"backbone_weights": digest_file(path)}
         except OSError as error:
             raise ConfigError(
                 f"network.weights {weights}: cannot be read ({error.strerror}); give 'imagenet', or the path of a file "
@@ -166,8 +168,9 @@ class VisionTask:
 
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what the model sees of it."""
-        shares, salt = self.recipe.split.model_dump(), self.settings.example_gen.salt
-        return {"recipe": self._seen(), "shares": shares, "salt": salt}
+        how = self.settings.example_gen
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "near_duplicates": how.near_duplicates}
+        return {"recipe": self._seen(), **split}
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""

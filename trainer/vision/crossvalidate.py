@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,16 +49,24 @@ class Answers:
     seconds: tuple[float, ...]
 
 
-def assign_folds(parts: Sequence[str], labels: npt.NDArray[np.int64], folds: int) -> dict[str, int]:
-    """Deal whole parts into folds, label by label, in an order that depends on the parts' names alone."""
-    label_of = dict(zip(reversed(parts), reversed(labels.tolist()), strict=True))
-    groups: dict[int, list[str]] = defaultdict(list)
-    for part, label in label_of.items():
-        groups[label].append(part)
-    ordered = [
-        part for label in sorted(groups) for part in sorted(groups[label], key=lambda p: digest_bytes(p.encode()))
-    ]
-    return {part: place % folds for place, part in enumerate(ordered)}
+def assign_folds(
+    parts: Sequence[str],
+    labels: npt.NDArray[np.int64],
+    folds: int,
+    group: Mapping[str, str] | None = None,
+    salt: str = "",
+) -> dict[str, int]:
+    """Deal whole parts into folds, label by label, in an order that depends on their names (and `salt`) alone.
+
+    Parts of one `group` (part -> group) go together, as one part of their highest label.
+    """
+    group_of = {part: (group or {}).get(part, part) for part in parts}
+    label_of: dict[str, int] = {}
+    for part, label in zip(parts, labels.tolist(), strict=True):
+        label_of[group_of[part]] = max(label, label_of.get(group_of[part], label))
+    ordered = sorted(label_of, key=lambda name: (label_of[name], digest_bytes(f"{salt}{name}".encode())))
+    place = {name: number % folds for number, name in enumerate(ordered)}
+    return {part: place[name] for part, name in group_of.items()}
 
 
 def cross_validate(

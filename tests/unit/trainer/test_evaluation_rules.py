@@ -15,7 +15,7 @@ from trainer.evaluation.limits import judge_change, judge_value
 from trainer.evaluation.rates import Estimate, exact_share, inspect
 from trainer.evaluation.settings import EvaluatorSettings, LimitSettings
 from trainer.evaluation.whatif import replay
-from trainer.pipeline.settings import load
+from trainer.pipeline.recipes import load
 
 PAIR = ThresholdPair(accept_below=0.3, reject_above=0.7)
 

@@ -8,9 +8,9 @@ from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline.progress import Lines
+from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
 from trainer.retraining.tickets import reviewed_folders, serve_ticket, to_do, watch_once
-from trainer.run import Request
 
 
 @pytest.fixture
