@@ -73,7 +73,7 @@ def test_what_cannot_be_read_is_set_aside_and_the_rest_predicted(parts, tmp_path
 def test_where_nothing_can_be_used_it_is_said_whatever_may_be_bad(tmp_path):
     listed = tmp_path / "list.csv"
     listed.write_text("image,part\nnone.jpg,p1\n../../etc/passwd,p2\n")
-    with pytest.raises(Rejected, match="none of 2 can be used; the first: .*; all of them: p.csv.bad.csv"):
+    with pytest.raises(Rejected, match=r"none of 2 can be used; the first: .*; all of them: p\.csv\.bad\.csv"):
         run(listed, tmp_path / "p.csv", tmp_path / "work", max_bad=1.0)
 
 
