@@ -31,10 +31,15 @@ def is_table(examples: Path) -> bool:
 
 def write_columns(examples: Path, table: Typed, slices: Sequence[str]) -> None:
     """Write what the columns are."""
-    beside = {LABEL, PART, ROW, *slices}
-    texts = [name for name in table.texts if name not in beside]
+    texts = inputs_among(table, slices)[len(table.numbers) :]
     content = {"numbers": list(table.numbers), "texts": texts, "slices": list(slices)}
     (examples / COLUMNS).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def inputs_among(table: Typed, slices: Sequence[str]) -> list[str]:
+    """Return the columns that the model sees: the numbers, then the texts."""
+    beside = {LABEL, PART, ROW, *slices}
+    return [*table.numbers, *(name for name in table.texts if name not in beside)]
 
 
 def read_columns(examples: Path) -> dict[str, list[str]]:
