@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,6 +51,18 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
             return
         time.sleep(0.02)
     pytest.fail(f"{what} did not happen within {seconds} s")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what the tests and the libraries in them leave in the temporary folder lie in one that goes with them."""
+    tmp_path_factory.getbasetemp()
+    with tempfile.TemporaryDirectory(prefix="lineside-", ignore_cleanup_errors=True) as folder:
+        before = tempfile.tempdir
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        yield
+        tempfile.tempdir = before
+        os.environ.pop("TMPDIR")
 
 
 @pytest.fixture(scope="session")
