@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -51,6 +51,17 @@ class Executor:
                 start_new_session=True,
             )
         return self._child
+
+    def prepare(self, modules: Sequence[str], converts: bool) -> None:
+        """Let the worker import TensorFlow and more for steps to come, while this process goes on.
+
+        `converts`: one of them is the Converter. What goes wrong is told by the next step.
+        """
+        child = self.start()
+        assert child.stdin is not None
+        with suppress(BrokenPipeError, ValueError):
+            child.stdin.write(json.dumps({"modules": list(modules), "converts": converts}) + "\n")
+            child.stdin.flush()
 
     def run(
         self, step: Step, paths: Mapping[str, Path | None], values: Mapping[str, Any], scratch: Path, report: Report
