@@ -112,6 +112,14 @@ def test_the_page_needs_nothing_from_outside_and_shows_the_release(tmp_path):
     assert len(page) < 3_000_000
 
 
+def test_the_status_says_what_became_of_each_model(tmp_path):
+    evaluated(tmp_path, "20260101-000001", thresholds=STRICT)
+    evaluated(tmp_path, "20260101-000002", seed=2)
+    first, second = say("pipeline", "status", "--root", tmp_path).output.splitlines()[:2]
+    assert first.split() == ["20260101-000001", "done", "not", "blessed"]
+    assert second.split() == ["20260101-000002", "done", "blessed"]
+
+
 def test_an_unknown_run_is_one_line(tmp_path):
     evaluated(tmp_path)
     done = say("pipeline", "report", "--root", tmp_path, "--run", "nothing")
