@@ -15,6 +15,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
 
 _HERE = "trainer.components"
@@ -84,7 +85,7 @@ class TabularTask:
                     **examples,
                     "statistics": "StatisticsGen.statistics",
                     "schema": schema_output,
-                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                    **compared_with(serving),
                 },
                 {"anomalies": "ExampleAnomalies"},
                 {
@@ -112,6 +113,8 @@ class TabularTask:
         place = self.settings.example_validator.serving
         if not place:
             return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(place), self._driver)]
 
         def listed(_known: Known) -> Resolved:
             return Resolved({"data": list_tables([Path(place)], self._driver.store, self._driver.index, time.time_ns)})

@@ -17,6 +17,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 from trainer.vision.installed import weights_file
@@ -83,7 +84,7 @@ class VisionTask:
                     "examples": "ExampleGen.examples",
                     "statistics": "StatisticsGen.statistics",
                     "schema": schema_output,
-                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                    **compared_with(serving),
                 },
                 {"anomalies": "ExampleAnomalies"},
                 {
@@ -110,6 +111,8 @@ class VisionTask:
         folder = self.settings.example_validator.serving
         if not folder:
             return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(folder), self._driver)]
 
         def listed(_known: Known) -> Resolved:
             driver = self._driver
