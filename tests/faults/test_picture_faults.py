@@ -143,7 +143,7 @@ import json, os, sys
 from pathlib import Path
 from edge_agent.contracts.recipe import load_recipe
 from trainer.data.picture_check import check_folders
-from trainer.pipeline.settings import find_recipe
+from trainer.pipeline.recipes import find_recipe
 
 folder, recipe = [Path(sys.argv[1])], load_recipe(find_recipe("machined-surface"))
 check_folders(folder, recipe, lambda text, done: None)

@@ -15,7 +15,7 @@ from trainer.commands.join import join
 from trainer.commands.past_runs import compare, log_to_mlflow, report_page
 
 if TYPE_CHECKING:
-    from trainer.run import Request
+    from trainer.request import Request
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _root = click.option(
@@ -44,7 +44,7 @@ pipeline.add_command(join)
     required=True,
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Pictures' folder, or rows.",
+    help="Folder with labels.csv, or rows.",
 )
 @_root
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. epochs=5.")
@@ -82,7 +82,8 @@ def run(
     from edge_agent.contracts.errors import ConfigError
     from trainer.pipeline.progress import display
     from trainer.pipeline.selection import Selection
-    from trainer.run import Request, run_pipeline
+    from trainer.request import Request
+    from trainer.run import run_pipeline
 
     selection = Selection(begin, end, tuple(name for name in only.split(",") if name))
     assignments += beam_assignments(runner, beam_settings)

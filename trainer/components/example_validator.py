@@ -6,6 +6,7 @@ Pictures or tables: everything is read from statistics, schema and the text colu
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,13 +166,20 @@ def _feature_skew(examples: Path, names: Sequence[str], serving: Path, without: 
 
 
 def _by_key(examples: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each record of a split that names its part, by part and name."""
+    """Yield each record of a split that names its part: by part and picture, of a table by part and number of the row.
+
+    Where a row stands in which file says nothing: production writes files of its own.
+    """
     found = list(batches(examples, split, ("image", "mask")))
+    rows: Counter[str] = Counter()
     for record in merged(found).to_pylist() if found else []:
         plain = {name: _plain(values) for name, values in record.items()}
-        keys = [next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values()]
-        if keys[0]:
-            yield " ".join(keys), plain
+        part, name = (next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values())
+        if "@row" in plain:
+            rows[part] += 1
+            name = f"row {rows[part]}"
+        if part:
+            yield f"{part} {name}", plain
 
 
 def _plain(values: Any) -> Any:

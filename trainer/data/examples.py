@@ -18,6 +18,8 @@ import numpy.typing as npt
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import QUALITY_FEATURES
 from trainer.data.records import shards
+from trainer.data.tfrecord import write_tfrecord
+from trainer.data.wire import bytes_feature, example, float_feature, int_feature
 from trainer.tabular.examples import is_table, read_split
 from trainer.tabular.values import LABEL, PART, ROW, Typed
 
@@ -40,26 +42,15 @@ class Example:
 
 def write_shard(examples: Iterable[Example], path: Path) -> None:
     """Write one TFRecord file; the same examples give the same bytes."""
-    import tensorflow as tf
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for example in examples:
-            writer.write(_proto(example, tf.train).SerializeToString(deterministic=True))
+    write_tfrecord(path, map(_serialized, examples))
 
 
-def _proto(example: Example, train: Any) -> Any:
-    record = train.Example()
-    feature = record.features.feature
-    feature["image"].bytes_list.value.append(example.image.tobytes())
-    feature["mask"].bytes_list.value.append(example.mask.tobytes())
-    feature["masked"].int64_list.value.append(int(example.masked))
-    for name in TEXTS:
-        if example.texts[name]:
-            feature[name].bytes_list.value.append(example.texts[name].encode())
-    for name, value in zip(QUALITY_FEATURES, example.quality, strict=True):
-        feature[name].float_list.value.append(value)
-    return record
+def _serialized(one: Example) -> bytes:
+    features = {"image": bytes_feature(one.image.tobytes()), "mask": bytes_feature(one.mask.tobytes())}
+    features |= {name: bytes_feature(one.texts[name].encode()) for name in TEXTS if one.texts[name]}
+    features |= {name: float_feature(value) for name, value in zip(QUALITY_FEATURES, one.quality, strict=True)}
+    return example(features | {"masked": int_feature(int(one.masked))})
 
 
 def columns(examples: Path, split: str) -> dict[str, npt.NDArray[Any]]:

@@ -84,10 +84,11 @@ def conclude(now: Candidate, former: Candidate | None, recipe: Recipe, asked: Ev
     if former is not None:
         before = former.test.by_part(former.combine)
         changed = rules.change(parts.scores, before.scores, parts.defective, former.name)
-    found = assess(now.as_model(), former.as_model() if former else None, now.combine, recipe.thresholds, asked)
-    held = now.held.by_part(now.combine).defective
-    kinds = rules.Kinds(int(held.sum()), int((~held).sum()))
-    decision = rules.decide(measured, changed, recipe.blessing, kinds, found.judgements)
+    before_it, limits = former.as_model() if former else None, rules.limits_of(recipe.blessing)
+    found = assess(now.as_model(), before_it, now.combine, recipe.thresholds, asked, limits)
+    decision = rules.decide(
+        {now.predictions.chosen: _kinds(now.held, now), TEST: _kinds(now.test, now)}, found.judgements
+    )
     alone = [_ALONE] if now.predictions.chosen == TEST else []
     metrics = {
         **_figures(now, measured),
@@ -101,6 +102,11 @@ def conclude(now: Candidate, former: Candidate | None, recipe: Recipe, asked: Ev
         "remarks": [*decision.remarks, *found.remarks, *alone],
     }
     return Conclusion(metrics, measured, decision)
+
+
+def _kinds(answers: Answers, now: Candidate) -> rules.Kinds:
+    defective = answers.by_part(now.combine).defective
+    return rules.Kinds(int(defective.sum()), int((~defective).sum()))
 
 
 def measure(now: Candidate) -> rules.Measured:

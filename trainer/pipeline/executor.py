@@ -17,6 +17,8 @@ from trainer.pipeline.cache import writing
 from trainer.pipeline.step import Properties, Step
 from trainer.pipeline.worker import raise_error
 
+_LACK_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV)
+"""What a process ends by when the system takes its memory away, or libraries cannot do without it."""
 Report = Callable[[str, float | None], None]
 
 
@@ -86,7 +88,8 @@ class Executor:
         code = child.wait()
         self.stop()
         why = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
-        return Unavailable(f"{step.name}: the worker process {why}; run again to go on (log: {self._log})")
+        hint = "; if the memory ran out, lower network.batch" if -code in _LACK_OF_MEMORY else ""
+        return Unavailable(f"{step.name}: the worker process {why}; run again to go on{hint} (log: {self._log})")
 
     def kill(self) -> None:
         """End the worker while another thread waits in `run`, which then raises Unavailable."""

@@ -24,6 +24,7 @@ from trainer.vision.backbones import load_pretrained
 from trainer.vision.checkpoint import State, key_of
 from trainer.vision.data import Batch, Pictures
 from trainer.vision.feeding import Feed, Watch
+from trainer.vision.finetune import TwoRates, settle
 from trainer.vision.lessons import Lessons
 from trainer.vision.loss import losses
 from trainer.vision.network import Network, build
@@ -69,7 +70,8 @@ class Fit:
         self._steps = max(lessons.count // self._batch, _FEWEST_STEPS)
         self._network = build(recipe, dropout=lessons.dropout, precision=recipe.network.precision)
         self._model = self._network.training
-        self._optimiser = keras.optimizers.AdamW(1e-9, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
+        slow = settle(self._model) if recipe.network.weights else []
+        self._optimiser = TwoRates(slow, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
         self._optimiser.build(self._model.trainable_variables)
         self._step = _compiled_step(self._model, self._optimiser, tf.constant(lessons.weights))
         self._rate = recipe.network.learning_rate

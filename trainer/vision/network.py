@@ -18,7 +18,7 @@ import numpy as np
 from keras import layers, ops
 
 from edge_agent.contracts.recipe import Colour, Recipe
-from trainer.vision.backbones import APPLICATIONS, application_features, check, convolution, own_features
+from trainer.vision.backbones import PRETRAINED, application_features, check, convolution, enlarged, own_features
 from trainer.vision.contrast import fixed, relative
 
 STRIDE = 8
@@ -105,17 +105,13 @@ def _features(backbone: str, seen: Any, dropout: float) -> tuple[Any, Any]:
     def dropped(features: Any) -> Any:
         return layers.SpatialDropout2D(dropout)(features)
 
-    find = application_features if backbone in APPLICATIONS else own_features
+    find = application_features if backbone in PRETRAINED else own_features
     fine, coarse = find(backbone, seen, dropped)
     parts = layers.Activation("linear", name=PARTS)(coarse)
     width = fine.shape[-1]
     whole = layers.Dense(coarse.shape[-1])(layers.GlobalAveragePooling2D(keepdims=True)(coarse))
     coarse = convolution(layers.ReLU(6.0)(coarse + whole), width, size=1)
-    return dropped(convolution(convolution(fine, width, size=1) + _enlarged(coarse, fine), width)), parts
-
-
-def _enlarged(coarse: Any, like: Any) -> Any:
-    return ops.image.resize(coarse, like.shape[1:3], interpolation="nearest")
+    return dropped(convolution(convolution(fine, width, size=1) + enlarged(coarse, fine), width)), parts
 
 
 def _verdict(heat: Any, parts: Any) -> Any:
@@ -129,7 +125,7 @@ def _verdict(heat: Any, parts: Any) -> Any:
     apart = layers.ReLU(6.0)(fixed(parts, both, np.zeros(2 * length), WHITENED))
     distance = fixed(apart, np.full((2 * length, 1), 1 / length), np.zeros(1), "distance")
     distance = layers.AveragePooling2D(3, strides=1, padding="same", name=DISTANCE)(distance)
-    known = layers.Concatenate(name=KNOWN)([heat, _enlarged(distance, heat)])
+    known = layers.Concatenate(name=KNOWN)([heat, enlarged(distance, heat)])
     return fixed(known, np.asarray([[1.0], [0.0]]), np.zeros(1), VERDICT)
 
 
