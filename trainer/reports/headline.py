@@ -38,7 +38,7 @@ class Refusals:
 def headline(metrics: Mapping[str, Any] | None, refusals: Refusals, override: Override | None) -> Headline:
     """Return what the page begins with; `metrics` is None where no model was evaluated."""
     if refusals.data:
-        title = "Nothing was trained: the data does not fit its schema."
+        title = "Nothing was trained: the data did not pass its validation."
         return Headline("bad", "stopped", title, against=tuple(refusals.data))
     if metrics is None:
         return Headline("warn", "not evaluated", "No model was judged in this run.")
