@@ -73,7 +73,7 @@ def evaluator(
     former = None
     if baseline is not None and _comparable(baseline, wanted):
         former = judge_former(baseline, question, baseline_name)
-    found = conclude(judged.candidate, former, wanted, asked)
+    found = conclude(judged.candidate, former, wanted, asked, baseline_name)
     more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
     if len(pictures[TEST]):
         context.progress("slices", None)
