@@ -24,7 +24,7 @@ def settle(model: keras.Model) -> list[Any]:
     return list(body.trainable_variables)
 
 
-class TwoRates(keras.optimizers.AdamW):  # type: ignore[misc]  # type: ignore[misc]  # Keras has no types
+class TwoRates(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras has no types
     """AdamW whose rate is lower, and whose weights do not decay, for the variables in `slow`."""
 
     def __init__(self, slow: list[Any], **options: Any) -> None:
