@@ -20,7 +20,7 @@ from trainer.tasks.schema import schema_step
 from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
-from trainer.vision.installed import weights_file
+from trainer.vision.known_backbones import check, weights_file
 
 _HERE = "trainer.components"
 
@@ -33,6 +33,7 @@ class VisionTask:
         self.recipe, self.settings = order.recipe, order.settings
         if self.settings.trainer.strategy != "none" or self.settings.trainer.local_workers:
             raise ConfigError("pictures are trained on one device; trainer.strategy and local_workers are for tables")
+        check(self.recipe.network.backbone, self.recipe.network.weights)
         converts = (f"{_HERE}.converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)

@@ -1,4 +1,4 @@
-"""Several kinds of model on the same folds of the same pictures, in one table.
+"""Several kinds of model on the same folds of the same pictures, in one table; names of one thing share a fold.
 
 `python -m trainer.vision.compare --recipe R --data DIR --folds 5 [--only 0] [--set epochs=10] [--note FILE]` prints the
 table, and with `--note` appends it to that file under a heading that says what was run, so that no figure is typed by
@@ -17,11 +17,14 @@ from edge_agent.contracts.recipe import Recipe, load_recipe
 from trainer.vision.crossvalidate import Answers, cells, check_folds, cross_validate, pretrained, with_settings
 from trainer.vision.data import Pictures, load_folder
 
+_LITE = ("backbone=efficientnet-lite0", "weights=imagenet", "learning_rate=0.001")
 KINDS = {
     "classification, small": ("backbone=small",),
     "classification, medium": ("backbone=medium",),
     "classification, mobilenet-v2-0.35": ("backbone=mobilenet-v2-0.35",),
+    "classification, efficientnet-lite0 of ImageNet": _LITE,
     "anomaly, small": ("backbone=small", "model=anomaly"),
+    "anomaly, efficientnet-lite0 of ImageNet": (*_LITE, "model=anomaly"),
 }
 COLUMNS = ("model", "weights", "AUROC image", "AUROC part (max)", "AUROC part (mean)", "peak hit", "s per training")
 

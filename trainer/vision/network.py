@@ -18,8 +18,9 @@ import numpy as np
 from keras import layers, ops
 
 from edge_agent.contracts.recipe import Colour, Recipe
-from trainer.vision.backbones import PRETRAINED, application_features, check, convolution, enlarged, own_features
+from trainer.vision.backbones import application_features, convolution, enlarged, own_features
 from trainer.vision.contrast import fixed, relative
+from trainer.vision.known_backbones import PRETRAINED, check
 
 STRIDE = 8
 """The heatmap has one cell for each STRIDE x STRIDE pixels of the input (rounded up)."""
