@@ -18,7 +18,7 @@ from trainer.pipeline.epochs import note_epoch
 from trainer.pipeline.step import Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
-from trainer.tabular.module import BUILD_MODEL, OwnCode
+from trainer.own_code import BUILD_MODEL, OwnCode
 from trainer.tuning.hyperparameters import tuned
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from trainer.pipeline.step import Context
 from trainer.tabular.contract import FILE, contract_of
 from trainer.tabular.examples import read_columns, read_split
 from trainer.tabular.features import feature_of, write_features, write_outputs
-from trainer.tabular.module import PREPROCESSING, OwnCode
+from trainer.own_code import PREPROCESSING, OwnCode
 from trainer.tabular.preprocess import Preprocessing, default_preprocessing
 from trainer.tabular.values import Typed
 

@@ -16,6 +16,7 @@ import numpy as np
 from keras import layers
 
 from edge_agent.contracts.errors import ConfigError
+from trainer.own_code import OWN_CODE
 from trainer.vision.contrast import fixed
 
 OWN = {
@@ -85,9 +86,10 @@ BODY = "body"
 
 def check(backbone: str, weights: str = "") -> None:
     """Raise ConfigError for a backbone that is not known, or weights that it cannot have."""
-    if backbone not in OWN and backbone not in APPLICATIONS:
+    if backbone not in OWN and backbone not in APPLICATIONS and backbone != OWN_CODE:
+        known = ", ".join(sorted({**OWN, **APPLICATIONS}))
         raise ConfigError(
-            f"network.backbone is '{backbone}', expected one of {', '.join(sorted({**OWN, **APPLICATIONS}))}"
+            f"network.backbone is '{backbone}', expected one of {known}, or '{OWN_CODE}' with a pipeline.module"
         )
     if weights and backbone not in APPLICATIONS:
         known = ", ".join(sorted(APPLICATIONS))
