@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -26,6 +27,9 @@ from edge_agent.contracts.strict import parse
 from trainer.evaluation.rates import auroc
 from trainer.vision.data import Pictures, load_folder
 from trainer.vision.evaluate import peak_hits
+
+if TYPE_CHECKING:
+    from trainer.vision.own import OwnPictures
 
 COLUMNS = (
     "what",
@@ -63,15 +67,20 @@ def assign_folds(parts: Sequence[str], labels: npt.NDArray[np.int64], folds: int
 
 
 def cross_validate(
-    pictures: Pictures, recipe: Recipe, folds: int, only: Sequence[int] = (), begin: Path | None = None
+    pictures: Pictures,
+    recipe: Recipe,
+    folds: int,
+    only: Sequence[int] = (),
+    begin: Path | None = None,
+    own: OwnPictures | None = None,
 ) -> Answers:
     """Train once a fold (or only for those named) and answer the fold's parts.
 
     Each fold is the evaluation set of the training whose test set is the fold before it. All trainings begin with the
-    weights `begin`, see `pretrained`.
+    weights `begin`, see `pretrained`. `own` is the user's code for the network, if any.
     """
     fold_of = assign_folds(pictures.parts, pictures.labels, folds)
-    rounds = [_one(pictures, recipe, fold_of, fold, folds, begin) for fold in (only or range(folds))]
+    rounds = [_one(pictures, recipe, fold_of, fold, folds, begin, own) for fold in (only or range(folds))]
     return Answers(
         np.concatenate([r.scores for r in rounds]),
         np.concatenate([r.labels for r in rounds]),
@@ -81,7 +90,7 @@ def cross_validate(
     )
 
 
-def pretrained(recipe: Recipe, folder: Path) -> Path | None:
+def pretrained(recipe: Recipe, folder: Path, own: OwnPictures | None = None) -> Path | None:
     """Return the weights that all trainings begin with, if the recipe wants any; once made they are kept."""
     from trainer.vision.training import pretrain
 
@@ -90,12 +99,18 @@ def pretrained(recipe: Recipe, folder: Path) -> Path | None:
     path = folder / "pretrained.weights.h5"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        pretrain(recipe, recipe.network.seed, folder / "checkpoints").training.save_weights(path)
+        pretrain(recipe, recipe.network.seed, folder / "checkpoints", own=own).training.save_weights(path)
     return path
 
 
 def _one(
-    pictures: Pictures, recipe: Recipe, fold_of: dict[str, int], fold: int, folds: int, begin: Path | None
+    pictures: Pictures,
+    recipe: Recipe,
+    fold_of: dict[str, int],
+    fold: int,
+    folds: int,
+    begin: Path | None,
+    own: OwnPictures | None,
 ) -> Answers:
     from trainer.vision.predict import predict
     from trainer.vision.training import train
@@ -105,7 +120,7 @@ def _one(
     training = pictures.of_parts(p for p, f in fold_of.items() if f not in (fold, (fold + 1) % folds))
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        result = train(training, evaluation, recipe, recipe.network.seed, Path(scratch), pretrained=begin)
+        result = train(training, evaluation, recipe, recipe.network.seed, Path(scratch), pretrained=begin, own=own)
     seconds = time.monotonic() - start
     found = predict(result.network, test.images)
     chosen = np.flatnonzero(test.masked & (test.labels > 0))
