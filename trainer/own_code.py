@@ -23,6 +23,7 @@ FUNCTIONS = (PREPROCESSING, BUILD_MODEL, METRICS)
 OWN_CODE = "own"
 """What `network.backbone` says where the file's `build_model` makes the network for pictures."""
 _NAME = "lineside_own_code"
+_HEADING = 40
 _BOLD = re.compile("\x1b\\[1m(.*?)\x1b\\[0m", re.DOTALL)
 
 
@@ -114,4 +115,5 @@ def _message(error: Exception) -> str:
     lines = [line.strip() for line in (bold.group(1) if bold else str(error)).splitlines() if line.strip()]
     if len(lines) < 4:
         return " ".join(lines)[-400:]
-    return lines[-1][-400:] if lines[0].endswith(":") else lines[0][:400]
+    heading = lines[0].endswith(":") and len(lines[0]) < _HEADING
+    return lines[-1][-400:] if heading else lines[0][:400]

@@ -14,11 +14,11 @@ import numpy as np
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
+from trainer.own_code import BUILD_MODEL, OwnCode
 from trainer.pipeline.epochs import note_epoch
 from trainer.pipeline.step import Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
-from trainer.own_code import BUILD_MODEL, OwnCode
 from trainer.tuning.hyperparameters import tuned
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def train_table(
     key = digest_bytes(canonical_json([examples.name, transformed.name, asdict(plan), begun]))
     fit = Fit(built, train, held_out, plan, Path(shared or context.scratch) / "checkpoints", key, devices)
     warm = fit.begin(_weights(warm_start, contract))
-    tell = _teller(context, tensorboard, devices.chief)
+    tell = _teller(context, Path(shared or context.scratch), tensorboard, devices.chief)
     for epoch in fit.epochs(warm):
         tell(epoch)
     fit.finish()
@@ -132,7 +132,7 @@ def _plan(recipe: Recipe, settings: Mapping[str, Any]) -> Plan:
     )
 
 
-def _teller(context: Context, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
+def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
     """Return what tells of a finished epoch: to people, and from the chief to the files that others follow."""
     from trainer.eventlog import EventLog
 
@@ -140,7 +140,7 @@ def _teller(context: Context, tensorboard: str, chief: bool) -> Callable[[Epoch]
 
     def tell(epoch: Epoch) -> None:
         if chief:
-            note_epoch(context.scratch, asdict(epoch))
+            note_epoch(scratch, asdict(epoch))
         if log is not None:
             log.add(epoch.number, {name: getattr(epoch, name) for name in ("loss", "eval_loss", "auroc")})
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"

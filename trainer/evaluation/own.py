@@ -18,11 +18,11 @@ _EXPECTED = "expected a list of keras.metrics.Metric, or a dict of numbers by na
 
 
 def own_figures(module: str, test: Answers, more: Mapping[str, Any]) -> dict[str, float]:
-    """Return the user's figures by name; empty without a file, without the function and without test pictures or rows.
+    """Return the user's figures by name; none without a file, without the function and without test pictures or rows.
 
-    `metrics()` returns Keras metrics, which are given class indices and class probabilities; `metrics(answers)` is given
-    `labels` (n,), `probabilities` (n, classes), `parts`, `names` and `more`, and may return numbers by name. Raises
-    Rejected for anything else, and for a figure that is no finite number.
+    `metrics()` returns Keras metrics, which are given class indices and class probabilities; `metrics(answers)` is
+    given `labels` (n,), `probabilities` (n, classes), `parts`, `names` and `more`, and may return numbers by name.
+    Raises Rejected for anything else, and for a figure that is no finite number.
     """
     code = OwnCode(module)
     if METRICS not in code.functions or not len(test):

@@ -1,9 +1,10 @@
 """What ends a worker with its parent, even while it cannot run a line of Python.
 
 The worker watches its standard input in a thread. A library that waits in C and holds the interpreter's lock, as
-TensorFlow does when a cluster of workers starts, stops that thread. So the kernel does it: the parent holds one end of a
-pipe that nothing is ever written to, and when that end is closed, whatever the parent died of, the kernel sends the
-worker and all that it started SIGKILL. (PR_SET_PDEATHSIG would not do: it follows the thread that started the worker.)
+TensorFlow does when a cluster of workers starts, stops that thread. So the kernel does it: the parent holds one end of
+a pipe that nothing is ever written to, and when that end is closed, whatever the parent died of, the kernel sends the
+worker and all that it started SIGKILL. (PR_SET_PDEATHSIG would not do: it follows the thread that started the worker,
+not the process.)
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class VisionTask:
         self.recipe, self.settings = order.recipe, order.settings
         if self.recipe.network.backbone == OWN_CODE and not self.settings.module:
             raise ConfigError(
-                f"network.backbone is '{OWN_CODE}', and no pipeline.module is named; name the file with its build_model "
-                "(docs/own-code.md)"
+                f"network.backbone is '{OWN_CODE}', and no pipeline.module is named; name the file that has the "
+                "build_model (docs/own-code.md)"
             )
         self._module = {"module": self.settings.module} if self.settings.module else {}
         self._own = (Path(self.settings.module),) if self.settings.module else ()

@@ -85,7 +85,7 @@ class OwnPictures:
             network = keras.Model(pictures, outputs, name=NETWORK)
         except ValueError as error:
             words = " ".join(str(error).split())[:200]
-            raise Rejected(f"{BUILD_MODEL}: what it returns is not made of the pictures it is given: {words}") from error
+            raise Rejected(f"{BUILD_MODEL}: what it returns is not made of its pictures alone: {words}") from error
         answer = network(seen)
         return answer if isinstance(found, dict) else (answer["fine"], answer["coarse"])
 
@@ -150,11 +150,17 @@ def _check(outputs: Mapping[str, Any], pictures: Any, recipe: Recipe) -> None:
         found = outputs[name]
         if not isinstance(found, keras.KerasTensor):
             raise Rejected(f"{BUILD_MODEL}: {name} is {type(found).__name__}, expected a tensor made of the pictures")
-        same = len(found.shape) == len(shape) and all(s is None or f == s for f, s in zip(found.shape, shape, strict=True))
-        if not same or found.shape[-1] is None:
+        if not _fits(tuple(found.shape), shape):
             raise Rejected(
                 f"{BUILD_MODEL}: {name} is {_shape(found)}, expected {_shown(shape)}{_why(name, size, recipe)}"
             )
+
+
+def _fits(found: tuple[int | None, ...], shape: tuple[int | None, ...]) -> bool:
+    """Say whether a shape is the one that is expected, where None is any known number of channels."""
+    if len(found) != len(shape) or found[-1] is None:
+        return False
+    return found[:-1] == shape[:-1] and shape[-1] in (None, found[-1])
 
 
 def _why(name: str, size: tuple[int, int], recipe: Recipe) -> str:

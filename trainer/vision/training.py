@@ -131,7 +131,9 @@ def _fitted(
 ) -> TrainResult:
     def once(batch: int) -> TrainResult:
         chosen = recipe.model_copy(update={"network": recipe.network.model_copy(update={"batch": batch})})
-        fit = Fit(LabelledLessons(pictures, chosen, seed), eval_pictures, chosen, seed, folder, begin.own, begin.devices)
+        fit = Fit(
+            LabelledLessons(pictures, chosen, seed), eval_pictures, chosen, seed, folder, begin.own, begin.devices
+        )
         resumed_from = fit.begin(begin.weights, begin.gently)
         history = []
         for epoch in _epochs(fit, resumed_from, chosen.network.epochs):
