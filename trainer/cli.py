@@ -20,6 +20,6 @@ _LAZY = {
 main = Command(
     "trainer",
     lazy=_LAZY,
-    help="From labelled pictures of parts to a measured, blessed bundle.\n\n"
+    help="From labelled pictures of parts, or rows of readings, to a measured, blessed bundle.\n\n"
     "Example: trainer pipeline run --recipe machined-surface --data DIR --root ROOT",
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.delivery import history
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.collection import collect, find_waste
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.runs import Runs
@@ -57,7 +57,7 @@ def blessed_contents(root: Path, driver: Driver) -> set[str]:
 
 def _metadata_url(arguments: dict[str, Any]) -> str:
     try:
-        return settings.load(arguments["recipe"], arguments["assignments"])[1].metadata_url
+        return recipes.load(arguments["recipe"], arguments["assignments"])[1].metadata_url
     except (ConfigError, KeyError):  # the recipe is gone: its lineage then lies in the root, where it does by default
         return ""
 

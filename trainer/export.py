@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.export.airflow import dag_file
 from trainer.pipeline.export.kubeflow import pipeline_file
 from trainer.pipeline.export.tasks import Surroundings, tasks_of
-from trainer.run import Request, task_for
+from trainer.request import Request
+from trainer.run import task_for
 
 WRITERS = {"airflow": dag_file, "kubeflow": pipeline_file}
 
@@ -23,7 +24,7 @@ def export_pipeline(request: Request, orchestrator: str, around: Surroundings, o
 
     Data and root are named as the tasks will see them: they need not exist here. Raises ConfigError as the settings do.
     """
-    recipe, chosen = settings.load(request.recipe, request.assignments)
+    recipe, chosen = recipes.load(request.recipe, request.assignments)
     with tempfile.TemporaryDirectory() as folder:
         driver = Driver(Path(folder))
         try:

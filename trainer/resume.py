@@ -13,7 +13,8 @@ from trainer.pipeline.cache import Store
 from trainer.pipeline.epochs import epochs_of
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runs import RunRecord, Runs
-from trainer.run import Request, run_pipeline
+from trainer.request import Request
+from trainer.run import run_pipeline
 
 _NOT_COMPARED = ("taken", "jobs")
 

@@ -6,88 +6,27 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge_agent.contracts.errors import LinesideError, Rejected, Unavailable
+from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
 from edge_agent.contracts.recipe import Recipe
 from trainer.data.folders import choose_folders
 from trainer.delivery.fleet_command import latest_release
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver
-from trainer.pipeline.metadata_url import without_password
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runner import Runner, default_jobs
 from trainer.pipeline.runs import RunRecord, Runs
-from trainer.pipeline.selection import ALL, Selection
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
+from trainer.request import Request
 from trainer.tasks.order import DATA, Order, Task, task_of
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to run. `folders` may be several: their rows are joined, later ones win for the same picture.
-
-    A folder may be a pattern of spans, see `trainer.data.spans`.
-
-    `taken` is the fleet's latest release of the model; a run asks the fleet itself and keeps the answer. `jobs` is how
-    many steps may run at once (0 = as many as suit the machine). A run that serves a `ticket` keeps its fleet's home.
-    """
-
-    recipe: str
-    folders: tuple[Path, ...]
-    root: Path
-    assignments: tuple[str, ...] = ()
-    version: str = ""
-    taken: int = 0
-    selection: Selection = ALL
-    jobs: int = 0
-    ticket: str = ""
-    fleet_home: str = ""
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the request as it is kept with the run; a password in it is not kept."""
-        return {
-            "recipe": self.recipe,
-            "folders": [str(folder.resolve()) for folder in self.folders],
-            "assignments": [without_password(text) for text in self.assignments],
-            "version": self.version,
-            "taken": self.taken,
-            "from": self.selection.begin,
-            "to": self.selection.end,
-            "only": list(self.selection.only),
-            "jobs": self.jobs,
-            "ticket": self.ticket,
-            "fleet_home": self.fleet_home,
-        }
-
-    @classmethod
-    def of(cls, arguments: dict[str, Any], root: Path) -> Request:
-        """Return the request that `arguments` describes."""
-        folders = tuple(Path(folder) for folder in arguments["folders"])
-        selection = Selection(arguments.get("from", ""), arguments.get("to", ""), tuple(arguments.get("only", ())))
-        return cls(
-            arguments["recipe"],
-            folders,
-            root,
-            tuple(arguments["assignments"]),
-            arguments["version"],
-            arguments.get("taken", 0),
-            selection,
-            arguments.get("jobs", 0),
-            arguments.get("ticket", ""),
-            arguments.get("fleet_home", ""),
-        )
-
-    def with_settings(self, *assignments: str) -> Request:
-        """Return the request with more settings."""
-        return replace(self, assignments=(*self.assignments, *assignments))
 
 
 def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -> dict[str, Any]:
@@ -95,9 +34,10 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
 
     Several runs may work in one root at once: what one does already, the other waits for and takes over.
     A model that is not blessed is a result, not an error. Raises Rejected for bad data, ConfigError for bad settings,
-    Unavailable when a step or the disk failed; the run's record keeps the error.
+    Unavailable when a step or the disk failed; the run's record keeps the error. What was asked for wrongly, so that no
+    step began, is no run: it leaves no record.
     """
-    recipe, chosen = settings.load(request.recipe, request.assignments)
+    recipe, chosen = recipes.load(request.recipe, request.assignments)
     if chosen.pusher.fleet_home:
         request = replace(request, taken=_taken(recipe.name, Path(chosen.pusher.fleet_home)))
     runs = Runs(request.root)
@@ -113,14 +53,20 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             record.result = _result(record, known, request.root)
             record.state = "done"
         except (LinesideError, KeyboardInterrupt) as error:
-            record.state, record.error = "failed", str(error) or "interrupted"
+            asked_wrongly = isinstance(error, ConfigError) and not record.steps
+            record.state = "refused" if asked_wrongly else "failed"
+            record.error = str(error) or "interrupted"
             raise
         finally:
             driver.close()
             display.close()
             record.ended_ms = int(clock() * 1000)
             with suppress(Unavailable) if record.state == "failed" else nullcontext():
-                runs.save(record)
+                if record.state == "refused":
+                    runs.forget(name)
+                else:
+                    runs.save(record)
+                    _index(request.root)
     _track(request.root, record, chosen)
     return record.result
 
@@ -203,6 +149,13 @@ def _track(root: Path, record: RunRecord, chosen: Settings) -> None:
         record.result["mlflow"] = log_run(root, record.run, chosen.mlflow)
     except LinesideError as error:
         click.echo(f"not logged: {error}", err=True)
+
+
+def _index(root: Path) -> None:
+    """Write the page of all runs."""
+    from trainer.reports.index import write_index
+
+    write_index(root)
 
 
 def _report(record: RunRecord, known: Known, driver: Driver, runs: Runs) -> None:

@@ -205,11 +205,29 @@ class Monitoring(Strict):
 
 
 class Blessing(Strict):
-    """What a model must reach on held-out parts before it is blessed."""
+    """What a model must reach on held-out parts before it is blessed: limits that the 95 % interval decides.
+
+    Where the interval reaches over a limit, `require` does: `measured` = the value itself must keep it, and a loss
+    against the latest blessed model counts only beyond chance; `proven` = the model is refused. `overkill_max` is the
+    largest share of the good parts that may be rejected (1 = not judged).
+    """
 
     auroc_min: Fraction = 0.80
     recall_min: Fraction = 0.70
     regression_max: Fraction = 0.02
+    overkill_max: Fraction = 1.0
+    require: Literal["measured", "proven"] = "measured"
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave newer keys out where they say nothing: the recipe keeps its digest, and older agents can read it."""
+        content: dict[str, Any] = handler(self)
+        newer = ("overkill_max", "require")
+        return {k: v for k, v in content.items() if k not in newer or v != type(self).model_fields[k].default}
+
+    def for_devices(self) -> Blessing:
+        """Return what goes into a bundle: devices judge no model, and older agents refuse new keys."""
+        return Blessing(auroc_min=self.auroc_min, recall_min=self.recall_min, regression_max=self.regression_max)
 
 
 class Recipe(Strict):

@@ -87,14 +87,14 @@ def _pictures(data: Path, root: Path) -> dict[str, float]:
 
     from trainer.components.example_gen import example_gen
     from trainer.components.statistics_gen import statistics_gen
-    from trainer.pipeline import settings
+    from trainer.pipeline import recipes
     from trainer.pipeline.runner import Driver
     from trainer.pipeline.step import Context
     from trainer.tasks.order import Order
     from trainer.tasks.vision import VisionTask
 
     found: dict[str, Any] = {"imports": time.perf_counter() - started}
-    recipe, chosen = settings.load(RECIPE, ())
+    recipe, chosen = recipes.load(RECIPE, ())
     driver, context = Driver(root), Context(root, lambda text, done: None)
     task = VisionTask(Order(recipe, chosen, root, [data]), driver)
     step = task.graph().step("ExampleGen")

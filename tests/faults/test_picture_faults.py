@@ -125,7 +125,7 @@ def test_unusual_pictures_are_found_by_content_made_usual_and_counted(mixed):
     }
     assert properties["quarantined"] == 12
     assert sum(properties[f"pictures_{split}"] for split in ("train", "eval", "test")) == 2 * PARTS - 12
-    from trainer.data.examples import pictures
+    from trainer.data.picture_columns import pictures
 
     seen = {}
     for split in ("train", "eval", "test"):
@@ -143,7 +143,7 @@ import json, os, sys
 from pathlib import Path
 from edge_agent.contracts.recipe import load_recipe
 from trainer.data.picture_check import check_folders
-from trainer.pipeline.settings import find_recipe
+from trainer.pipeline.recipes import find_recipe
 
 folder, recipe = [Path(sys.argv[1])], load_recipe(find_recipe("machined-surface"))
 check_folders(folder, recipe, lambda text, done: None)

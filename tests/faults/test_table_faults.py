@@ -13,7 +13,8 @@ from edge_agent.contracts.recipe import load_recipe
 from tests.simulators.sensor_table import write_table
 from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.pipeline.driver import Driver
-from trainer.pipeline.settings import RECIPES, ExampleGenSettings, Settings, TableSettings, TransformSettings
+from trainer.pipeline.recipes import RECIPES
+from trainer.pipeline.settings import ExampleGenSettings, Settings, TableSettings, TransformSettings
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import encoded, read_split
 from trainer.tabular.read import read_rows
@@ -178,5 +179,5 @@ def test_records_give_the_rows_that_the_table_has_and_a_damaged_one_is_set_aside
     assert found.columns["material"] == table.texts["material"].tolist()
     data = (tmp_path / "rows.tfrecord").read_bytes()
     (tmp_path / "rows.tfrecord").write_bytes(data[:-7])
-    with pytest.raises(Rejected, match=r"rows\.tfrecord: damaged after record 50; write it again"):
+    with pytest.raises(Rejected, match=r"rows\.tfrecord: record 51 is damaged, what follows cannot be found"):
         read(tmp_path / "rows.tfrecord")

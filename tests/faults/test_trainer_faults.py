@@ -21,9 +21,10 @@ from edge_agent.contracts.recipe import load_recipe
 from trainer.data.source import list_data
 from trainer.pipeline.graph import build_graph
 from trainer.pipeline.progress import Lines
+from trainer.pipeline.recipes import RECIPES
 from trainer.pipeline.runner import Driver, Runner
 from trainer.pipeline.runs import RunRecord, Runs, run_id
-from trainer.pipeline.settings import RECIPES, Settings
+from trainer.pipeline.settings import Settings
 from trainer.samples.generate import generate_samples
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.vision import VisionTask

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.bundle import BundleFolder
-from tests.benchmarks.quality import Row, held_out_parts, judged, subset
+from tests.benchmarks.quality import Row, held_out_parts, judged, subset, tiles_of
 from tests.simulators.tiny_pipeline import result, trainer
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def table(path: Path) -> list[Row]:
 def test_tiles_go_from_labelled_pictures_to_the_agents_verdicts(data_dir: Path, tmp_path: Path) -> None:
     source = data_dir / "magnetic-tile"
     rows = few(table(source / "labels.csv"))
-    held = held_out_parts(rows, fold=0)
+    held = held_out_parts(rows, fold=0, tiles=tiles_of(source, rows))
     known, unseen = ([row for row in rows if (row["part"] in held) is wanted] for wanted in (False, True))
     subset(source, tmp_path / "train", known)
     subset(source, tmp_path / "test", unseen)

@@ -14,8 +14,9 @@ from trainer.cli import main
 from trainer.commands.pipeline import pipeline
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import producer
-from trainer.pipeline.settings import load
-from trainer.run import Request, task_for
+from trainer.pipeline.recipes import load
+from trainer.request import Request
+from trainer.run import task_for
 
 pytestmark = pytest.mark.slow
 WORDS = ["--recipe", "machined-surface", "--root", "/mnt/work", "--data", "/mnt/parts", "--set", "epochs=5"]

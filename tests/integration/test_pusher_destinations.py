@@ -10,7 +10,7 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.recipe import load_recipe
 from edge_agent.contracts.scores import probabilities
 from trainer.delivery.destinations import Goods, push
-from trainer.pipeline.settings import RECIPES
+from trainer.pipeline.recipes import RECIPES
 
 pytestmark = pytest.mark.slow
 BUNDLES = Path(__file__).resolve().parents[1] / "fixtures" / "bundles"

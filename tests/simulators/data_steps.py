@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from trainer.data.folders import choose_folders
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver, plan
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.step import Artifact, Context
@@ -23,9 +23,9 @@ SMALL = ("network.height=32", "network.width=32")
 LAST = "ExampleValidator"
 
 
-def run_data_steps(folders, root, *assignments, last=LAST):
+def run_data_steps(folders, root, *assignments, last=LAST, recipe=RECIPE):
     """Run the steps up to `last` on the folders and return all artifacts; what is known is taken from the store."""
-    recipe, chosen = settings.load(RECIPE, (*SMALL, *assignments))
+    recipe, chosen = recipes.load(recipe, (*(SMALL if recipe == RECIPE else ()), *assignments))
     driver = Driver(root)
     try:
         found = choose_folders(tuple(folders), chosen.example_gen.spans)

@@ -15,14 +15,14 @@ _RUNNERS = ("direct", "flink", "spark", "dataflow")
 
 def beam_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the parameters `runner` and `beam_settings`."""
-    chosen = click.option("--runner", default="", type=click.Choice(("", *_RUNNERS)), help="Where Beam computes.")
+    chosen = click.option("--runner", type=click.Choice(_RUNNERS), help="Where Beam computes; in memory unless given.")
     more = click.option(
         "--beam-option", "beam_settings", multiple=True, metavar="KEY=VALUE", help="An option of Beam's own."
     )
     return chosen(more(command))
 
 
-def beam_assignments(runner: str, options: Sequence[str]) -> tuple[str, ...]:
+def beam_assignments(runner: str | None, options: Sequence[str]) -> tuple[str, ...]:
     """Return the settings that the options say. Raises ConfigError for an option that is no KEY=VALUE."""
     import yaml
 

@@ -91,7 +91,7 @@ def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as
     from trainer.data.picture_check import check_folders
     from trainer.data.quarantine import check_bad
     from trainer.pipeline.progress import display
-    from trainer.pipeline.settings import find_recipe
+    from trainer.pipeline.recipes import find_recipe
     from trainer.reports.check import show_check
 
     chosen = choose_folders(folders, spans)

@@ -46,7 +46,7 @@ def export(
     """
     from trainer.export import export_pipeline
     from trainer.pipeline.export.tasks import Surroundings, volume_of
-    from trainer.run import Request
+    from trainer.request import Request
 
     around = Surroundings(image, tuple(volume_of(text) for text in volumes), retries, schedule)
     request = Request(recipe, folders, root, assignments, version)

@@ -128,6 +128,7 @@ def export(folder: Path, target: Path, kind: str, as_json: bool) -> None:
 def import_(source: Path, folder: Path, kind: str, good: str, replace: bool, as_json: bool) -> None:
     """Write labels.csv and masks into FOLDER, which holds the pictures, from another tool's FILE.
 
+    Where several people labelled one picture in Label Studio, labellers.csv says what each said: see 'agreement'.
     Records that cannot be used whole are left out, each with its reason in FOLDER/quarantine.json.
 
     Example: trainer labels import parts-coco.json parts --format coco --good ok
@@ -142,5 +143,7 @@ def _show_exchange(found: dict[str, Any], where: str) -> None:
     click.echo(f"{found['pictures']} pictures, {found['masks']} of them with a mask, {where}")
     for one in found["refused"][:_SHOWN]:
         click.echo(f"  not used: {one['where']}: {one['reason']}", err=True)
+    if found.get("labellers"):
+        click.echo(f"what {found['labellers']} people said is in labellers.csv; see 'trainer labels agreement'")
     if found["refused"]:
         click.echo(f"{len(found['refused'])} records are not used; all of them: {found['quarantine']}", err=True)

@@ -21,16 +21,18 @@ _root = click.option(
 @click.option("--open", "show_it", is_flag=True, help="Open the page in the browser.")
 @json_option
 def report_page(root: Path, run_name: str, show_it: bool, as_json: bool) -> None:
-    """Write the page of a run again, from what the store holds, and say where it lies.
+    """Write the page of a run again, from what the store holds, and that of all runs, and say where they lie.
 
     Example: trainer pipeline report --root work --open
     """
     from trainer.reports.again import write_again
+    from trainer.reports.index import write_index
 
-    page = write_again(root, run_name).resolve()
+    page, index = write_again(root, run_name).resolve(), write_index(root).resolve()
     if show_it:
         click.launch(page.as_uri())
-    report(as_json, {"report": str(page)}, lambda: click.echo(f"report: {page}"))
+    found = {"report": str(page), "index": str(index)}
+    report(as_json, found, lambda: click.echo(f"report: {page}\nall runs: {index}"))
 
 
 @click.command("compare", context_settings=_HELP)

@@ -15,7 +15,7 @@ from trainer.commands.join import join
 from trainer.commands.past_runs import compare, log_to_mlflow, report_page
 
 if TYPE_CHECKING:
-    from trainer.run import Request
+    from trainer.request import Request
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _root = click.option(
@@ -39,7 +39,12 @@ pipeline.add_command(join)
 @pipeline.command(context_settings=_HELP)
 @click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")
 @click.option(
-    "--data", "folders", required=True, multiple=True, type=click.Path(path_type=Path), help="Folder with labels.csv."
+    "--data",
+    "folders",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder with labels.csv, or rows.",
 )
 @_root
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. epochs=5.")
@@ -65,7 +70,7 @@ def run(
     end: str,
     only: str,
     jobs: int | None,
-    runner: str,
+    runner: str | None,
     beam_settings: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
@@ -77,7 +82,8 @@ def run(
     from edge_agent.contracts.errors import ConfigError
     from trainer.pipeline.progress import display
     from trainer.pipeline.selection import Selection
-    from trainer.run import Request, run_pipeline
+    from trainer.request import Request
+    from trainer.run import run_pipeline
 
     selection = Selection(begin, end, tuple(name for name in only.split(",") if name))
     assignments += beam_assignments(runner, beam_settings)
@@ -113,8 +119,9 @@ def _look_ahead(request: Request, as_json: bool) -> None:
 
 
 def _show(result: dict[str, Any], root: Path) -> None:
-    verdict = "blessed" if result["blessed"] else "not blessed"
-    click.echo(f"run {result['run']}: {verdict}")
+    judged = any(step["name"] == "Evaluator" and step["status"] != "skipped" for step in result["steps"])
+    verdict = "not blessed" if judged else "ended before a model was judged"
+    click.echo(f"run {result['run']}: {'blessed' if result['blessed'] else verdict}")
     for reason in result["reasons"]:
         click.echo(f"  {reason}")
     if result["bundle"]:

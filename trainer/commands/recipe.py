@@ -56,7 +56,7 @@ def check(file: str, as_json: bool) -> None:
 
     Example: trainer recipe check my-part.yaml
     """
-    from trainer.pipeline.settings import load
+    from trainer.pipeline.recipes import load
 
     found, _ = load(file, ())
     labels = f"{found.labels.good} against {', '.join(found.labels.defects)}"
@@ -71,7 +71,7 @@ def shipped(as_json: bool) -> None:
 
     Example: trainer recipe list
     """
-    from trainer.pipeline.settings import RECIPES, load
+    from trainer.pipeline.recipes import RECIPES, load
 
     found = {path.stem: load(path.stem, ())[0].task for path in sorted(RECIPES.glob("*.yaml"))}
     report(as_json, found)

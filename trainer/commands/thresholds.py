@@ -39,6 +39,7 @@ def thresholds(
     Example: trainer thresholds --root work --escape-rate 0.01
     """
     from converter.confidence import Cost
+    from edge_agent.contracts.errors import ConfigError
     from edge_agent.contracts.recipe import Thresholds
     from trainer.evaluation.last import evaluation_of
     from trainer.evaluation.plain import finite
@@ -51,7 +52,11 @@ def thresholds(
     costs = dict(metrics["costs"] or {})
     if cost:
         costs |= dict(zip(("escape", "overkill", "review"), cost, strict=True))
-    if defective_share is not None and costs:
+    if defective_share is not None:
+        if not costs:
+            raise ConfigError(
+                "--defective-share weighs costs, and the recipe of the run has none; give --cost 100 5 1 as well"
+            )
         costs["defective_share"] = defective_share
     found = finite(replay(evaluation.predictions, metrics["combine"], policy, Cost(**costs) if costs else None))
     report(as_json, {"run": evaluation.run.run, **found}, lambda: _show(evaluation.run.run, found))

@@ -33,7 +33,7 @@ def tune(recipe: str, folders: tuple[Path, ...], root: Path, assignments: tuple[
     Example: trainer tune --recipe inspection.yaml --data parts --root work --set tuner.parallel=2
     """
     from trainer.pipeline.progress import display
-    from trainer.run import Request
+    from trainer.request import Request
     from trainer.tuning.run import tune_pipeline
 
     found = tune_pipeline(Request(recipe, folders, root, assignments), display(sys.stderr))

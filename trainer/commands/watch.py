@@ -50,9 +50,9 @@ def watch(
     """
     from edge_agent.contracts.errors import LinesideError
     from trainer.pipeline.progress import display
+    from trainer.request import Request
     from trainer.retraining import tickets as retrain
     from trainer.retraining.live import evaluate_live, every_ms, is_due
-    from trainer.run import Request
 
     request = Request(recipe, folders, root, assignments)
 

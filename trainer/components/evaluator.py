@@ -14,7 +14,7 @@ import numpy.typing as npt
 from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.trainer import RECIPE, load_pictures
-from trainer.data.examples import columns
+from trainer.data.picture_columns import columns
 from trainer.evaluation.answers import SLICED, Answers
 from trainer.evaluation.assessment import cost_of
 from trainer.evaluation.outcome import slices_by_tfma, write_outcome
@@ -77,7 +77,7 @@ def evaluator(
     former = None
     if baseline is not None and _comparable(baseline, wanted):
         former = judge_former(baseline, question, baseline_name)
-    found = conclude(judged.candidate, former, wanted, asked)
+    found = conclude(judged.candidate, former, wanted, asked, baseline_name)
     more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
     if len(pictures[TEST]):
         shown = {"heatmaps": judged.heatmaps, "masks": pictures[TEST].masks, "masked": pictures[TEST].masked}

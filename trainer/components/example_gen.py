@@ -14,14 +14,15 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import image_quality
 from edge_agent.contracts.recipe import Recipe
 from trainer.data import leaks
-from trainer.data.alike import SIMILARITY, Thumbnail, find_alike, thumbnail
+from trainer.data.alike import SIMILARITY, Thumbnail, find_alike, joined, thumbnail
 from trainer.data.examples import TEXTS, Example, write_shard
 from trainer.data.manifest import SPLITS
+from trainer.data.oddities import Oddities
 from trainer.data.picture_reader import Found, Listed, read_picture
 from trainer.data.picture_traits import MISNAMED
 from trainer.data.quarantine import by_kind, check_bad
 from trainer.data.spans import span_properties
-from trainer.data.split import asked_for, assign, torn
+from trainer.data.split import asked_for, assign_together, torn
 from trainer.pipeline.step import Context
 
 PICTURES = "pictures"
@@ -40,6 +41,7 @@ def example_gen(
     shares: Mapping[str, float],
     max_bad: float,
     salt: str,
+    near_duplicates: str,
     folders: Sequence[str],
     context: Context,
 ) -> dict[str, Any]:
@@ -47,13 +49,15 @@ def example_gen(
 
     `kept` holds the examples of a former run, whose parts stay in their splits. Raises Rejected when more than
     the share `max_bad` of all pictures is bad, when a picture changed since it was listed, or none is left.
+    With `near_duplicates` "together" the parts whose pictures look the same go into one split.
     """
     settings = Recipe.model_validate(recipe)
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
     rows = without_repeats(listing["rows"])
-    split = _splits(rows, settings, shares, kept, salt)
     roots = [Path(folder).resolve() for folder in folders]
-    read = _Read(list(listing["bad"]), len(rows))
+    group = one_thing(listing["rows"], roots, settings, context) if near_duplicates == "together" else {}
+    split = _splits(rows, settings, shares, kept, salt, group)
+    read = _Read(list(listing["bad"]), len(rows), Oddities(settings.labels.good))
     for name in SPLITS:
         chosen = [row for row in rows if split(row) == name]
         for number, start in enumerate(range(0, len(chosen), _SHARD)):
@@ -76,6 +80,23 @@ def example_gen(
 def without_repeats(rows: Sequence[Listed]) -> list[Listed]:
     """Drop earlier rows of the same picture: a later folder's label is the newer one, and a copy would leak."""
     return list({row["sha256"] or (row["folder"], row["image"]): row for row in rows}.values())
+
+
+def one_thing(rows: Sequence[Listed], roots: Sequence[Path], recipe: Recipe, context: Context) -> dict[str, str]:
+    """Return the group of each part that has pictures in common with another one, or nearly; reads all pictures."""
+    distinct = without_repeats(rows)
+    small, parts = [], []
+    for number, (row, found) in enumerate(zip(distinct, read_all(distinct, roots, recipe), strict=True), 1):
+        if number % 100 == 0:
+            context.progress("looking for near-duplicates", number / len(distinct))
+        if not isinstance(found, str):
+            small.append(thumbnail(found.image))
+            parts.append(str(row["part"]))
+    pairs = [(parts[first], parts[second]) for first, second, _ in find_alike(small, parts).pairs]
+    for same in leaks.same_content(rows):
+        first, *others = (str(one["part"]) for one in same["pictures"])
+        pairs += [(first, other) for other in others]
+    return joined(pairs)
 
 
 def part_labels(rows: Sequence[Listed], recipe: Recipe) -> dict[str, str]:
@@ -103,14 +124,19 @@ class _Split:
 
 
 def _splits(
-    rows: Sequence[Listed], recipe: Recipe, shares: Mapping[str, float], kept: Path | None, salt: str
+    rows: Sequence[Listed],
+    recipe: Recipe,
+    shares: Mapping[str, float],
+    kept: Path | None,
+    salt: str,
+    group: Mapping[str, str],
 ) -> _Split:
     before: dict[str, str] = {}
     if kept is not None:
         content = json.loads((kept / "parts.json").read_text(encoding="utf-8"))
         before = {part: value["split"] for part, value in content.items()}
     wishes = [(row["part"], row["split"]) for row in rows]
-    assigned = assign(part_labels(rows, recipe), {**asked_for(wishes), **before}, shares, salt)
+    assigned = assign_together(part_labels(rows, recipe), {**asked_for(wishes), **before}, shares, salt, group)
     return _Split(assigned, frozenset(torn(wishes)))
 
 
@@ -120,6 +146,7 @@ class _Read:
 
     bad: list[dict[str, Any]]
     total: int
+    odd: Oddities
     used: list[dict[str, Any]] = field(default_factory=list)
     thumbnails: list[Thumbnail] = field(default_factory=list)
     traits: Counter[str] = field(default_factory=Counter)
@@ -139,6 +166,7 @@ class _Read:
                 )
                 continue
             self.traits.update(found.traits)
+            self.odd.note(row, found.size, found.coloured, bool(found.mask.any()))
             self.thumbnails.append(thumbnail(found.image))
             self.used.append({**{name: row[name] for name in _USED}, "split": split})
             yield row, found
@@ -177,6 +205,7 @@ def _properties(
     if read.bad:
         kinds = ", ".join(f"{count} {kind}" for kind, count in by_kind(read.bad).items())
         reasons.append(f"{len(read.bad)} pictures quarantined ({kinds})")
+    reasons += read.odd.said()
     return {
         "split_names": json.dumps(SPLITS),
         **{f"pictures_{name}": pictures[name] for name in SPLITS},

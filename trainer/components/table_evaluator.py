@@ -65,7 +65,7 @@ def table_evaluator(
     former = None
     if baseline is not None and _comparable(baseline, rows[TEST], wanted):
         former = judge(baseline, question, baseline_name)
-    found = conclude(judged, former, wanted, asked)
+    found = conclude(judged, former, wanted, asked, baseline_name)
     more: dict[str, Any] = {"heatmap_hit_rate": None, "own": own_figures(module, judged.test, {})}
     if len(judged.test):
         context.progress("which columns matter", None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.components.transform import LABEL, apply
-from trainer.data.examples import pictures
+from trainer.data.picture_columns import pictures
 from trainer.pipeline.epochs import epochs_of, note_epoch
 from trainer.pipeline.step import Context, Step
 from trainer.tuning.hyperparameters import tuned

@@ -6,7 +6,7 @@ two of them are compared: a pair is reported for what is its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -71,6 +71,19 @@ def find_alike(
     kept = np.flatnonzero(values >= SIMILARITY)
     ordered = sorted(kept.tolist(), key=lambda k: (-round(float(values[k]), 4), int(both[k, 0]), int(both[k, 1])))
     return Alike(tuple((int(both[k, 0]), int(both[k, 1]), round(float(values[k]), 4)) for k in ordered))
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the group of every name in the pairs, called after its first member: one thing under several names."""
+    group: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
+    for first, second in pairs:
+        one, other = sorted(group.get(name, name) for name in (first, second))
+        if one == other:
+            continue
+        members[one] = [*members.get(one, [one]), *members.pop(other, [other])]
+        group |= dict.fromkeys(members[one], one)
+    return group
 
 
 def _close(

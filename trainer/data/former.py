@@ -11,7 +11,8 @@ from typing import Any
 from trainer.pipeline.index import Entry
 
 EXAMPLES, STATISTICS = "examples", "statistics"
-_SAME = ("shares", "salt")
+_SAME = {"shares": None, "salt": None, "near_duplicates": "by-name"}
+"""Parameters that must agree, with what they were before there was a choice."""
 
 
 def former_examples(entries: Sequence[Entry], data: str, parameters: Mapping[str, Any]) -> str:
@@ -32,7 +33,9 @@ def _before(entries: Sequence[Entry], data: str) -> Sequence[Entry]:
 
 def _alike(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     labels = [parameters.get("recipe", {}).get("labels") for parameters in (before, now)]
-    return labels[0] == labels[1] and all(before.get(name) == now.get(name) for name in _SAME)
+    return labels[0] == labels[1] and all(
+        before.get(name, usual) == now.get(name, usual) for name, usual in _SAME.items()
+    )
 
 
 def former_span(entries: Sequence[Entry], examples: str, span: int | None, kept: str) -> str:

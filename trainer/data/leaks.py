@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FILE = "leaks.json"
-"""`same`: contents that stand in several rows; `near`: pairs that look the same; `counts`: pairs by what differs."""
+"""`same`: contents that stand in several rows; `near`: pairs that look the same; `counts`: pairs by what differs.
+
+Of a table (`what` is `rows`) `near` are rows with the same readings, see `trainer.tabular.repeats`."""
 _MOST_LISTED = 1000
 _DIFFERS = ("split", "label", "part")
 _SHOWN = 3
@@ -71,10 +73,13 @@ def warnings_of(found: Mapping[str, Any]) -> list[str]:
         )
     counts = found["counts"]
     if counts["near"]:
+        alike = (
+            "pairs of pictures look the same" if found.get("what") != "rows" else "pairs of rows have equal readings"
+        )
         shown = "; ".join(_names(one["pictures"], one["differs"][0]) for one in found["near"][:_SHOWN])
         lines.append(
-            f"{counts['near']} pairs of pictures look the same and are of different parts, {counts['split']} in two "
-            f"splits, {counts['label']} with two labels ({shown}); give one part one name, or leave one out"
+            f"{counts['near']} {alike} and are of different parts, {counts['split']} in two splits, {counts['label']} "
+            f"with two labels ({shown}); give one part one name, or leave one out"
         )
     if found["too_many"]:
         lines.append("so many pictures look alike at this size that near-duplicates could not be told apart")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.errors import ConfigError, Rejected
+from trainer.data.csv_records import Record, decoded, records
 
 FILE = "labels.csv"
 REQUIRED = ("image", "part", "label")
@@ -16,8 +15,6 @@ OPTIONAL = ("mask", "exposure", "station", "lot", "split", "split_hint")
 _KNOWN = frozenset((*REQUIRED, *OPTIONAL))
 _DESCRIBING = ("exposure", "station", "lot")
 SPLITS = ("train", "eval", "test")
-_LONGEST_RECORD = 100
-"""Lines that one record may span by quoted newlines: an unclosed quote would otherwise swallow the rest."""
 
 
 @dataclass(frozen=True)
@@ -82,49 +79,19 @@ def read_tables(folders: Sequence[Path], required: Sequence[str] = REQUIRED) -> 
 
 
 def _read(folder: Path, number: int, columns: set[str], required: Sequence[str]) -> Iterator[Row | Bad]:
-    lines = io.StringIO(_text(folder), newline="").readlines()
-    records = _records(lines)
-    _, fields, _ = next(records, (0, [], ""))
-    header = [name.strip() for name in fields]
+    found = records(_text(folder))
+    first = next(found, Record(1, 1))
+    if first.problem:
+        raise Rejected(f"{folder / FILE}:1: {first.problem}")
+    header = [name.strip() for name in first.cells]
     _check_header(header, folder, required)
     columns |= set(header)
     seen: set[str] = set()
-    for line, fields, problem in records:
-        if problem:
-            yield Bad(number, f"{FILE}:{line}", "", problem)
-        elif fields:
-            yield _row(fields, header, number, line, seen, required)
-
-
-def _records(lines: Sequence[str]) -> Iterator[tuple[int, list[str], str]]:
-    """Yield the last line, the fields and the problem of each record; after a broken one go on with the next line."""
-    feed = _Feed(lines)
-    reader = csv.reader(feed, strict=True)
-    while feed.place < len(lines):
-        begin = feed.begin = feed.place
-        try:
-            fields, problem = next(reader, []), ""
-        except csv.Error as error:
-            fields, problem = [], f"{error}; correct the quotes of this line"
-            feed.place = begin + 1
-            reader = csv.reader(feed, strict=True)
-        yield feed.place, fields, problem
-
-
-class _Feed:
-    """Lines one after the other, at most _LONGEST_RECORD from the one where the record began: `place` is the next."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self._lines, self.place, self.begin = lines, 0, 0
-
-    def __iter__(self) -> _Feed:
-        return self
-
-    def __next__(self) -> str:
-        if self.place >= min(len(self._lines), self.begin + _LONGEST_RECORD):
-            raise StopIteration
-        self.place += 1
-        return self._lines[self.place - 1]
+    for one in found:
+        if one.problem:
+            yield Bad(number, f"{FILE}:{one.line}", "", one.problem)
+        else:
+            yield _row(one.cells, header, number, one.last, seen, required)
 
 
 def _text(folder: Path) -> str:
@@ -137,9 +104,9 @@ def _text(folder: Path) -> str:
         wanted = ", ".join((*REQUIRED, "mask", "exposure"))
         raise Rejected(f"{folder}: no {FILE} in it ({error.strerror}); expected a table of {wanted}") from error
     try:
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        return decoded(data)
     except UnicodeDecodeError as error:
-        raise Rejected(f"{path}: not UTF-8 text at byte {error.start}; save it as UTF-8") from error
+        raise Rejected(f"{path}: not UTF-16 text at byte {error.start}; save it as UTF-8") from error
 
 
 def _check_header(header: list[str], folder: Path, required: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from trainer.components.example_gen import part_labels, read_all, without_repeat
 from trainer.data import leaks
 from trainer.data.alike import SIMILARITY, find_alike, thumbnail
 from trainer.data.manifest import Row, read_tables
+from trainer.data.oddities import Oddities
 from trainer.data.quarantine import by_kind
 from trainer.data.split import torn
 
@@ -26,7 +27,7 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
 
     Returns `pictures`, `parts`, `labels` (pictures of each), `unknown_labels` (labels that the recipe lacks),
     `torn_parts`, `bad` (records with path, sha256 and reason), `kinds` (bad ones by kind), `normalised` (by trait),
-    `empty_columns` and `leaks`. Raises as `read_tables`.
+    `odd` (lines), `empty_columns` and `leaks`. Raises as `read_tables`.
     """
     table = read_tables(folders)
     roots = [folder.resolve() for folder in folders]
@@ -35,6 +36,7 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
     bad: list[dict[str, Any]] = [asdict(one) for one in table.bad]
     good: list[Mapping[str, Any]] = []
     traits: Counter[str] = Counter()
+    odd = Oddities(recipe.labels.good)
     small = []
     for start in range(0, len(rows), _TOGETHER):
         piece = rows[start : start + _TOGETHER]
@@ -44,6 +46,7 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
                 continue
             good.append(row)
             traits.update(found.traits)
+            odd.note(row, found.size, found.coloured, bool(found.mask.any()))
             small.append(thumbnail(found.image))
         report(f"{start + len(piece)} of {len(rows)} pictures", (start + len(piece)) / len(rows))
     parts = [row["part"] for row in good]
@@ -58,6 +61,7 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
         "bad": bad,
         "kinds": by_kind(bad),
         "normalised": dict(sorted(traits.items())),
+        "odd": odd.said(),
         "empty_columns": list(table.empty),
         "leaks": leaks.leaks(leaks.same_content(listed), good, alike.pairs, SIMILARITY, alike.too_many),
     }

@@ -15,7 +15,8 @@ from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.preprocess import Picture, decode, model_input
 from edge_agent.contracts.recipe import Colour, Recipe
-from trainer.data.picture_traits import traits
+from trainer.data.oddities import Size, check_mask
+from trainer.data.picture_traits import is_coloured, traits
 from trainer.data.quarantine import CHANGED
 from trainer.vision.data import mask_input
 
@@ -26,27 +27,36 @@ Listed = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """A picture as the model sees it, its mask (H, W) 0 or 1, whether a mask was given, and what was unusual."""
+    """A picture as the model sees it, its mask (H, W) 0 or 1, whether a mask was given, and what was unusual.
+
+    `size` is the height and width of the file's picture, `coloured` whether it holds colours.
+    """
 
     image: Picture
     mask: npt.NDArray[np.uint8]
     masked: bool
     traits: frozenset[str]
+    size: Size
+    coloured: bool
 
 
 def read_picture(row: Listed, folder: Path, recipe: Recipe) -> Found:
     """Read and decode a listed picture and its mask; `folder` is resolved. Raises Rejected with the reason."""
     data = read_listed(folder, row["image"], row["sha256"])
-    image = model_input(decode(data, recipe.camera.colour), recipe)
-    mask = mask_input(_mask(row, folder), recipe)
-    return Found(image, mask, bool(row["mask"]), traits(data, row["image"]))
+    picture = decode(data, recipe.camera.colour)
+    size = (int(picture.shape[0]), int(picture.shape[1]))
+    image = model_input(picture, recipe)
+    mask = mask_input(_mask(row, folder, size), recipe)
+    return Found(image, mask, bool(row["mask"]), traits(data, row["image"]), size, is_coloured(data))
 
 
-def _mask(row: Listed, folder: Path) -> npt.NDArray[np.uint8] | None:
+def _mask(row: Listed, folder: Path, size: Size) -> npt.NDArray[np.uint8] | None:
     if not row["mask"]:
         return None
     try:
-        return decode(read_listed(folder, row["mask"], row["mask_sha256"]), Colour.GREY)[:, :, 0]
+        mask = decode(read_listed(folder, row["mask"], row["mask_sha256"]), Colour.GREY)[:, :, 0]
+        check_mask(int(mask.max()), (int(mask.shape[0]), int(mask.shape[1])), size)
+        return mask
     except Rejected as error:
         raise Rejected(f"its mask {row['mask']}: {error}") from error
 

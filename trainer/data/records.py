@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from trainer.data.tfrecord import read_tfrecord
 from trainer.data.wire import without_features
 
 NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row")
@@ -29,13 +30,8 @@ def split_names(examples: Path) -> list[str]:
 
 def batches(examples: Path, split: str, without: Sequence[str] = NO_FEATURES) -> Iterator[Any]:
     """Yield a split's records as `pyarrow.RecordBatch`es of lists, without pictures; a missing value is null."""
-    import tensorflow as tf
-
-    files = [str(path) for path in shards(examples, split)]
-    if not files:
-        return
     waiting: list[bytes] = []
-    for serialized in tf.data.TFRecordDataset(files).as_numpy_iterator():
+    for serialized in (record for path in shards(examples, split) for record in read_tfrecord(path)):
         waiting.append(slim(serialized))
         if len(waiting) == _BATCH:
             yield decoded(waiting, without)

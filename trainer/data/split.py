@@ -57,6 +57,31 @@ def assign(
     return split
 
 
+def assign_together(
+    labels: Mapping[str, str],
+    kept: Mapping[str, str],
+    shares: Mapping[str, float],
+    salt: str,
+    group: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the split of every part as `assign` does, where parts of one `group` (part -> group) go one way.
+
+    A group counts as one part of its rarest label. Parts that are `kept` stay, even where that tears a group apart; the
+    others of their group follow the most of them.
+    """
+    counts = Counter(labels.values())
+    its: dict[str, str] = {}
+    votes: dict[str, Counter[str]] = {}
+    for part in sorted(labels):
+        name = group.get(part, part)
+        its[name] = min((its.get(name, labels[part]), labels[part]), key=lambda label: (counts[label], label))
+        if kept.get(part) in SPLITS:
+            votes.setdefault(name, Counter())[kept[part]] += 1
+    stay = {name: max(sorted(found), key=found.__getitem__) for name, found in votes.items()}
+    whole = assign(its, stay, shares, salt)
+    return {part: kept[part] if kept.get(part) in SPLITS else whole[group.get(part, part)] for part in labels}
+
+
 def _quota(parts: int, share: float) -> int:
     if share <= 0:
         return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,14 +79,24 @@ def cost_of(settings: CostSettings | None) -> Cost | None:
 
 
 def assess(
-    model: Model, former: Model | None, combine: str, policy: Thresholds, settings: EvaluatorSettings
+    model: Model,
+    former: Model | None,
+    combine: str,
+    policy: Thresholds,
+    settings: EvaluatorSettings,
+    blessing: Sequence[LimitSettings] = (),
 ) -> Assessment:
-    """Judge a model on parts that neither it nor its thresholds have seen, against the former blessed one."""
+    """Judge a model on parts that neither it nor its thresholds have seen, against the former blessed one.
+
+    `blessing` are the recipe's own limits, judged before those of the settings.
+    """
     cost = cost_of(settings.cost)
     overall = measure_parts(model.answers.by_part(combine), model.pair, cost)
     slices = measure_slices(model.answers, combine, model.pair, cost, settings.slice_parts_min)
     worst = worst_slices(model.answers, combine, slices)
-    judgements = [j for limit in settings.thresholds for j in _judged(limit, model, former, combine, cost)]
+    judgements = [
+        j for limit in (*blessing, *settings.thresholds) for j in _judged(limit, model, former, combine, cost)
+    ]
     proven = evidence(overall.inspection.escape, policy)
     return Assessment(overall, tuple(slices), tuple(worst), proven, tuple(judgements))
 
@@ -114,8 +124,9 @@ def _judged(
     if limit.lower is not None or limit.upper is not None:
         found = estimate(limit.metric, parts, model.pair, cost)
         judged = judge_value(limit, found)
-        more = missing_parts(limit, found) if judged.status == "unproven" else ""
-        yield Judgement(judged.about, judged.kind, judged.status, f"{judged.text}; {more}") if more else judged
+        bad = int(parts.defective.sum())
+        is_open = judged.status not in ("proven", "violated")
+        yield judged.with_more(missing_parts(limit, found, bad, len(parts.parts) - bad) if is_open else "")
     if limit.change is not None and former is not None:
         before = _sliced(former.answers, limit).by_part(combine)
         loss = _loss(limit.metric, parts, model.pair, before, former.pair, cost)

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
-from trainer.evaluation.released import RECORD, Override
+from trainer.evaluation.released import FILE, RECORD, Override
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.metadata import Metadata
 from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.step import Artifact, Step
 
-FILE, STEP = "overrides.jsonl", "AuditedOverride"
+STEP = "AuditedOverride"
 _REASON, _SHORTEST = 10, 6
 
 
@@ -104,18 +104,6 @@ def _note(root: Path, record: Override) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise Unavailable(f"{root / FILE}: cannot be written ({error.strerror}); nothing was released") from error
-
-
-def overrides(root: Path) -> list[Override]:
-    """Return every override of the root, oldest first. Raises ConfigError for a damaged file."""
-    path = root / FILE
-    if not path.is_file():
-        return []
-    try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [Override(**{**line, "refused": tuple(line["refused"])}) for line in lines]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{path}: not a list of overrides ({error}); restore it from a backup") from error
 
 
 def _record(root: Path, url: str, driver: Driver, entry: Entry, made: Artifact, record: Override) -> None:

@@ -1,4 +1,4 @@
-"""What a ModelBlessing says where a person released a refused model: `override.json`."""
+"""Refused models that persons released: `override.json` in a ModelBlessing, and all of them in `overrides.jsonl`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-RECORD = "override.json"
+from edge_agent.contracts.errors import ConfigError
+
+RECORD, FILE = "override.json", "overrides.jsonl"
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,15 @@ def read_override(blessing: Path | None) -> Override | None:
         return None
     content = json.loads((blessing / RECORD).read_text(encoding="utf-8"))
     return Override(**{**content, "refused": tuple(content["refused"])})
+
+
+def overrides(root: Path) -> list[Override]:
+    """Return every override of the root, oldest first. Raises ConfigError for a damaged file."""
+    path = root / FILE
+    if not path.is_file():
+        return []
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [Override(**{**line, "refused": tuple(line["refused"])}) for line in lines]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path}: not a list of overrides ({error}); restore it from a backup") from error

@@ -33,8 +33,9 @@ class ChangeSettings(Strict):
 class LimitSettings(Strict):
     """What a metric must keep: at least `lower`, at most `upper`, or hardly worse than the latest blessed (`change`).
 
-    With `require: proven` the whole 95 % interval must lie on the right side; with `measured` the value alone. `slice`
-    names the parts it is about, such as `{exposure: "6"}`.
+    The 95 % interval decides; `require` says what else may go on where it reaches over the limit: nothing (`proven`),
+    a value on the right side (`measured`), or all but a loss beyond chance (`unbroken`). `slice` names the parts it is
+    about, such as `{exposure: "6"}`.
     """
 
     metric: Metric
@@ -42,7 +43,7 @@ class LimitSettings(Strict):
     upper: float | None = None
     change: ChangeSettings | None = None
     slice: dict[str, str] = {}
-    require: Literal["proven", "measured"] = "proven"
+    require: Literal["proven", "measured", "unbroken"] = "proven"
 
     @model_validator(mode="after")
     def _limits_something(self) -> LimitSettings:

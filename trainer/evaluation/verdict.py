@@ -76,19 +76,27 @@ class Conclusion:
     decision: rules.Decision
 
 
-def conclude(now: Candidate, former: Candidate | None, recipe: Recipe, asked: EvaluatorSettings) -> Conclusion:
-    """Measure a candidate on the test parts, against the former blessed model, and decide."""
+def conclude(
+    now: Candidate, former: Candidate | None, recipe: Recipe, asked: EvaluatorSettings, latest: str = ""
+) -> Conclusion:
+    """Measure a candidate on the test parts, against the former blessed model, and decide.
+
+    `latest` names the latest blessed model; without its answers (`former`) it is said that nothing was compared.
+    """
     measured = measure(now)
     changed = None
     parts = now.test.by_part(now.combine)
     if former is not None:
         before = former.test.by_part(former.combine)
         changed = rules.change(parts.scores, before.scores, parts.defective, former.name)
-    found = assess(now.as_model(), former.as_model() if former else None, now.combine, recipe.thresholds, asked)
-    held = now.held.by_part(now.combine).defective
-    kinds = rules.Kinds(int(held.sum()), int((~held).sum()))
-    decision = rules.decide(measured, changed, recipe.blessing, kinds, found.judgements)
+    before_it, limits = former.as_model() if former else None, rules.limits_of(recipe.blessing)
+    found = assess(now.as_model(), before_it, now.combine, recipe.thresholds, asked, limits)
+    decision = rules.decide(
+        {now.predictions.chosen: _kinds(now.held, now), TEST: _kinds(now.test, now)}, found.judgements
+    )
     alone = [_ALONE] if now.predictions.chosen == TEST else []
+    if latest and former is None:
+        alone.append(f"not compared with {latest}: it takes other inputs, or knows other labels")
     metrics = {
         **_figures(now, measured),
         **found.as_dict(),
@@ -101,6 +109,11 @@ def conclude(now: Candidate, former: Candidate | None, recipe: Recipe, asked: Ev
         "remarks": [*decision.remarks, *found.remarks, *alone],
     }
     return Conclusion(metrics, measured, decision)
+
+
+def _kinds(answers: Answers, now: Candidate) -> rules.Kinds:
+    defective = answers.by_part(now.combine).defective
+    return rules.Kinds(int(defective.sum()), int((~defective).sum()))
 
 
 def measure(now: Candidate) -> rules.Measured:

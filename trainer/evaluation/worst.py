@@ -16,8 +16,9 @@ from trainer.evaluation.verdict import Candidate
 from trainer.vision.data import Pictures
 
 _COUNT = 6
-_HEIGHT = 160
-_QUALITY = 88
+_SIDE = 320
+_SEAM = 4
+_QUALITY = 85
 
 
 def write_worst(
@@ -71,11 +72,15 @@ def _verdict(score: float, thresholds: ThresholdPair) -> str:
 def _panel(
     image: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:
-    """Put the picture with its mask outlined and the picture under its heatmap side by side (BGR)."""
+    """Put the picture with its mask outlined and the picture under its heatmap side by side, with a seam (BGR).
+
+    The longer side of each has 320 pixels: a defect of few pixels must be seen.
+    """
     height, width = image.shape[:2]
-    size = (max(round(width * _HEIGHT / height), 1), _HEIGHT)
+    scale = _SIDE / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
     plain = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.shape[2] == 1 else cv2.COLOR_RGB2BGR)
-    left = cv2.resize(plain, size, interpolation=cv2.INTER_NEAREST)
+    left = cv2.resize(plain, size, interpolation=cv2.INTER_NEAREST if scale > 1 else cv2.INTER_AREA)
     outline = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(outline, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     heat = np.clip(cv2.resize(np.asarray(heatmap, np.float32), size), 0, 1)
@@ -83,4 +88,5 @@ def _panel(
     right = cv2.addWeighted(left, 0.55, coloured, 0.45, 0)
     left = left.copy()
     cv2.drawContours(left, contours, -1, (80, 200, 80), 1)
-    return np.asarray(np.hstack([left, right]), np.uint8)
+    seam = np.full((size[1], _SEAM, 3), 255, np.uint8)
+    return np.asarray(np.hstack([left, seam, right]), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -76,6 +77,10 @@ class Runs:
         """Write the record."""
         write_atomically(self.path(record.run) / FILE, json.dumps(asdict(record), indent=1).encode())
 
+    def forget(self, run: str) -> None:
+        """Remove the folder of a run that began no step."""
+        shutil.rmtree(self.path(run), ignore_errors=True)
+
     def load(self, run: str) -> RunRecord:
         """Read a record. Raises ConfigError for an unknown run or a damaged file."""
         path = self.path(run) / FILE
@@ -83,8 +88,11 @@ class Runs:
             content = json.loads(path.read_text(encoding="utf-8"))
             steps = [StepRecord(**step) for step in content.pop("steps")]
             return RunRecord(**content, steps=steps)
+        except FileNotFoundError as error:
+            known = ", ".join(self.names()[-5:]) or "none"
+            raise ConfigError(f"{self.folder.parent}: no record of a run '{run}'; the last ones: {known}") from error
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ConfigError(f"{path}: no record of a run ({error}); known runs: {self.names()[-5:]}") from error
+            raise ConfigError(f"{path}: the record cannot be read ({error}); remove the run's folder") from error
 
     def latest(self) -> RunRecord:
         """Return the newest run. Raises ConfigError when there is none."""

@@ -1,32 +1,16 @@
-"""How the steps work: the section `pipeline` of a recipe's file; and `--set KEY=VALUE`, which changes both parts."""
+"""How the steps work: the section `pipeline` of a recipe's file."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.recipe import TRAINING, Recipe, load_recipe
-from edge_agent.contracts.strict import Strict, parse, read_yaml
+from edge_agent.contracts.strict import Strict
 from trainer.beam.settings import BeamSettings
 from trainer.evaluation.settings import EvaluatorSettings
 from trainer.tuning.settings import TunerSettings
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
-_SHORT = {
-    "epochs": "network.epochs",
-    "batch": "network.batch",
-    "seed": "network.seed",
-    "max_bad": "example_gen.max_bad",
-    "spans": "example_gen.spans",
-    "strict": "example_gen.strict",
-    "steps": "trainer.steps",
-    "variants": "converter.variants",
-}
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -35,8 +19,10 @@ class ExampleGenSettings(Strict):
 
     `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
     `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
+    `near_duplicates`: parts whose pictures look the same are split by their own names, or go `together` as one part.
     """
 
+    near_duplicates: Literal["by-name", "together"] = "by-name"
     max_bad: Share = 0.001
     salt: str = ""
     strict: bool = False
@@ -93,7 +79,8 @@ class ExampleValidatorSettings(Strict):
     """What stops a run beside the schema: distances to the former data (`drift_…`) and to production (`skew_…`).
 
     Of categorical features L-infinity, of numeric ones the Jensen-Shannon divergence; 0 = as the schema's comparators
-    say, else only measured. `serving` is a folder of pictures from production with a `labels.csv` (labels not needed).
+    say, else only measured. `serving` is production: a folder of pictures with a `labels.csv` (labels not needed), of
+    tables files of rows, or for both what stations have counted, a `.json` file that `fleet windows` wrote.
     `near_duplicates` of different parts: `warn` or `block`.
     """
 
@@ -104,11 +91,16 @@ class ExampleValidatorSettings(Strict):
     serving: str = ""
     near_duplicates: Literal["warn", "block"] = "warn"
 
+    @property
+    def counted(self) -> bool:
+        """Whether production is what stations have counted."""
+        return self.serving.endswith(".json")
+
 
 class TrainerSettings(Strict):
     """`warm_start` begins with the weights of the latest blessed model, `tensorboard`: folder for logs.
 
-    Of pictures: `halve_batch` begins again with half the batch, once, when the memory runs out. Of tables: `steps` of
+    `halve_batch` begins again with half the batch, once, when the memory runs out on one device. Of tables: `steps` of
     training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
     more; `strategy`: one device, all of this machine (`mirrored`), or the workers that TF_CONFIG names;
     `local_workers` = start so many workers here.
@@ -214,81 +206,3 @@ class Settings(Strict):
     def sliced_by(self) -> list[str]:
         """Columns by whose values statistics are sliced."""
         return [name.strip() for name in self.statistics_gen.slices.split(",") if name.strip()]
-
-
-def find_recipe(name: str) -> Path:
-    """Return the path of a recipe: a file, or the name of one that ships with Lineside. Raises ConfigError."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    shipped = RECIPES / f"{name}.yaml"
-    if shipped.is_file():
-        return shipped
-    known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
-    raise ConfigError(f"recipe '{name}': no such file, and Lineside ships {known}; give one of these")
-
-
-def load(recipe: str, assignments: Sequence[str]) -> tuple[Recipe, Settings]:
-    """Read the recipe with its section `pipeline` and apply `KEY=VALUE` settings to both.
-
-    Raises ConfigError naming the nearest key for an unknown one.
-    """
-    path = find_recipe(recipe)
-    base = load_recipe(path).model_dump(mode="json")
-    settings = _section(path)
-    for text in assignments:
-        key, value = _assignment(text)
-        target = base if key.split(".")[0] in Recipe.model_fields else settings
-        _put(target, key.split("."), value)
-    return parse(Recipe, base, f"recipe {recipe} with --set"), parse(Settings, settings, "--set")
-
-
-def _section(path: Path) -> dict[str, Any]:
-    """Return the steps' settings that the recipe's file holds; paths in it are meant from its folder."""
-    found = read_yaml(path).get(TRAINING) or {}
-    source = f"{path}: {TRAINING}"
-    settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    paths = (("schema_gen", "schema_file"), ("bulk_inferrer", "data"), ("pusher", "place"))
-    for group, key in ((settings, "module"), *((settings.get(name, {}), key) for name, key in paths)):
-        if group.get(key):
-            group[key] = str((path.parent / group[key]).resolve())
-    return settings
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    import yaml
-
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--set {text}: expected KEY=VALUE, such as epochs=5")
-    key = _SHORT.get(key, key)
-    if key not in set(known_keys()):
-        near = difflib.get_close_matches(key, [*_SHORT, *known_keys()], n=1, cutoff=0.4)
-        hint = f"did you mean '{near[0]}'?" if near else "see docs/config.md"
-        raise ConfigError(f"--set {text}: unknown key '{key}'; {hint}")
-    try:
-        return key, yaml.safe_load(value) if value else ""
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text}: the value is not YAML; put it in quotes") from error
-
-
-def known_keys() -> list[str]:
-    """Return every key that can be set, in dotted form."""
-    return [*_keys(Recipe), *_keys(Settings)]
-
-
-def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    found: list[str] = []
-    for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            found += _keys(inner, f"{prefix}{name}.")
-        else:
-            found.append(f"{prefix}{name}")
-    return found
-
-
-def _put(target: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    for level in path[:-1]:
-        target = target.setdefault(level, {})
-    target[path[-1]] = value

@@ -69,11 +69,12 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
             write_atomically(path, json.dumps({"rows": rows, "bad": [asdict(one) for one in bad]}).encode())
         progress(f"{last} of {job.count}", (number + 1) / count)
     rows, bad = _collected(work, job.bad)
-    _check_bad(bad, len(rows) + len(bad), wishes.max_bad)
+    listed = out.with_name(f"{out.name}.bad.csv")
+    _write_bad(bad, listed)
+    _check_bad(bad, len(rows) + len(bad), wishes.max_bad, listed)
     if rows and "part" in rows[0]:
         with_parts(rows, model)
     write_table(rows, out)
-    _write_bad(bad, out.with_name(f"{out.name}.bad.csv"))
     shutil.rmtree(work, ignore_errors=True)
     verdicts = Counter(row.get("part_verdict", row["verdict"]) for row in {_unit(row): row for row in rows}.values())
     known = {"model": model.manifest.name, "version": model.manifest.version, "variant": model.variant.id}
@@ -136,10 +137,14 @@ def _collected(work: Path, unlisted: Sequence[Bad]) -> tuple[list[Row], list[Bad
     return rows, bad
 
 
-def _check_bad(bad: list[Bad], total: int, max_bad: float) -> None:
-    if bad and (len(bad) > max_bad * total or len(bad) == total):
-        first = f"{bad[0].place}: {bad[0].reason}"
-        raise Rejected(f"{len(bad)} of {total} are bad, more than {max_bad:.2%}; the first: {first}; see --max-bad")
+def _check_bad(bad: list[Bad], total: int, max_bad: float, listed: Path) -> None:
+    if not bad:
+        return
+    first = f"the first: {bad[0].place}: {bad[0].reason}; all of them: {listed.name}"
+    if len(bad) == total:
+        raise Rejected(f"none of {total} can be used; {first}")
+    if len(bad) > max_bad * total:
+        raise Rejected(f"{len(bad)} of {total} are bad, more than --max-bad {max_bad:.2%} allows; {first}")
 
 
 def _write_bad(bad: list[Bad], path: Path) -> None:

@@ -41,6 +41,9 @@ thresholds:
   escape_rate: $escape_rate
   confidence: $confidence
   review_share: 0.15
+# What a model must reach before it is blessed. One that rejects every fifth good part helps nobody.
+blessing:
+  overkill_max: 0.2
 # How many pictures show one part, and how their scores become one.
 views:
   count: $views

@@ -46,7 +46,7 @@ def _remarks(found: Mapping[str, Any]) -> list[str]:
     torn = found["torn_parts"]
     if torn:
         lines.append(f"{len(torn)} parts have pictures in two splits: {', '.join(torn[:_SHOWN])}")
-    return lines + warnings_of(found["leaks"])
+    return [*lines, *found["odd"], *warnings_of(found["leaks"])]
 
 
 def _table(header: Sequence[str], rows: Any) -> Table:

@@ -18,6 +18,8 @@ from trainer.pipeline.key import flat
 from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import RunRecord
 
+_DERIVED = ("Pusher", "origin")
+"""A digest of what stands there anyway."""
 _FIGURES = ("escape", "overkill", "review", "cost")
 
 
@@ -62,6 +64,8 @@ def _made(entries: Mapping[str, Entry]) -> tuple[dict[str, Any], dict[str, Any]]
     data: dict[str, Any] = {}
     for step, entry in entries.items():
         for name, value in flat(entry.parts.parameters).items():
+            if (step, name) == _DERIVED:
+                continue
             settings[name if name.startswith("recipe.") else f"{step}.{name}"] = value
         settings[f"{step}.code"] = entry.parts.code_digest[:12]
         settings[f"{step}.libraries"] = entry.parts.environment_digest[:12]

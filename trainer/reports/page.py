@@ -18,6 +18,7 @@ from trainer.reports.card import card_html
 from trainer.reports.charts import Mark, Series, histogram, line_chart
 from trainer.reports.data import data_counts, quality_histograms, rows_of
 from trainer.reports.evaluation import evaluation_section
+from trainer.reports.headline import Headline, Refusals, headline
 from trainer.reports.run_statistics import write_page
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -25,6 +26,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def write_report(record: RunRecord, known: Known, lineage: list[str], target: Path) -> None:
     """Write the page of a run from what its steps made; what was not made is left out."""
+    override = _override(known.get("Evaluator.blessing"))
     page = (
         environment()
         .get_template("report.html")
@@ -35,9 +37,9 @@ def write_report(record: RunRecord, known: Known, lineage: list[str], target: Pa
             longest=max((step.seconds for step in record.steps), default=0) or 1,
             data=_data(known),
             training=_training(known.get("Trainer.model")),
+            head=_headline(known, override),
             evaluation=_evaluation(known.get("Evaluator.evaluation")),
-            blessing=known.get("Evaluator.blessing"),
-            override=_override(known.get("Evaluator.blessing")),
+            override=override,
             infra=known.get("InfraValidator.blessing"),
             bundle=_bundle(known.get("Converter.bundle")),
             lineage=lineage,
@@ -47,6 +49,17 @@ def write_report(record: RunRecord, known: Known, lineage: list[str], target: Pa
     if statistics is not None:
         write_page(statistics.path, f"{record.pipeline} · data of run {record.run}", target.parent)
     write_atomically(target, page.encode())
+
+
+def _headline(known: Known, override: Override | None) -> Headline:
+    data, evaluation = known.get("ExampleValidator.anomalies"), known.get("Evaluator.evaluation")
+    infra, metrics = known.get("InfraValidator.blessing"), _json(evaluation, "metrics.json") if evaluation else None
+    refusals = Refusals(
+        data.reasons if data is not None and not data.blessed else (),
+        metrics["reasons"] if metrics and not metrics["blessed"] else (),
+        infra.reasons if infra is not None and not infra.blessed else (),
+    )
+    return headline(metrics, refusals, override)
 
 
 def environment() -> Environment:

@@ -15,9 +15,9 @@ from edge_agent.contracts.errors import ConfigError, Unavailable
 from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.cache import write_atomically
-from trainer.run import Request
+from trainer.request import Request
 
 FOLDER, LAST = "live", "last.json"
 _MEASURING = "test"
@@ -82,7 +82,7 @@ def evaluate_live(request: Request, home: Path, now_ms: int, say: Say) -> dict[s
     Writes `ROOT/live/<version>/evaluation.json` and tells the fleet, which opens a ticket where the bound is broken.
     Raises ConfigError where the fleet has no model of this root.
     """
-    recipe, _ = settings.load(request.recipe, request.assignments)
+    recipe, _ = recipes.load(request.recipe, request.assignments)
     fleet = FleetApi.of(home)
     try:
         entry, since = _live(fleet, request.root, recipe.name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,12 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
+from trainer.data.csv_records import Record, decoded, records
+from trainer.data.tfrecord import whole_records
+from trainer.data.wire import values_of
 from trainer.tabular.files import CSV, PARQUET
+
+_EMPTY = "empty, expected a first line with the names of the columns"
 
 
 @dataclass(frozen=True)
@@ -55,37 +58,40 @@ def read_rows(path: Path, name: str, sha256: str, delimiter: str = ",") -> Rows:
 
 
 def _csv(data: bytes, name: str, sha256: str, delimiter: str) -> Rows:
-    lines = csv.reader(io.StringIO(_text(data, name), newline=""), delimiter=delimiter, strict=True)
-    begin, bad, places, rows = 1, [], [], []
-    try:
-        header = _header([cell.strip() for cell in next(lines, [])], name, delimiter)
-        begin = lines.line_num + 1
-        for cells in lines:
-            if len(cells) == len(header):
-                rows.append(cells)
-                places.append(begin)
-            elif cells:
-                reason = f"{len(cells)} fields, expected {len(header)}"
-                bad.append(BadRow(f"{name}:{begin}", sha256, reason))
-            begin = lines.line_num + 1
-    except csv.Error as error:
-        raise Rejected(f"{name}:{begin}: {error} in the row that begins here; correct its quotes") from error
+    found = records(_text(data, name), delimiter)
+    first = next(found, None)
+    if first is None:
+        return Rows(name, sha256, {}, np.zeros(0, np.int64), [BadRow(name, sha256, _EMPTY)])
+    if first.problem:
+        raise Rejected(f"{name}:1: {first.problem}")
+    header = _header([cell.strip() for cell in first.cells], name, delimiter)
+    bad, places, rows = [], [], []
+    for one in found:
+        problem = one.problem or ("" if len(one.cells) == len(header) else _ragged(one, header))
+        if problem:
+            bad.append(BadRow(f"{name}:{one.line}", sha256, problem))
+        else:
+            rows.append(one.cells)
+            places.append(one.line)
     columns = zip(*rows, strict=True) if rows else ([] for _ in header)
     texts: dict[str, Any] = {column: list(cells) for column, cells in zip(header, columns, strict=True)}
     return Rows(name, sha256, texts, np.asarray(places, np.int64), bad)
 
 
+def _ragged(record: Record, header: Sequence[str]) -> str:
+    return f"{len(record.cells)} fields, expected {len(header)}"
+
+
 def _text(data: bytes, name: str) -> str:
     try:
-        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        return decoded(data)
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise Rejected(f"{name}:{line}: not UTF-8 text (byte {error.start}); save it as UTF-8 or UTF-16") from error
+        raise Rejected(f"{name}: not UTF-16 text (byte {error.start}); save it as UTF-8") from error
 
 
 def _header(names: list[str], file: str, delimiter: str) -> list[str]:
     if not any(names):
-        raise Rejected(f"{file}: empty, expected a first line with the names of the columns")
+        raise Rejected(f"{file}: {_EMPTY}")
     twice = sorted({column for column in names if names.count(column) > 1 or not column})
     if twice:
         raise Rejected(f"{file}:1: column '{twice[0]}' is named twice or not at all; give every column its own name")
@@ -131,34 +137,29 @@ def _cells(column: Any, name: str, file: str) -> Any:
 
 
 def _tfrecord(path: Path, name: str, sha256: str) -> Rows:
-    import tensorflow as tf
-    from google.protobuf.message import DecodeError
-
     examples: list[dict[str, Any]] = []
     bad: list[BadRow] = []
     places = []
-    try:
-        for number, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
-            try:
-                examples.append(dict(_features(tf.train.Example.FromString(record))))
-                places.append(number)
-            except (DecodeError, ValueError) as error:
-                bad.append(BadRow(f"{name}:{number}", sha256, f"no tf.train.Example ({error})"))
-    except tf.errors.DataLossError as error:
-        raise Rejected(f"{name}: damaged after record {len(examples) + len(bad)}; write it again") from error
+    for number, record in enumerate(whole_records(path), 1):
+        if record is None:
+            bad.append(BadRow(f"{name}:{number}", sha256, "damaged: its checksum is another; write it again"))
+            continue
+        try:
+            examples.append(dict(_features(record)))
+            places.append(number)
+        except ValueError as error:
+            bad.append(BadRow(f"{name}:{number}", sha256, f"no tf.train.Example ({error})"))
     names = sorted({column for example in examples for column in example})
     columns = {column: _joined([example.get(column) for example in examples]) for column in names}
     return Rows(name, sha256, columns, np.asarray(places, np.int64), bad)
 
 
-def _features(example: Any) -> Iterator[tuple[str, Any]]:
-    for name, feature in example.features.feature.items():
-        kind = feature.WhichOneof("kind")
-        values: list[Any] = list(getattr(feature, kind).value) if kind else []
+def _features(record: bytes) -> Iterator[tuple[str, Any]]:
+    for name, values in values_of(record):
         if len(values) > 1:
             raise ValueError(f"column '{name}' has {len(values)} values, expected one")
-        if values:
-            yield name, values[0].decode() if kind == "bytes_list" else float(values[0])
+        for value in values:
+            yield name, value.decode() if isinstance(value, bytes) else float(value)
 
 
 def _joined(cells: list[Any]) -> list[str] | npt.NDArray[np.float64]:
@@ -168,15 +169,21 @@ def _joined(cells: list[Any]) -> list[str] | npt.NDArray[np.float64]:
 
 
 def join(files: list[Rows]) -> Rows:
-    """Return the rows of all files as one, in order. Raises Rejected where their columns differ."""
-    first = files[0]
-    for other in files[1:]:
+    """Return the rows of all files as one, in order; an empty file counts as one bad row.
+
+    Raises Rejected where their columns differ, and where all are empty.
+    """
+    filled = [file for file in files if file.columns]
+    if not filled:
+        raise Rejected(f"{files[0].name}: {_EMPTY}")
+    first = filled[0]
+    for other in filled[1:]:
         odd = sorted(set(first.columns) ^ set(other.columns))
         if odd:
             has = first.name if odd[0] in first.columns else other.name
             lacks = other.name if has == first.name else first.name
             raise Rejected(f"{lacks} has no column '{odd[0]}', which {has} has; all files need the same columns")
-    columns = {column: _stacked([file.columns[column] for file in files]) for column in first.columns}
+    columns = {column: _stacked([file.columns[column] for file in filled]) for column in first.columns}
     bad = [row for file in files for row in file.bad]
     return Rows("", "", columns, np.concatenate([file.lines for file in files]), bad)
 

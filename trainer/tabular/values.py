@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.row import LARGEST, MISSING, NUMBER
+from trainer.tabular.suspicions import COMMA, remark_on, with_commas
 
 LABEL, PART, ROW = "label", "@part", "@row"
 """Names under which label, part and place of a row lie in the examples."""
@@ -58,7 +59,7 @@ class Layout:
 class Typed:
     """A table with kinds: `numbers` (n,) float32 with NaN, `texts` (n,) with "" for what is missing.
 
-    `problems` maps the place of a row to what is wrong with it; `remarks` say which columns are left out.
+    `problems` maps the place of a row to what is wrong with it; `remarks` say which columns are left out or are odd.
     """
 
     numbers: dict[str, npt.NDArray[np.float32]]
@@ -77,13 +78,14 @@ def typed(columns: Mapping[str, Cells], layout: Layout) -> Typed:
         if not given.any():
             found.remarks.append(f"column '{name}' is empty in every row and is left out")
             continue
-        kind = layout.kinds.get(name) or ("number" if (usable & given).sum() >= _MOSTLY * given.sum() else "text")
+        kind, remark = _kind(name, columns[name], float((usable & given).sum() / given.sum()), layout)
+        found.remarks.extend([remark] if remark else [])
         if kind == "text":
             found.texts[name] = as_texts(columns[name])
             continue
         found.numbers[name] = numbers
         for row in np.flatnonzero(~usable):
-            found.problems.setdefault(int(row), f"column '{name}' is {columns[name][row]!r:.60}, expected a number")
+            found.problems.setdefault(int(row), _no_number(name, columns[name][row]))
     for name, column in ((LABEL, layout.label), (PART, layout.part)):
         if column:
             found.texts[name] = as_texts(columns[column])
@@ -92,6 +94,24 @@ def typed(columns: Mapping[str, Cells], layout: Layout) -> Typed:
     for name in layout.slices:
         found.texts[name] = as_texts(columns[name])
     return found
+
+
+def _kind(name: str, cells: Cells, numbers: float, layout: Layout) -> tuple[KindName, str]:
+    """Return what a column is, of whose given cells the share `numbers` is such, and what is to be said of it."""
+    if name in layout.kinds:
+        return layout.kinds[name], ""
+    if numbers >= _MOSTLY or isinstance(cells, np.ndarray):
+        return "number", ""
+    given = sum(cell.strip() not in MISSING for cell in cells)
+    if numbers + with_commas(cells) / given >= _MOSTLY:
+        return "number", ""
+    return "text", remark_on(name, cells, numbers)
+
+
+def _no_number(column: str, cell: object) -> str:
+    """Say what stands in place of a number."""
+    comma = isinstance(cell, str) and COMMA.fullmatch(cell.strip())
+    return f"column '{column}' is {cell!r:.60}, expected a number{' with a decimal point' if comma else ''}"
 
 
 def as_numbers(cells: Cells) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

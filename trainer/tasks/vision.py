@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.recipe import Camera, Network, Recipe
+from edge_agent.contracts.recipe import Camera, Colour, Network, Recipe
 from trainer.data.source import list_data
 from trainer.own_code import OWN_CODE
 from trainer.pipeline.driver import Driver
@@ -18,8 +18,10 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
+from trainer.vision.installed import weights_file
 
 _HERE = "trainer.components"
 
@@ -38,7 +40,7 @@ class VisionTask:
         self._module = {"module": self.settings.module} if self.settings.module else {}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
         converts = (f"{_HERE}.converter", *CONVERTS)
-        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
+        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
 
     def data(self) -> Artifact:
@@ -51,6 +53,11 @@ class VisionTask:
         steps = [*self._data_steps(), *self._model_steps()]
         steps += delivery_steps(self._order, f"{_HERE}.converter:converter", self._converted(), self._resolvers)
         return build_graph(self.recipe.name, steps, [DATA])
+
+    def _size(self, data: Artifact) -> int:
+        """Return about how many bytes the examples are: each picture as the model sees it, and its mask."""
+        network, channels = self.recipe.network, 1 if self.recipe.camera.colour is Colour.GREY else 3
+        return int(data.properties["pictures"]) * network.height * network.width * (channels + 1)
 
     def _data_steps(self) -> list[Step]:
         labels = list(self.recipe.labels.names)
@@ -83,7 +90,7 @@ class VisionTask:
                     "examples": "ExampleGen.examples",
                     "statistics": "StatisticsGen.statistics",
                     "schema": schema_output,
-                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                    **compared_with(serving),
                 },
                 {"anomalies": "ExampleAnomalies"},
                 {
@@ -110,6 +117,8 @@ class VisionTask:
         folder = self.settings.example_validator.serving
         if not folder:
             return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(folder), self._driver)]
 
         def listed(_known: Known) -> Resolved:
             driver = self._driver
@@ -176,10 +185,11 @@ class VisionTask:
         weights = self.recipe.network.weights
         if not weights:
             return {}
-        if weights == "imagenet":
+        path = weights_file(self.recipe.network.backbone, weights)
+        if path is None:
             return {"backbone_weights": weights}
         try:
-            return {"backbone_weights": digest_file(Path(weights))}
+            return {"backbone_weights": digest_file(path)}
         except OSError as error:
             raise ConfigError(
                 f"network.weights {weights}: cannot be read ({error.strerror}); give 'imagenet', or the path of a file "
@@ -188,8 +198,9 @@ class VisionTask:
 
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what the model sees of it."""
-        shares, salt = self.recipe.split.model_dump(), self.settings.example_gen.salt
-        return {"recipe": self._seen(), "shares": shares, "salt": salt}
+        how = self.settings.example_gen
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "near_duplicates": how.near_duplicates}
+        return {"recipe": self._seen(), **split}
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""
@@ -220,7 +231,8 @@ class VisionTask:
     def _converted(self) -> dict[str, Any]:
         """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
         network = self.recipe.network.model_copy(update={"weights": "", "precision": "float32", "balance": "both"})
-        delivered = self.recipe.model_copy(update={"network": network})
+        changed = {"network": network, "blessing": self.recipe.blessing.for_devices()}
+        delivered = self.recipe.model_copy(update=changed)
         cost = self.settings.evaluator.cost
         own = {"recipe": delivered.model_dump(mode="json"), **self.settings.converter.model_dump()}
         return own if cost is None else {**own, "cost": cost.model_dump()}

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.selection import Selection
-from trainer.run import Request, run_pipeline
+from trainer.request import Request
+from trainer.run import run_pipeline
 from trainer.tuning.hyperparameters import FILE
 
 _STEP = "Tuner"
@@ -23,7 +24,7 @@ def tune_pipeline(request: Request, display: Display) -> dict[str, Any]:
 
     Raises ConfigError where the settings want no trials, and as `run_pipeline` does.
     """
-    _, chosen = settings.load(request.recipe, request.assignments)
+    _, chosen = recipes.load(request.recipe, request.assignments)
     if not chosen.tuner.trials:
         raise ConfigError(
             f"recipe {request.recipe} wants no trials; say under 'pipeline: tuner:' how many 'trials' and what to "

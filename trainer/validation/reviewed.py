@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.components.schema_gen import FILE, load_schema, parsed
-from trainer.pipeline import settings
+from trainer.pipeline import recipes
 from trainer.pipeline.cache import Store, write_atomically
 from trainer.pipeline.runs import RunRecord, Runs
 
@@ -55,7 +55,7 @@ def _output(record: RunRecord, store: Store, steps: tuple[str, ...], name: str) 
 
 def reviewed_file(root: Path, record: RunRecord) -> Path:
     """Return where the reviewed schema lies, or would lie: as the run's settings say, else in the root."""
-    _, chosen = settings.load(record.arguments["recipe"], tuple(record.arguments["assignments"]))
+    _, chosen = recipes.load(record.arguments["recipe"], tuple(record.arguments["assignments"]))
     named = chosen.schema_gen.schema_file
     return Path(named) if named else root / REVIEWED
 

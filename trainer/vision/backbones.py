@@ -13,11 +13,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.own_code import OWN_CODE
 from trainer.vision.contrast import fixed
+from trainer.vision.installed import LITE, weights_file
+from trainer.vision.lite import lite_body, load_lite
 
 OWN = {
     "tiny": (8, 16, 24, 32),
@@ -27,7 +29,6 @@ OWN = {
 }
 """Channels at strides 2, 4, 8 and 16."""
 
-IMAGENET = "imagenet"
 _LIKE_IMAGENET = 0.5
 _MOMENTUM = 0.9
 
@@ -81,18 +82,21 @@ APPLICATIONS = {
         (("include_preprocessing", False),),
     ),
 }
+PRETRAINED = (*APPLICATIONS, LITE)
+"""Backbones that can begin with weights that others learned."""
 BODY = "body"
+_LITE_WIDTHS = (64, 96)
 
 
 def check(backbone: str, weights: str = "") -> None:
     """Raise ConfigError for a backbone that is not known, or weights that it cannot have."""
-    if backbone not in OWN and backbone not in APPLICATIONS and backbone != OWN_CODE:
-        known = ", ".join(sorted({**OWN, **APPLICATIONS}))
+    if backbone not in OWN and backbone not in PRETRAINED and backbone != OWN_CODE:
+        known = ", ".join(sorted((*OWN, *PRETRAINED)))
         raise ConfigError(
             f"network.backbone is '{backbone}', expected one of {known}, or '{OWN_CODE}' with a pipeline.module"
         )
-    if weights and backbone not in APPLICATIONS:
-        known = ", ".join(sorted(APPLICATIONS))
+    if weights and backbone not in PRETRAINED:
+        known = ", ".join(sorted(PRETRAINED))
         raise ConfigError(
             f"network.weights is '{weights}', but only {known} can have weights; leave it out for {backbone}"
         )
@@ -100,22 +104,29 @@ def check(backbone: str, weights: str = "") -> None:
 
 def application_features(backbone: str, seen: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:
     """Return the features at stride 8 and 16 of a picture relative to its mean, as `relative` gives it."""
-    about = APPLICATIONS[backbone]
-    body = _body(about, tuple(seen.shape[1:3]))
+    body, widths = _body(backbone, tuple(seen.shape[1:3]))
     inputs = seen.shape[-1]
     spread = np.full((1, 3), _LIKE_IMAGENET) if inputs == 1 else _LIKE_IMAGENET * np.eye(3)
-    fine, coarse = body(fixed(seen, spread, np.zeros(3), "three_channels"))
-    fine = convolution(dropped(fine), about.widths[0], size=1)
-    return dropped(fine), dropped(convolution(dropped(coarse), about.widths[1], size=1))
+    fine, coarse, *deep = body(fixed(seen, spread, np.zeros(3), "three_channels"))
+    fine = convolution(dropped(fine), widths[0], size=1)
+    coarse = convolution(dropped(coarse), widths[1], size=1)
+    for level in deep:
+        coarse = coarse + enlarged(convolution(dropped(level), widths[1], size=1), coarse)
+    return dropped(fine), dropped(coarse)
 
 
-def _body(about: Application, size: tuple[int, int]) -> keras.Model:
+def _body(backbone: str, size: tuple[int, int]) -> tuple[keras.Model, tuple[int, int]]:
+    """Return the network to the features at stride 8 and 16, and how many channels are read from them."""
+    if backbone == LITE:
+        return lite_body(size, BODY, _MOMENTUM), _LITE_WIDTHS
+    about = APPLICATIONS[backbone]
     make = getattr(keras.applications, about.make)
     whole = make(input_shape=(*size, 3), include_top=False, weights=None, **dict(about.options))
     for layer in whole.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = _MOMENTUM
-    return keras.Model(whole.input, [whole.get_layer(name).output for name in (about.fine, about.coarse)], name=BODY)
+    found = [whole.get_layer(name).output for name in (about.fine, about.coarse)]
+    return keras.Model(whole.input, found, name=BODY), about.widths
 
 
 def load_pretrained(network: keras.Model, backbone: str, weights: str) -> None:
@@ -124,8 +135,12 @@ def load_pretrained(network: keras.Model, backbone: str, weights: str) -> None:
     Raises ConfigError when the file cannot be fetched or is not that backbone's.
     """
     check(backbone, weights)
+    path = weights_file(backbone, weights)
+    if backbone == LITE and path is not None:
+        load_lite(network.get_layer(BODY), path)
+        return
     about = APPLICATIONS[backbone]
-    path = _fetched(about, backbone) if weights == IMAGENET else Path(weights)
+    path = path or _fetched(about, backbone)
     if not path.is_file():
         raise ConfigError(f"network.weights {path}: no such file; fetch {about.file()} and give its path")
     body = network.get_layer(BODY)
@@ -156,6 +171,11 @@ def convolution(x: Any, width: int, stride: int = 1, size: int = 3) -> Any:
     """Convolution, batch normalisation and ReLU6: one operation once converted."""
     x = layers.Conv2D(width, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
     return layers.ReLU(6.0)(layers.BatchNormalization(momentum=_MOMENTUM)(x))
+
+
+def enlarged(features: Any, like: Any) -> Any:
+    """Return the features (n, h, w, channels) with the rows and columns of `like`, by repeating cells."""
+    return ops.image.resize(features, like.shape[1:3], interpolation="nearest")
 
 
 def own_features(backbone: str, seen: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Network, Recipe, load_recipe
 from edge_agent.contracts.scores import defect_probability, heatmap_peak, probabilities
 from edge_agent.contracts.strict import parse
+from trainer.data.alike import find_alike, joined, thumbnail
 from trainer.evaluation.rates import auroc
 from trainer.vision.data import Pictures, load_folder
 from trainer.vision.evaluate import peak_hits
@@ -54,16 +54,24 @@ class Answers:
     seconds: tuple[float, ...]
 
 
-def assign_folds(parts: Sequence[str], labels: npt.NDArray[np.int64], folds: int) -> dict[str, int]:
-    """Deal whole parts into folds, label by label, in an order that depends on the parts' names alone."""
-    label_of = dict(zip(reversed(parts), reversed(labels.tolist()), strict=True))
-    groups: dict[int, list[str]] = defaultdict(list)
-    for part, label in label_of.items():
-        groups[label].append(part)
-    ordered = [
-        part for label in sorted(groups) for part in sorted(groups[label], key=lambda p: digest_bytes(p.encode()))
-    ]
-    return {part: place % folds for place, part in enumerate(ordered)}
+def assign_folds(
+    parts: Sequence[str],
+    labels: npt.NDArray[np.int64],
+    folds: int,
+    group: Mapping[str, str] | None = None,
+    salt: str = "",
+) -> dict[str, int]:
+    """Deal whole parts into folds, label by label, in an order that depends on their names (and `salt`) alone.
+
+    Parts of one `group` (part -> group) go together, as one part of their highest label.
+    """
+    group_of = {part: (group or {}).get(part, part) for part in parts}
+    label_of: dict[str, int] = {}
+    for part, label in zip(parts, labels.tolist(), strict=True):
+        label_of[group_of[part]] = max(label, label_of.get(group_of[part], label))
+    ordered = sorted(label_of, key=lambda name: (label_of[name], digest_bytes(f"{salt}{name}".encode())))
+    place = {name: number % folds for number, name in enumerate(ordered)}
+    return {part: place[name] for part, name in group_of.items()}
 
 
 def cross_validate(
@@ -72,14 +80,16 @@ def cross_validate(
     folds: int,
     only: Sequence[int] = (),
     begin: Path | None = None,
+    draw: str = "",
     own: OwnPictures | None = None,
 ) -> Answers:
     """Train once a fold (or only for those named) and answer the fold's parts.
 
     Each fold is the evaluation set of the training whose test set is the fold before it. All trainings begin with the
-    weights `begin`, see `pretrained`. `own` is the user's code for the network, if any.
+    weights `begin`, see `pretrained`. Part names that show one thing are in one fold; another `draw` deals anew. `own`
+    is the user's code for the network, if any.
     """
-    fold_of = assign_folds(pictures.parts, pictures.labels, folds)
+    fold_of = assign_folds(pictures.parts, pictures.labels, folds, one_thing(pictures), draw)
     rounds = [_one(pictures, recipe, fold_of, fold, folds, begin, own) for fold in (only or range(folds))]
     return Answers(
         np.concatenate([r.scores for r in rounds]),
@@ -88,6 +98,12 @@ def cross_validate(
         np.concatenate([r.hits for r in rounds]),
         tuple(second for r in rounds for second in r.seconds),
     )
+
+
+def one_thing(pictures: Pictures) -> dict[str, str]:
+    """Return the group of each part that has nearly the same picture as another one."""
+    alike = find_alike([thumbnail(image) for image in pictures.images], pictures.parts).pairs
+    return joined((pictures.parts[first], pictures.parts[second]) for first, second, _ in alike)
 
 
 def pretrained(recipe: Recipe, folder: Path, own: OwnPictures | None = None) -> Path | None:
@@ -161,6 +177,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with labels.csv.")
 @click.option("--folds", type=click.IntRange(3, 20), default=5)
 @click.option("--only", type=int, multiple=True, help="Only these folds.")
+@click.option("--draw", default="", help="Any text: parts are dealt into folds by its hash.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another setting of recipe.network.")
 @click.option("--what", default="", help="What is tried, for the table.")
 @click.option("--note", type=click.Path(path_type=Path), help="Append the row to this file.")
@@ -169,6 +186,7 @@ def main(
     data: Path,
     folds: int,
     only: tuple[int, ...],
+    draw: str,
     settings: tuple[str, ...],
     what: str,
     note: Path | None,
@@ -181,9 +199,13 @@ def main(
     check_folds(only, folds)
     with tempfile.TemporaryDirectory() as scratch:
         begin = pretrained(recipe, Path(scratch))
-        answers = cross_validate(load_folder(data, recipe), recipe, folds, only, begin)
+        answers = cross_validate(load_folder(data, recipe), recipe, folds, only, begin, draw)
     shown = ", ".join(settings) or "as in the recipe"
-    line = row(what or recipe.name, shown + (f"; folds {only} of {folds}" if only else f"; {folds} folds"), answers)
+    line = row(
+        what or recipe.name,
+        shown + (f"; folds {only} of {folds}" if only else f"; {folds} folds") + (f" of draw {draw}" if draw else ""),
+        answers,
+    )
     click.echo("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS) + "\n" + line)
     if note is not None:
         with note.open("a", encoding="utf-8") as file:

@@ -25,6 +25,7 @@ from trainer.vision.backbones import load_pretrained
 from trainer.vision.checkpoint import State, key_of
 from trainer.vision.data import Batch, Pictures
 from trainer.vision.feeding import Feed, Watch
+from trainer.vision.finetune import TwoRates, settle
 from trainer.vision.lessons import Lessons
 from trainer.vision.network import Network, build
 from trainer.vision.own import OwnPictures
@@ -80,7 +81,8 @@ class Fit:
         with self._devices.strategy.scope():
             self._network = build(recipe, dropout=lessons.dropout, precision=recipe.network.precision, own=own)
             self._model = self._network.training
-            self._optimiser = keras.optimizers.AdamW(1e-9, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
+            slow = settle(self._model) if recipe.network.weights else []
+            self._optimiser = TwoRates(slow, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
             self._optimiser.build(self._model.trainable_variables)
         weights = tf.constant(lessons.weights)
         self._step = step_of(self._model, self._optimiser, weights, self._devices, self._batch)

@@ -20,7 +20,7 @@ from keras import layers, ops
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.own_code import OWN_CODE
-from trainer.vision.backbones import APPLICATIONS, application_features, check, convolution, own_features
+from trainer.vision.backbones import PRETRAINED, application_features, check, convolution, enlarged, own_features
 from trainer.vision.contrast import fixed, relative
 from trainer.vision.own import EMBEDDING, HEAT, LOGITS, OwnPictures
 
@@ -110,7 +110,7 @@ def _answers(image: Any, recipe: Recipe, dropout: float, precision: str, own: Ow
             if isinstance(levels, dict):
                 return _complete(levels, recipe)
         else:
-            find = application_features if backbone in APPLICATIONS else own_features
+            find = application_features if backbone in PRETRAINED else own_features
             levels = find(backbone, seen, dropped)
         found = _joined(*levels, dropped)
     return _read(*(ops.cast(x, "float32") for x in found), recipe)
@@ -158,11 +158,7 @@ def _joined(fine: Any, coarse: Any, dropped: Callable[[Any], Any]) -> tuple[Any,
     width = fine.shape[-1]
     whole = layers.Dense(coarse.shape[-1])(layers.GlobalAveragePooling2D(keepdims=True)(coarse))
     coarse = convolution(layers.ReLU(6.0)(coarse + whole), width, size=1)
-    return dropped(convolution(convolution(fine, width, size=1) + _enlarged(coarse, fine), width)), parts
-
-
-def _enlarged(coarse: Any, like: Any) -> Any:
-    return ops.image.resize(coarse, like.shape[1:3], interpolation="nearest")
+    return dropped(convolution(convolution(fine, width, size=1) + enlarged(coarse, fine), width)), parts
 
 
 def _verdict(heat: Any, parts: Any) -> Any:
@@ -176,7 +172,7 @@ def _verdict(heat: Any, parts: Any) -> Any:
     apart = layers.ReLU(6.0)(fixed(parts, both, np.zeros(2 * length), WHITENED))
     distance = fixed(apart, np.full((2 * length, 1), 1 / length), np.zeros(1), "distance")
     distance = layers.AveragePooling2D(3, strides=1, padding="same", name=DISTANCE)(distance)
-    known = layers.Concatenate(name=KNOWN)([heat, _enlarged(distance, heat)])
+    known = layers.Concatenate(name=KNOWN)([heat, enlarged(distance, heat)])
     return fixed(known, np.asarray([[1.0], [0.0]]), np.zeros(1), VERDICT)
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.commands.beam import beam_assignments
-from trainer.pipeline.settings import load
+from trainer.pipeline.recipes import load
 
 
 def test_runner_and_options_become_settings():

@@ -14,7 +14,7 @@ from trainer.cli import main
 from trainer.distribute.batches import share_of
 from trainer.distribute.cluster import Cluster, local_clusters, parse_cluster
 from trainer.pipeline.driver import Driver
-from trainer.pipeline.settings import load
+from trainer.pipeline.recipes import load
 from trainer.tasks.order import Order, task_of
 
 

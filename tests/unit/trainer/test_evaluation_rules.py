@@ -15,7 +15,7 @@ from trainer.evaluation.limits import judge_change, judge_value
 from trainer.evaluation.rates import Estimate, exact_share, inspect
 from trainer.evaluation.settings import EvaluatorSettings, LimitSettings
 from trainer.evaluation.whatif import replay
-from trainer.pipeline.settings import load
+from trainer.pipeline.recipes import load
 
 PAIR = ThresholdPair(accept_below=0.3, reject_above=0.7)
 
@@ -98,7 +98,7 @@ def test_limits_on_slices_are_judged_and_missing_parts_are_said():
     )
     found = assess(Model(answers(weak="B"), PAIR), None, "max", Thresholds(), asked)
     assert [judgement.status for judgement in found.judgements] == ["proven", "violated", "unproven", "unproven"]
-    assert "more defective parts without one are needed to prove it" in found.judgements[2].text
+    assert "more defective parts, none accepted, are needed to prove it" in found.judgements[2].text
     assert "no defective parts are held out there" in found.judgements[3].text
 
 

@@ -9,8 +9,8 @@ from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import ConfigError
 from tests.simulators.ticket_fleet import TicketFleet
 from trainer.delivery import history
+from trainer.request import Request
 from trainer.retraining.live import evaluate_live, every_ms, is_due, measured
-from trainer.run import Request
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 TINY = BundleFolder(FIXTURES / "bundles" / "tiny-v1")

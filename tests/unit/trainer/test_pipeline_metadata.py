@@ -5,7 +5,7 @@ import pytest
 from edge_agent.contracts.errors import ConfigError
 from trainer.pipeline.metadata_types import artifact_properties, custom_properties, execution_type
 from trainer.pipeline.metadata_url import PASSWORD, MySql, parse_url, without_password
-from trainer.run import Request
+from trainer.request import Request
 
 
 def test_a_url_says_where_and_who():

@@ -9,8 +9,8 @@ import pytest
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.pipeline.graph import Graph
+from trainer.pipeline.recipes import load
 from trainer.pipeline.runner import Driver
-from trainer.pipeline.settings import load
 from trainer.tasks.order import Order
 from trainer.tasks.vision import VisionTask
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import load_recipe
-from trainer.pipeline.settings import RECIPES, find_recipe, known_keys, load
+from trainer.pipeline.recipes import RECIPES, find_recipe, known_keys, load
 
 
 def test_a_shipped_recipe_is_found_by_its_name():

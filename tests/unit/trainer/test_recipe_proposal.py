@@ -9,7 +9,7 @@ import yaml
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.recipe import Colour, load_recipe
-from trainer.pipeline.settings import load
+from trainer.pipeline.recipes import load
 from trainer.proposal.recipe_text import evidence_of, input_size, propose
 from trainer.proposal.survey import Survey, good_label, survey
 from trainer.samples.generate import generate_samples

@@ -8,13 +8,15 @@ import pytest
 from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.row import row_input
+from trainer.data.leaks import warnings_of
 from trainer.data.table_source import files_of, list_tables
 from trainer.pipeline.cache import Store
 from trainer.pipeline.index import Index
 from trainer.tabular.contract import cells_of, contract_of, inputs_of
 from trainer.tabular.examples import encoded
 from trainer.tabular.read import join, origins, read_rows
-from trainer.tabular.values import LABEL, PART, ROW, Layout, chosen_rows, typed
+from trainer.tabular.repeats import repeats
+from trainer.tabular.values import LABEL, PART, ROW, Layout, Typed, chosen_rows, typed
 
 LAYOUT = Layout("label", "", "", "", (), (), {})
 HEAD = "force,material,label\n"
@@ -90,11 +92,12 @@ def test_a_missing_column_names_the_nearest_and_an_empty_label_is_a_bad_row():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("", "empty, expected a first line"),
+        (",,\n", "empty, expected a first line"),
         ("a,a,label\n1,2,ok\n", r"a\.csv:1: column 'a' is named twice"),
-        ('a,label\n1,ok\n2,"open\n3,ok\n', r"a\.csv:3: unexpected end of data"),
+        ('a,"label\n1,ok\n', r"a\.csv:1: unexpected end of data; correct the quotes of this line"),
         ("a;b;label\n1;2;ok\n", "give --set table.delimiter=';'"),
-        (b"a,label\n1,ok\n\xff,ok\n", r"a\.csv:3: not UTF-8 text"),
+        (b"a,label\xe4\n1,ok\n", r"a\.csv:1: byte 0xe4 is not UTF-8; save the table as UTF-8"),
+        (b"\xff\xfea", r"a\.csv: not UTF-16 text"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_with_its_line(tmp_path, data, words):
@@ -184,3 +187,99 @@ def test_the_same_rows_give_the_same_bytes_in_any_company():
     assert list(encoded(chosen_rows(rows, np.asarray([2])))) == [whole[2]]
     assert b"material" in whole[0]
     assert b"material" not in whole[2]
+
+
+@pytest.mark.fault("T04")
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'2,"open,ok', "unexpected end of data; correct the quotes"),
+        (b'2,"op"en,ok', "',' expected after '\"'; correct the quotes"),
+        (b"2,stahlh\xe4rte,ok", "byte 0xe4 is not UTF-8; save the table as UTF-8"),
+    ],
+)
+def test_a_broken_line_costs_itself_alone(tmp_path, line, reason):
+    after = b"".join(b"%d,steel,ok\n" % number for number in range(300)) + b'7,"",ok\n'
+    found = rows_of(tmp_path / "a.csv", HEAD.encode() + b"1,steel,ok\n" + line + b"\n" + after)
+    assert [bad.path for bad in found.bad] == ["a.csv:3"]
+    assert reason in found.bad[0].reason
+    assert found.lines.tolist() == [2, *range(4, 305)]
+
+
+@pytest.mark.fault("T04")
+def test_a_quote_that_joins_two_lines_by_mistake_costs_the_first_one_alone(tmp_path):
+    found = rows_of(tmp_path / "a.csv", HEAD + '1,"two\nlines",ok\n2,"open\n3,steel,ok"\n4,brass,ok\n')
+    assert [(bad.path, bad.reason) for bad in found.bad] == [
+        ("a.csv:4", "a quote of this line does not close before line 5; correct it")
+    ]
+    assert found.lines.tolist() == [2, 5, 6]
+
+
+@pytest.mark.fault("T06")
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_without_a_mark(tmp_path, encoding):
+    assert rows_of(tmp_path / "a.csv", (HEAD + "1,stähle,ok\n").encode(encoding)).columns["material"] == ["stähle"]
+
+
+@pytest.mark.fault("T06")
+def test_decimal_commas_are_mistakes_and_no_texts():
+    found = typed({"force": ["12,5", "-1.200,75", "3,0", "7"], "label": ["ok"] * 4}, LAYOUT)
+    assert list(found.numbers) == ["force"]
+    assert found.problems[0] == "column 'force' is '12,5', expected a number with a decimal point"
+    assert sorted(found.problems) == [0, 1, 2]
+
+
+@pytest.mark.fault("T06")
+def test_a_column_that_partly_is_one_of_numbers_or_of_dates_is_told():
+    columns = {
+        "code": ["304", "316", "304L", "316L", "7075"] * 2 + ["a", "b"],
+        "made": ["2026-01-05T06:00:00Z", "05.01.2026"] * 6,
+        "material": ["steel", "brass", "7"] * 4,
+        "label": ["ok"] * 12,
+    }
+    columns["code"][4] = columns["code"][9] = "x"
+    found = typed(columns, LAYOUT)
+    assert sorted(found.texts) == ["code", "label", "made", "material"]
+    assert [remark.partition(" is taken")[0].partition(" such")[0] for remark in found.remarks] == [
+        "column 'code'",
+        "column 'made' holds dates",
+        "column 'material'",
+    ]
+    assert "though 33% of its cells are numbers; say what it is with --set 'table.kinds={code: text}'" in " ".join(
+        found.remarks
+    )
+    assert typed(columns, layout(kinds={"code": "text", "material": "text"}, time="made")).remarks == []
+
+
+def test_an_empty_file_among_good_ones_is_one_bad_row(tmp_path):
+    files = [rows_of(tmp_path / f"{name}.csv", text) for name, text in (("a", ""), ("b", HEAD + "1,steel,ok\n"))]
+    joined, origin = join(files), origins(files)
+    assert [(bad.path, bad.reason.partition(",")[0]) for bad in joined.bad] == [("a.csv", "empty")]
+    assert origin(0) == ("b.csv:2", files[1].sha256)
+    with pytest.raises(Rejected, match=r"a\.csv: empty, expected a first line"):
+        join(files[:1])
+
+
+def _table(numbers, materials, labels, parts):
+    rows = [f"a.csv:{number + 2}" for number in range(len(numbers))]
+    texts = {"material": materials, LABEL: labels, PART: parts, ROW: rows}
+    return Typed(
+        {"force": np.asarray(numbers, np.float32)}, {n: np.asarray(v, object) for n, v in texts.items()}, {}, []
+    )
+
+
+def test_rows_with_equal_readings_are_found_where_most_rows_have_their_own():
+    table = _table([1, 2, 1, np.nan, np.nan, 6, 1], list("aaabbca"), list("xyyxxxx"), list("pqrstup"))
+    split = {"p": "train", "q": "train", "r": "test", "s": "train", "t": "train", "u": "eval"}
+    found = repeats(table, ["force", "material"], split)
+    assert found["counts"] == {"same": 1, "near": 2, "split": 1, "label": 1, "part": 2}
+    assert [[one["image"] for one in pair["pictures"]] for pair in found["near"]] == [
+        ["a.csv:2", "a.csv:4"],
+        ["a.csv:5", "a.csv:6"],
+    ]
+    (line,) = warnings_of(found)
+    assert line.startswith(
+        "2 pairs of rows have equal readings and are of different parts, 1 in two splits, 1 with two"
+    )
+    coarse = repeats(table, ["material"], split)
+    assert coarse["counts"]["near"] == 0

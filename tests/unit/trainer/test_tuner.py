@@ -11,7 +11,8 @@ from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.recipe import Recipe, load_recipe
 from tests.conftest import wait_for
 from trainer.components.tuner import tuner
-from trainer.pipeline.settings import RECIPES, Settings, load
+from trainer.pipeline.recipes import RECIPES, load
+from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Context, Step
 from trainer.tasks.order import Order
 from trainer.tasks.tuning import with_tuner

@@ -1,0 +1,53 @@
+"""A request that cannot be begun is no run: it leaves nothing that `resume`, `why` or the collection would look at."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from trainer.cli import main
+from trainer.pipeline.runs import RunRecord, Runs
+
+ROW = "part,force,label\n1,2.5,ok\n2,3.5,burr\n"
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(ROW)
+    return path
+
+
+def run(root, data, *more):
+    words = ["pipeline", "run", "--recipe", "turned-part", "--root", root, "--data", data, *more]
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--only", "Trainr"], "no step 'Trainr'"),
+        (["--from", "Evaluator", "--to", "Trainer"], "exchange them"),
+        (["--only", "Trainer", "--from", "Trainer"], "cannot be given together"),
+    ],
+)
+def test_wrong_options_leave_no_run(tmp_path, table, more, said):
+    done = run(tmp_path / "root", table, *more)
+    assert done.exit_code == 5
+    assert said in done.output
+    assert not list((tmp_path / "root" / "runs").iterdir())
+
+
+def test_data_that_is_not_there_hides_no_earlier_run(tmp_path):
+    runs = Runs(tmp_path)
+    runs.save(RunRecord("19700101-000001", "turned-part", 1000, state="done"))
+    done = run(tmp_path, tmp_path / "nowhere.csv")
+    assert (done.exit_code, runs.names()) == (5, ["19700101-000001"])
+    shown = CliRunner().invoke(main, ["pipeline", "status", "--root", str(tmp_path), "--json"])
+    assert json.loads(shown.output)["latest"]["state"] == "done"
+
+
+def test_an_unknown_run_is_told_with_the_known_ones(tmp_path):
+    Runs(tmp_path).save(RunRecord("19700101-000001", "turned-part", 1000, state="done"))
+    done = CliRunner().invoke(main, ["pipeline", "report", "--root", str(tmp_path), "--run", "x"])
+    assert "no record of a run 'x'; the last ones: 19700101-000001" in done.output
