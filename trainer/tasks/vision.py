@@ -10,6 +10,7 @@ from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Colour, Network, Recipe
 from trainer.data.source import list_data
+from trainer.data.split import BY_HASH
 from trainer.own_code import OWN_CODE
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
@@ -99,7 +100,7 @@ class VisionTask:
                     "good": self.recipe.labels.good,
                     "labels": labels,
                     "often_constant": OFTEN_CONSTANT,
-                    "limits": self.settings.example_validator.model_dump(exclude={"serving"}),
+                    "limits": self._limits(),
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -112,6 +113,11 @@ class VisionTask:
                 {"beam": self.settings.beam.model_dump(mode="json")},
             ),
         ]
+
+    def _limits(self) -> dict[str, Any]:
+        """Return what blocks; parts that a split by hash tears apart are wanted so."""
+        found = self.settings.example_validator.model_dump(exclude={"serving"})
+        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
 
     def _serving(self) -> list[Step]:
         """Return the step that reads pictures of production, if there are any to compare with."""
@@ -200,8 +206,8 @@ class VisionTask:
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what the model sees of it."""
         how = self.settings.example_gen
-        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "near_duplicates": how.near_duplicates}
-        return {"recipe": self._seen(), **split}
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "how": how.split}
+        return {"recipe": self._seen(), **split, "near_duplicates": how.near_duplicates}
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""
