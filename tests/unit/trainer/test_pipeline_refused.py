@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from trainer.cli import main
-from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.runs import RunRecord, Runs, StepRecord
 
 ROW = "part,force,label\n1,2.5,ok\n2,3.5,burr\n"
 
@@ -51,3 +51,15 @@ def test_an_unknown_run_is_told_with_the_known_ones(tmp_path):
     Runs(tmp_path).save(RunRecord("19700101-000001", "turned-part", 1000, state="done"))
     done = CliRunner().invoke(main, ["pipeline", "report", "--root", str(tmp_path), "--run", "x"])
     assert "no record of a run 'x'; the last ones: 19700101-000001" in done.output
+
+
+def test_a_run_whose_database_was_not_there_does_not_lead_the_collection_to_it(tmp_path):
+    runs, arguments = Runs(tmp_path), {"recipe": "turned-part", "folders": [], "version": ""}
+    good = RunRecord("19700101-000001", "turned-part", 1000, state="done", arguments={**arguments, "assignments": []})
+    lost = RunRecord("19700101-000002", "turned-part", 2000, state="failed", steps=[StepRecord("ExampleGen", "failed")])
+    lost.arguments = {**arguments, "assignments": ["metadata_url=mysql://nobody@127.0.0.1:1/lineage"]}
+    for record in (good, lost):
+        runs.save(record)
+    assert runs.latest_made().run == good.run
+    done = CliRunner().invoke(main, ["pipeline", "gc", "--root", str(tmp_path)])
+    assert done.exit_code == 0, done.output
