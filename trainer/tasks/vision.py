@@ -18,6 +18,7 @@ from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
 from trainer.tasks.tuning import with_tuner
+from trainer.tasks.variants import check_variants
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 from trainer.vision.installed import weights_file
 
@@ -30,6 +31,7 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        check_variants(self.settings.converter.variants, table=False)
         if self.settings.trainer.strategy != "none" or self.settings.trainer.local_workers:
             raise ConfigError("pictures are trained on one device; trainer.strategy and local_workers are for tables")
         converts = (f"{_HERE}.converter", *CONVERTS)

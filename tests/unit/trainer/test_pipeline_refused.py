@@ -29,6 +29,8 @@ def run(root, data, *more):
         (["--only", "Trainr"], "no step 'Trainr'"),
         (["--from", "Evaluator", "--to", "Trainer"], "exchange them"),
         (["--only", "Trainer", "--from", "Trainer"], "cannot be given together"),
+        (["--set", "variants=flaot32"], "variant 'flaot32' is unknown; did you mean 'float32'?"),
+        (["--set", "variants=float32,int8"], "'int8' is not made of a model for tables"),
     ],
 )
 def test_wrong_options_leave_no_run(tmp_path, table, more, said):
@@ -45,6 +47,14 @@ def test_data_that_is_not_there_hides_no_earlier_run(tmp_path):
     assert (done.exit_code, runs.names()) == (5, ["19700101-000001"])
     shown = CliRunner().invoke(main, ["pipeline", "status", "--root", str(tmp_path), "--json"])
     assert json.loads(shown.output)["latest"]["state"] == "done"
+
+
+def test_a_span_that_is_not_there_leaves_no_run(tmp_path, table):
+    (tmp_path / "span-1").mkdir()
+    table.rename(tmp_path / "span-1" / "rows.csv")
+    done = run(tmp_path / "root", tmp_path / "span-{SPAN}", "--set", "spans=9")
+    assert (done.exit_code, "no span 9 there; found 1" in done.output) == (3, True)
+    assert not Runs(tmp_path / "root").names()
 
 
 def test_an_unknown_run_is_told_with_the_known_ones(tmp_path):
