@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,7 @@ def table_evaluator(
     found = conclude(judged, former, wanted, asked, baseline_name)
     more: dict[str, Any] = {"heatmap_hit_rate": None, "own": own_figures(module, judged.test, {})}
     if len(judged.test):
-        context.progress("which columns matter", None)
-        more["importance"] = importances(model, rows[TEST], judged)
+        more["importance"] = importances(model, rows[TEST], judged, partial(context.progress, "which columns matter"))
         context.progress("slices", None)
         more["slices"] = slices_by_tfma(judged.test, evaluation / "tfma")
     return write_outcome(model.name, judged, found, more, evaluation, blessing)

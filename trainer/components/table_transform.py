@@ -56,8 +56,8 @@ def table_transform(
     analyse(train, contract, function, transform_graph, where)
     graph = TransformGraph(transform_graph, contract)
     made = {}
-    for name in SPLITS:
-        context.progress(f"transforming {name}", None)
+    for number, name in enumerate(SPLITS):
+        context.progress(f"transforming {name}", number / len(SPLITS))
         table = train if name == "train" else read_split(examples, name)
         made[name] = graph.apply(table.numbers, {text: table.texts[text] for text in texts})
         write_outputs(made[name], transformed / f"Split-{name}")

@@ -21,6 +21,7 @@ from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
 from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
+from trainer.tasks.variants import check_variants
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 from trainer.vision.known_backbones import check, weights_file
 
@@ -41,6 +42,7 @@ class VisionTask:
             )
         self._module = {"module": self.settings.module} if self.settings.module else {}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
+        check_variants(self.settings.converter.variants, table=False)
         converts = (f"{_HERE}.converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
