@@ -17,7 +17,7 @@ from tests.benchmarks.figure import Figure
 
 TOP = Path(__file__).resolve().parents[1]
 PAGE = TOP / "docs" / "benchmarks.md"
-NAMES = ("agent", "kills", "fleet", "trainer", "evaluation", "converter", "drift", "quality")
+NAMES = ("agent", "kills", "fleet", "trainer", "evaluation", "converter", "drift", "quality", "quality_pretrained")
 
 
 def measure(name: str) -> list[Figure]:

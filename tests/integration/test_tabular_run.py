@@ -17,10 +17,12 @@ import pytest
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import probabilities
-from tests.simulators.sensor_table import SET_TINY, run, write_table
+from tests.simulators.environments import locked_environment
+from tests.simulators.sensor_table import RECIPE, SET_TINY, run, write_table
 from tests.simulators.tiny_pipeline import result, trainer
 from trainer import checkpoint
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.runs import Runs
 from trainer.pipeline.step import Context
 
 ROWS = 600
@@ -269,3 +271,25 @@ def test_a_folder_of_rows_is_predicted_in_batches(ran, table, tmp_path):
     assert "a.csv:102" in (tmp_path / "out.csv.bad.csv").read_text()
     single = predicted(found["bundle"], table)["rows"]
     assert [float(row["score"]) for row in rows] == pytest.approx([row["score"] for row in single[:150]], abs=2e-6)
+
+
+def test_airflow_runs_the_exported_tasks(ran, table, tmp_path):
+    """The real Airflow in an environment of its own calls this `trainer`, step by step; the Pusher alone has work."""
+    root, before = ran
+    words = ["--recipe", RECIPE, "--data", table, "--root", root, *SET_TINY, "--set", "pusher.to=[folder]"]
+    words += ["--set", f"pusher.place={tmp_path / 'served'}"]
+    (tmp_path / "dags").mkdir()
+    result(trainer("pipeline", "export", "--to", "airflow", "--out", tmp_path / "dags" / "dag.py", *words, "--json"))
+    locked_environment(tmp_path / "airflow", "airflow")
+    home = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags")}
+    home |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    for asked in (["db", "migrate"], ["dags", "test", RECIPE]):
+        command = [tmp_path / "airflow" / "bin" / "airflow", *asked]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **home})
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    steps = [step["name"] for step in before["steps"]]
+    made = Runs(root).last()[: len(steps)][::-1]
+    assert [run.arguments["only"] for run in made] == [[step] for step in steps]
+    assert {run.state for run in made} == {"done"}
+    assert [run.step(step).status for run, step in zip(made, steps, strict=True)] == ["cached"] * 9 + ["done"]
+    assert (tmp_path / "served" / "folder" / RECIPE / "latest" / "manifest.json").is_file()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.trainer import RECIPE, load_pictures
-from trainer.data.examples import columns
+from trainer.data.picture_columns import columns
 from trainer.evaluation.answers import SLICED, Answers
 from trainer.evaluation.assessment import cost_of
 from trainer.evaluation.outcome import slices_by_tfma, write_outcome

@@ -12,7 +12,7 @@ from typing import Any
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.components.transform import LABEL, apply
-from trainer.data.examples import pictures
+from trainer.data.picture_columns import pictures
 from trainer.pipeline.epochs import epochs_of, note_epoch
 from trainer.pipeline.step import Context
 from trainer.tuning.hyperparameters import tuned

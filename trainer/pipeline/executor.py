@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +17,8 @@ from trainer.pipeline.cache import writing
 from trainer.pipeline.step import Properties, Step
 from trainer.pipeline.worker import raise_error
 
+_LACK_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV)
+"""What a process ends by when the system takes its memory away, or libraries cannot do without it."""
 Report = Callable[[str, float | None], None]
 
 
@@ -49,6 +51,17 @@ class Executor:
                 start_new_session=True,
             )
         return self._child
+
+    def prepare(self, modules: Sequence[str], converts: bool) -> None:
+        """Let the worker import TensorFlow and more for steps to come, while this process goes on.
+
+        `converts`: one of them is the Converter. What goes wrong is told by the next step.
+        """
+        child = self.start()
+        assert child.stdin is not None
+        with suppress(BrokenPipeError, ValueError):
+            child.stdin.write(json.dumps({"modules": list(modules), "converts": converts}) + "\n")
+            child.stdin.flush()
 
     def run(
         self, step: Step, paths: Mapping[str, Path | None], values: Mapping[str, Any], scratch: Path, report: Report
@@ -86,7 +99,8 @@ class Executor:
         code = child.wait()
         self.stop()
         why = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
-        return Unavailable(f"{step.name}: the worker process {why}; run again to go on (log: {self._log})")
+        hint = "; if the memory ran out, lower network.batch" if -code in _LACK_OF_MEMORY else ""
+        return Unavailable(f"{step.name}: the worker process {why}; run again to go on{hint} (log: {self._log})")
 
     def kill(self) -> None:
         """End the worker while another thread waits in `run`, which then raises Unavailable."""

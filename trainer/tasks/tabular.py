@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
-from trainer.data.table_source import list_tables
+from trainer.data.table_source import files_of, list_tables
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
-from trainer.pipeline.step import Artifact, Step
+from trainer.pipeline.step import Artifact, Known, Resolved, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
 
 _HERE = "trainer.components"
@@ -27,7 +28,7 @@ class TabularTask:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
         converts = (f"{_HERE}.table_converter", *CONVERTS)
-        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted())
+        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
         self._module = {"module": self.settings.module}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
@@ -44,11 +45,16 @@ class TabularTask:
         )
         return build_graph(self.recipe.name, steps, [DATA])
 
+    def _size(self, _data: Artifact) -> int:
+        """Return about how many bytes the examples are: a row takes as much as in its file, at least."""
+        return sum(path.stat().st_size for place in self._order.folders for path in files_of(place))
+
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
         rules = {"label": "label", "only_training": ["label"], "always": ["label"], "needed_from": 0.5, "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
+        serving = self._serving()
         return [
             Step(
                 "ExampleGen",
@@ -71,10 +77,16 @@ class TabularTask:
                 {"beam": settings.beam.model_dump(mode="json")},
             ),
             schema,
+            *serving,
             Step(
                 "ExampleValidator",
                 f"{_HERE}.example_validator:example_validator",
-                {**examples, "statistics": "StatisticsGen.statistics", "schema": schema_output},
+                {
+                    **examples,
+                    "statistics": "StatisticsGen.statistics",
+                    "schema": schema_output,
+                    **compared_with(serving),
+                },
                 {"anomalies": "ExampleAnomalies"},
                 {
                     "label": rules["label"],
@@ -96,11 +108,29 @@ class TabularTask:
             ),
         ]
 
+    def _serving(self) -> list[Step]:
+        """Return the step that reads rows of production, if there are any to compare with."""
+        place = self.settings.example_validator.serving
+        if not place:
+            return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(place), self._driver)]
+
+        def listed(_known: Known) -> Resolved:
+            return Resolved({"data": list_tables([Path(place)], self._driver.store, self._driver.index, time.time_ns)})
+
+        function = f"{_HERE}.table_serving_gen:table_serving_gen"
+        values = {"table": self.settings.table.model_dump(mode="json"), "max_bad": self.settings.example_gen.tolerated}
+        inputs, made = {"training": "ExampleGen.examples"}, {"examples": "Examples"}
+        places = {"places": [str(Path(place).resolve())]}
+        return [Step("ServingExampleGen", function, inputs, made, values, places, resolve=listed)]
+
     def _model_steps(self) -> list[Step]:
         examples = {"examples": "ExampleGen.examples"}
         transformed = {"transform_graph": "Transform.transform_graph", "transformed": "Transform.transformed"}
         training = self.settings.trainer
-        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights", "strategy")}
+        asked = ("steps", "patience", "class_weights", "strategy", "halve_batch")
+        chosen = {name: getattr(training, name) for name in asked}
         if training.local_workers:
             chosen["strategy"] = "multi-worker"
         trainer = Step(

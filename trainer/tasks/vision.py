@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.recipe import Camera, Network, Recipe
+from edge_agent.contracts.recipe import Camera, Colour, Network, Recipe
 from trainer.data.source import list_data
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
@@ -17,6 +17,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 from trainer.vision.installed import weights_file
@@ -33,7 +34,7 @@ class VisionTask:
         if self.settings.trainer.strategy != "none" or self.settings.trainer.local_workers:
             raise ConfigError("pictures are trained on one device; trainer.strategy and local_workers are for tables")
         converts = (f"{_HERE}.converter", *CONVERTS)
-        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
+        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
 
     def data(self) -> Artifact:
@@ -46,6 +47,11 @@ class VisionTask:
         steps = [*self._data_steps(), *self._model_steps()]
         steps += delivery_steps(self._order, f"{_HERE}.converter:converter", self._converted(), self._resolvers)
         return build_graph(self.recipe.name, steps, [DATA])
+
+    def _size(self, data: Artifact) -> int:
+        """Return about how many bytes the examples are: each picture as the model sees it, and its mask."""
+        network, channels = self.recipe.network, 1 if self.recipe.camera.colour is Colour.GREY else 3
+        return int(data.properties["pictures"]) * network.height * network.width * (channels + 1)
 
     def _data_steps(self) -> list[Step]:
         labels = list(self.recipe.labels.names)
@@ -78,7 +84,7 @@ class VisionTask:
                     "examples": "ExampleGen.examples",
                     "statistics": "StatisticsGen.statistics",
                     "schema": schema_output,
-                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                    **compared_with(serving),
                 },
                 {"anomalies": "ExampleAnomalies"},
                 {
@@ -105,6 +111,8 @@ class VisionTask:
         folder = self.settings.example_validator.serving
         if not folder:
             return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(folder), self._driver)]
 
         def listed(_known: Known) -> Resolved:
             driver = self._driver

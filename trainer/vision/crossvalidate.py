@@ -22,6 +22,7 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Network, Recipe, load_recipe
 from edge_agent.contracts.scores import defect_probability, heatmap_peak, probabilities
 from edge_agent.contracts.strict import parse
+from trainer.data.alike import find_alike, joined, thumbnail
 from trainer.evaluation.rates import auroc
 from trainer.vision.data import Pictures, load_folder
 from trainer.vision.evaluate import peak_hits
@@ -70,14 +71,19 @@ def assign_folds(
 
 
 def cross_validate(
-    pictures: Pictures, recipe: Recipe, folds: int, only: Sequence[int] = (), begin: Path | None = None
+    pictures: Pictures,
+    recipe: Recipe,
+    folds: int,
+    only: Sequence[int] = (),
+    begin: Path | None = None,
+    draw: str = "",
 ) -> Answers:
     """Train once a fold (or only for those named) and answer the fold's parts.
 
     Each fold is the evaluation set of the training whose test set is the fold before it. All trainings begin with the
-    weights `begin`, see `pretrained`.
+    weights `begin`, see `pretrained`. Part names that show one thing are in one fold; another `draw` deals anew.
     """
-    fold_of = assign_folds(pictures.parts, pictures.labels, folds)
+    fold_of = assign_folds(pictures.parts, pictures.labels, folds, one_thing(pictures), draw)
     rounds = [_one(pictures, recipe, fold_of, fold, folds, begin) for fold in (only or range(folds))]
     return Answers(
         np.concatenate([r.scores for r in rounds]),
@@ -86,6 +92,12 @@ def cross_validate(
         np.concatenate([r.hits for r in rounds]),
         tuple(second for r in rounds for second in r.seconds),
     )
+
+
+def one_thing(pictures: Pictures) -> dict[str, str]:
+    """Return the group of each part that has nearly the same picture as another one."""
+    alike = find_alike([thumbnail(image) for image in pictures.images], pictures.parts).pairs
+    return joined((pictures.parts[first], pictures.parts[second]) for first, second, _ in alike)
 
 
 def pretrained(recipe: Recipe, folder: Path) -> Path | None:
@@ -153,6 +165,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with labels.csv.")
 @click.option("--folds", type=click.IntRange(3, 20), default=5)
 @click.option("--only", type=int, multiple=True, help="Only these folds.")
+@click.option("--draw", default="", help="Any text: parts are dealt into folds by its hash.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another setting of recipe.network.")
 @click.option("--what", default="", help="What is tried, for the table.")
 @click.option("--note", type=click.Path(path_type=Path), help="Append the row to this file.")
@@ -161,6 +174,7 @@ def main(
     data: Path,
     folds: int,
     only: tuple[int, ...],
+    draw: str,
     settings: tuple[str, ...],
     what: str,
     note: Path | None,
@@ -173,9 +187,13 @@ def main(
     check_folds(only, folds)
     with tempfile.TemporaryDirectory() as scratch:
         begin = pretrained(recipe, Path(scratch))
-        answers = cross_validate(load_folder(data, recipe), recipe, folds, only, begin)
+        answers = cross_validate(load_folder(data, recipe), recipe, folds, only, begin, draw)
     shown = ", ".join(settings) or "as in the recipe"
-    line = row(what or recipe.name, shown + (f"; folds {only} of {folds}" if only else f"; {folds} folds"), answers)
+    line = row(
+        what or recipe.name,
+        shown + (f"; folds {only} of {folds}" if only else f"; {folds} folds") + (f" of draw {draw}" if draw else ""),
+        answers,
+    )
     click.echo("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS) + "\n" + line)
     if note is not None:
         with note.open("a", encoding="utf-8") as file:

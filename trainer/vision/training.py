@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-import tensorflow as tf
-
-from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
+from trainer.memory import with_memory
 from trainer.vision.anomaly import fit_anomaly, held_out
 from trainer.vision.data import Pictures
 from trainer.vision.feeding import Watch
@@ -35,7 +33,6 @@ class TrainResult:
 
 
 Report = Callable[[Epoch], None]
-Result = TypeVar("Result")
 
 
 def beginning_with(recipe: Recipe, weights: str) -> Recipe:
@@ -126,28 +123,8 @@ def _fitted(
             report(epoch)
         return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from, fit.watch)
 
-    result, remarks = with_memory(once, recipe.network.batch, halve_batch)
+    result, remarks = with_memory(once, recipe.network.batch, halve_batch, "pictures")
     return replace(result, remarks=remarks)
-
-
-def with_memory(once: Callable[[int], Result], batch: int, halve: bool) -> tuple[Result, tuple[str, ...]]:
-    """Call `once` with the batch size; where TensorFlow's memory runs out and `halve` allows it, once more with half.
-
-    Also returns what is to be said of it. Raises ConfigError when the memory is not enough.
-    """
-    try:
-        return once(batch), ()
-    except tf.errors.ResourceExhaustedError as error:
-        if not halve or batch < 2:
-            raise _out_of_memory(batch) from error
-    try:
-        return once(batch // 2), (f"out of memory with batches of {batch}, trained with {batch // 2}",)
-    except tf.errors.ResourceExhaustedError as error:
-        raise _out_of_memory(batch // 2) from error
-
-
-def _out_of_memory(batch: int) -> ConfigError:
-    return ConfigError(f"out of memory with batches of {batch} pictures; lower network.batch or the picture's size")
 
 
 def _epochs(fit: Fit, done: int, of: int) -> Iterator[Epoch]:

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trainer.data.alike import SIMILARITY, find_alike, thumbnail
+from trainer.data.alike import SIMILARITY, find_alike, joined, thumbnail
 from trainer.data.leaks import leaks, same_content, warnings_of
 from trainer.samples.generate import sample_part
 
@@ -83,3 +83,9 @@ def test_pairs_across_splits_come_first_and_are_counted():
     assert [one["differs"] for one in found["near"]] == [["split", "part"], ["part"]]
     assert found["counts"] == {"same": 0, "near": 2, "split": 1, "label": 0, "part": 2}
     assert "2 pairs of pictures look the same and are of different parts, 1 in two splits" in warnings_of(found)[0]
+
+
+def test_pairs_are_joined_into_groups_called_after_their_first_member():
+    assert joined([]) == {}
+    found = joined([("d", "c"), ("b", "a"), ("x", "y"), ("c", "b"), ("a", "d")])
+    assert found == {**dict.fromkeys("abcd", "a"), **dict.fromkeys("xy", "x")}

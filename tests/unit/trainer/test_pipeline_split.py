@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.split import asked_for, assign, torn
+from trainer.data.split import asked_for, assign, assign_together, torn
 
 SHARES = {"eval": 0.2, "test": 0.2}
 PARTS = {f"p{i}": ("ok" if i % 3 else "scratch") for i in range(60)}
@@ -59,3 +59,34 @@ def test_wishes_are_kept():
 def test_parts_that_only_measure_never_train_however_many_they_are():
     wishes = asked_for([(part, "test") for part in PARTS])
     assert set(assign(PARTS, wishes, SHARES).values()) == {"test"}
+
+
+def test_parts_that_are_one_thing_go_one_way_as_one_part_of_their_rarest_label():
+    group = {"p0": "p0", "p1": "p0", "p2": "p0", "p6": "p6", "p9": "p6"}
+    split = assign_together(PARTS, {}, SHARES, "", group)
+    assert set(split) == set(PARTS)
+    assert split["p0"] == split["p1"] == split["p2"]
+    assert split["p6"] == split["p9"]
+    for label in ("ok", "scratch"):
+        assert {split[part] for part, its in PARTS.items() if its == label} == {"train", "eval", "test"}
+    assert assign_together(PARTS, {}, SHARES, "x", {}) == assign(PARTS, {}, SHARES, "x")
+
+
+def test_a_part_that_is_kept_takes_the_others_of_its_group_with_it():
+    group = dict.fromkeys(("p0", "p1", "p2", "p3"), "p0")
+    assert {assign_together(PARTS, {"p2": where}, SHARES, "", group)["p0"] for where in ("eval", "test")} == {
+        "eval",
+        "test",
+    }
+    torn_apart = assign_together(PARTS, {"p0": "train", "p1": "test", "p2": "test"}, SHARES, "", group)
+    assert [torn_apart[part] for part in ("p0", "p1", "p2", "p3")] == ["train", "test", "test", "test"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(PARTS)), st.sampled_from(["a", "b", "c"]), max_size=30),
+    st.text(max_size=3),
+)
+def test_no_group_is_torn_apart(group, salt):
+    split = assign_together(PARTS, {}, SHARES, salt, group)
+    for name in set(group.values()):
+        assert len({split[part] for part, its in group.items() if its == name}) == 1

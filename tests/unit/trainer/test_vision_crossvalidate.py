@@ -41,3 +41,14 @@ def test_a_row_holds_the_measures():
     assert (
         row("tiles", "5 folds", answers) == "| tiles | 5 folds | 3 (1 defective) | 0.750 | 1.000 | 1.000 | 0.500 | 10 |"
     )
+
+
+def test_names_of_one_thing_are_in_one_fold_and_another_draw_deals_anew():
+    parts = [f"p{number}" for number in range(40)]
+    labels = np.arange(40) % 4
+    group = {"p0": "p0", "p1": "p0", "p7": "p0", "p5": "p5", "p6": "p5"}
+    fold_of = assign_folds(parts, labels, 5, group)
+    assert fold_of["p0"] == fold_of["p1"] == fold_of["p7"]
+    assert fold_of["p5"] == fold_of["p6"]
+    assert np.bincount([fold_of[part] for part in set(parts) - {"p1", "p7", "p6"}]).max() <= 9
+    assert assign_folds(parts, labels, 5, group, "again") != fold_of

@@ -1,0 +1,110 @@
+"""Tables that are wrong in ways that no single cell shows: nothing of it passes in silence."""
+
+import csv
+
+import pytest
+
+from edge_agent.contracts.errors import Rejected
+from tests.simulators.data_steps import quarantine, run_data_steps, told
+from tests.simulators.sensor_table import RECIPE, write_table
+from trainer.samples.sensors import COLUMNS
+
+ROWS = 300
+pytestmark = pytest.mark.slow
+
+
+def steps(data, root, *assignments, last="ExampleValidator"):
+    return run_data_steps([data], root, *assignments, last=last, recipe=RECIPE)
+
+
+def said(known):
+    return known["ExampleGen.examples"].properties["reasons"]
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """Two deliveries with an empty one among them, copies under other names, dates, serial numbers of mixed kinds."""
+    base = tmp_path_factory.mktemp("odd")
+    folder = base / "data"
+    folder.mkdir()
+    dates = {row: f"2026-01-{row % 28 + 1:02d}" for row in range(ROWS)}
+    codes = {row: "304" if row % 3 == 0 else "316L" for row in range(ROWS)}
+    write_table(folder / "a.csv", ROWS, made=dates, code=codes)
+    rows = (folder / "a.csv").read_text().splitlines()
+    copies = [rows[0], *(f"copy-{number},{row.partition(',')[2]}" for number, row in enumerate(rows[1:41]))]
+    (folder / "b.csv").write_text("\n".join(copies) + "\n")
+    (folder / "c.csv").write_text("")
+    (folder / "d.csv").write_text(rows[0] + "\n")
+    return steps(folder, base / "root", "max_bad=0.01")
+
+
+def test_an_empty_file_is_one_bad_row_and_one_without_rows_is_told(odd):
+    assert quarantine(odd)["c.csv"]["reason"] == "empty, expected a first line with the names of the columns"
+    assert "1 rows quarantined" in said(odd)
+    assert "d.csv has no row" in said(odd)
+
+
+def test_columns_of_dates_and_of_both_kinds_are_told(odd):
+    lines = "; ".join(said(odd))
+    assert "column 'made' holds dates such as '2026-01-01'" in lines
+    assert "column 'code' is taken for texts, though 34% of its cells are numbers" in lines
+
+
+def test_copies_under_other_names_are_told_with_those_in_two_splits(odd, tmp_path):
+    (line,) = [line for line in told(odd)["warnings"] if "equal readings" in line]
+    assert line.startswith("40 pairs of rows have equal readings and are of different parts, ")
+    properties = odd["ExampleGen.examples"].properties
+    assert properties["near_duplicates"] == 40
+    assert 0 < properties["near_duplicates_across_splits"] < 40
+
+
+@pytest.mark.fault("T06")
+def test_a_table_with_decimal_commas_is_refused_and_no_text(tmp_path):
+    write_table(tmp_path / "a.csv", ROWS)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["feed_force_n"] = row["feed_force_n"].replace(".", ",")
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(Rejected, match=r"300 of 300 rows are bad.*a\.csv:2: column 'feed_force_n' is '\d+,\d+', expec"):
+        steps(tmp_path / "a.csv", tmp_path / "root", last="ExampleGen")
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory):
+    """A table of 300 parts, and its root."""
+    base = tmp_path_factory.mktemp("training")
+    return write_table(base / "readings.csv", ROWS), base
+
+
+def test_rows_of_production_without_labels_are_compared_with_training(training, tmp_path):
+    table, base = training
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = [name for name in COLUMNS if name != "label"]
+    for place, row in enumerate(rows):
+        row["coolant_temperature_c"] = f"{float(row['coolant_temperature_c']) + 30:.2f}"
+        row["material"] = "titanium" if place % 2 else row["material"]
+    rows[3]["feed_force_n"] = "broken"
+    with (tmp_path / "seen.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    settings = (
+        "max_bad=0.01",
+        f"example_validator.serving={tmp_path / 'seen.csv'}",
+        "example_validator.skew_numeric=0.2",
+    )
+    known = steps(table, base / "root", *settings, "example_validator.skew_categorical=0.3")
+    assert known["ServingExampleGen.examples"].properties["pictures_serving"] == ROWS - 1
+    blocking = told(known)["blocking"]
+    (distance,) = [line for line in blocking if line.startswith("train: coolant_temperature_c")]
+    assert "Jensen-Shannon divergence between training and serving" in distance
+    (texts,) = [line for line in blocking if line.startswith("train: material")]
+    assert "Linfty distance between training and serving" in texts
+    (feature,) = [line for line in blocking if line.startswith("serving: coolant_temperature_c: ")]
+    assert f"{ROWS - 1} of {ROWS - 1} records have another value in the serving data" in feature
+    assert not [line for line in blocking if "label" in line or "feed_force" in line]
