@@ -38,11 +38,11 @@ def spread(
     def run(order: npt.NDArray[np.int64]) -> Losses:
         if order.shape[1] < devices.replicas:
             raise ConfigError(f"a batch of {order.shape[1]} rows for {devices.replicas} replicas; give each at least 1")
-        found = [
-            step(lambda replica, rows=rows: tf.constant(share_of(rows, replica, devices.replicas)), len(rows))[0]
-            for rows in order
-        ]
-        return np.asarray(found, np.float32)
+
+        def loss(rows: npt.NDArray[np.int64]) -> Any:
+            return step(lambda replica: tf.constant(share_of(rows, replica, devices.replicas)), len(rows))[0]
+
+        return np.asarray([loss(rows) for rows in order], np.float32)
 
     return run
 

@@ -53,7 +53,7 @@ def compare(
         chosen = with_settings(recipe, {**KINDS, **_OWN_KINDS}[kind])
         own = OwnPictures.of(module, {}) if kind in _OWN_KINDS else None
         begin = pretrained(chosen, folder / chosen.network.backbone, own)
-        rows.append(row(kind, weights(chosen, own), cross_validate(pictures, chosen, folds, only, begin, own)))
+        rows.append(row(kind, weights(chosen, own), cross_validate(pictures, chosen, folds, only, begin, own=own)))
         click.echo(rows[-1], err=True)
     return rows
 

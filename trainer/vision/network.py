@@ -113,7 +113,8 @@ def _answers(image: Any, recipe: Recipe, dropout: float, precision: str, own: Ow
             find = application_features if backbone in PRETRAINED else own_features
             levels = find(backbone, seen, dropped)
         found = _joined(*levels, dropped)
-    return _read(*(ops.cast(x, "float32") for x in found), recipe)
+    features, parts = (ops.cast(x, "float32") for x in found)
+    return _read(features, parts, recipe)
 
 
 def _complete(outputs: dict[str, Any], recipe: Recipe) -> _Answers:
