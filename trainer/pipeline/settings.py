@@ -103,10 +103,10 @@ class ExampleValidatorSettings(Strict):
 class TrainerSettings(Strict):
     """`warm_start` begins with the weights of the latest blessed model, `tensorboard`: folder for logs.
 
-    `halve_batch` begins again with half the batch, once, when the memory runs out on one device. Of tables: `steps` of
-    training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
-    more; `strategy`: one device, all of this machine (`mirrored`), or the workers that TF_CONFIG names;
-    `local_workers` = start so many workers here.
+    `halve_batch` begins again with half the batch, once, when the memory runs out on one device. `strategy`: one
+    device, all of this machine (`mirrored`), or the workers that TF_CONFIG names; `local_workers` = start so many
+    workers here. Of tables: `steps` of training (0 = `network.epochs`), `patience` in epochs until it stops (0 =
+    never), `class_weights`: rare labels count more.
     """
 
     warm_start: bool = False

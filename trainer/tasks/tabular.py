@@ -18,6 +18,7 @@ from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
 from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
+from trainer.tasks.variants import check_variants
 
 _HERE = "trainer.components"
 
@@ -28,6 +29,7 @@ class TabularTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        check_variants(self.settings.converter.variants, table=True)
         converts = (f"{_HERE}.table_converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
