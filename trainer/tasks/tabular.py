@@ -15,6 +15,7 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
 from trainer.tasks.variants import check_variants
 
@@ -86,7 +87,7 @@ class TabularTask:
                     **examples,
                     "statistics": "StatisticsGen.statistics",
                     "schema": schema_output,
-                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                    **compared_with(serving),
                 },
                 {"anomalies": "ExampleAnomalies"},
                 {
@@ -114,6 +115,8 @@ class TabularTask:
         place = self.settings.example_validator.serving
         if not place:
             return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(place), self._driver)]
 
         def listed(_known: Known) -> Resolved:
             return Resolved({"data": list_tables([Path(place)], self._driver.store, self._driver.index, time.time_ns)})
