@@ -44,6 +44,7 @@ def comparison_of(root: Path, names: Sequence[str]) -> dict[str, Any]:
         "settings": differing([settings for settings, _ in made]),
         "data": differing([data for _, data in made]),
         "metrics": columns,
+        "own": own_figures([one.metrics.get("own") or {} for one in found]),
         "seconds": {step: [one.get(step) for one in map(_seconds, found)] for step in _steps(found)},
         "paired": [_paired(found[0], one) for one in found[1:]],
     }
@@ -83,6 +84,11 @@ def _column(one: Evaluation) -> dict[str, Any]:
     figures = {name: at_work[name] for name in _FIGURES if at_work.get(name)}
     thresholds = {name: metrics["thresholds"][name] for name in ("accept_below", "reject_above", "evidence")}
     return {"run": one.run.run, "blessed": metrics["blessed"], "AUROC": ranking, **figures, "thresholds": thresholds}
+
+
+def own_figures(runs: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
+    """Return the users' own figures by name, a value a run; None where a run has none of that name. Rule only."""
+    return {name: [one.get(name) for one in runs] for name in dict.fromkeys(name for one in runs for name in one)}
 
 
 def _steps(found: Sequence[Evaluation]) -> list[str]:
