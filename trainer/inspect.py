@@ -44,7 +44,7 @@ def _short(record: RunRecord) -> dict[str, Any]:
 
 def metadata_url_of(root: Path) -> str:
     """Return where the newest run keeps its lineage; "" = in the root."""
-    request = Request.of(Runs(root).latest().arguments, root)
+    request = Request.of(Runs(root).latest_made().arguments, root)
     return recipes.load(request.recipe, request.assignments)[1].metadata_url
 
 

@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def own_code():
     """Return the example of docs/own-code.md, word for word."""
-    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "own-code.md").read_text(), re.DOTALL)
+    code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "own-code.md").read_text(), re.DOTALL)
     return code
 
 

@@ -15,11 +15,11 @@ from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
 from trainer.memory import with_memory
+from trainer.own_code import BUILD_MODEL, OwnCode
 from trainer.pipeline.epochs import note_epoch
 from trainer.pipeline.step import Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
-from trainer.tabular.module import BUILD_MODEL, OwnCode
 from trainer.tuning.hyperparameters import tuned
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def train_table(
     own = OwnCode(module).function(BUILD_MODEL, 2)
     plan = _plan(chosen, settings)
     begun = warm_start.name if warm_start else ""
-    tell = _teller(context, tensorboard, devices.chief)
+    tell = _teller(context, Path(shared or context.scratch), tensorboard, devices.chief)
 
     def once(batch: int) -> tuple[Fit, Any, bool]:
         now = replace(plan, batch=batch)
@@ -140,7 +140,7 @@ def _plan(recipe: Recipe, settings: Mapping[str, Any]) -> Plan:
     )
 
 
-def _teller(context: Context, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
+def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
     """Return what tells of a finished epoch: to people, and from the chief to the files that others follow."""
     from trainer.eventlog import EventLog
 
@@ -148,7 +148,7 @@ def _teller(context: Context, tensorboard: str, chief: bool) -> Callable[[Epoch]
 
     def tell(epoch: Epoch) -> None:
         if chief:
-            note_epoch(context.scratch, asdict(epoch))
+            note_epoch(scratch, asdict(epoch))
         if log is not None:
             log.add(epoch.number, {name: getattr(epoch, name) for name in ("loss", "eval_loss", "auroc")})
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"

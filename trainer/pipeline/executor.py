@@ -14,6 +14,7 @@ from typing import IO, Any
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.program import python_program
 from trainer.pipeline.cache import writing
+from trainer.pipeline.lifeline import held
 from trainer.pipeline.step import Properties, Step
 from trainer.pipeline.worker import raise_error
 
@@ -31,6 +32,7 @@ class Executor:
     def __init__(self, log: Path, environment: Mapping[str, str] | None = None) -> None:
         self._log, self._environment = log, environment or {}
         self._child: subprocess.Popen[str] | None = None
+        self._lifeline = -1
 
     def start(self) -> subprocess.Popen[str]:
         """Start the worker, without effect when it runs."""
@@ -40,16 +42,19 @@ class Executor:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             self._log.touch()
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
+        end, self._lifeline = held()
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                python_program("trainer.pipeline.worker"),
+                python_program("trainer.pipeline.worker", str(end)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 env={**os.environ, **quiet, **self._environment},
                 start_new_session=True,
+                pass_fds=(end,),
             )
+        os.close(end)
         return self._child
 
     def prepare(self, modules: Sequence[str], converts: bool) -> None:
@@ -116,6 +121,7 @@ class Executor:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        os.close(self._lifeline)
         for stream in (child.stdin, child.stdout):
             if stream is not None:
                 with suppress(BrokenPipeError):

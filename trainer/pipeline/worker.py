@@ -26,13 +26,15 @@ from typing import Any, TextIO
 
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
 from trainer.pipeline.libraries import bring_up
+from trainer.pipeline.lifeline import follow
 from trainer.pipeline.step import Context
 
 _KINDS = {kind.__name__: kind for kind in (Rejected, Unavailable, ConfigError)}
 
 
 def main() -> None:
-    """Serve jobs until standard input ends."""
+    """Serve jobs until standard input ends. The first argument is the end of the parent's lifeline."""
+    follow(int(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     sys.excepthook = lambda kind, error, trace: _last_words(answers, kind, error, trace)

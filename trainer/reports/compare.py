@@ -44,6 +44,7 @@ def comparison_of(root: Path, names: Sequence[str]) -> dict[str, Any]:
         "settings": differing([settings for settings, _ in made]),
         "data": differing([data for _, data in made]),
         "metrics": columns,
+        "own": own_figures([one.metrics.get("own") or {} for one in found]),
         "seconds": {step: [one.get(step) for one in map(_seconds, found)] for step in _steps(found)},
         "paired": [_paired(found[0], one) for one in found[1:]],
     }
@@ -85,6 +86,11 @@ def _column(one: Evaluation) -> dict[str, Any]:
     return {"run": one.run.run, "blessed": metrics["blessed"], "AUROC": ranking, **figures, "thresholds": thresholds}
 
 
+def own_figures(runs: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
+    """Return the users' own figures by name, a value a run; None where a run has none of that name. Rule only."""
+    return {name: [one.get(name) for one in runs] for name in dict.fromkeys(name for one in runs for name in one)}
+
+
 def _steps(found: Sequence[Evaluation]) -> list[str]:
     return list(dict.fromkeys(step.name for one in found for step in one.run.steps))
 
@@ -108,7 +114,7 @@ def _judging(one: Evaluation) -> Judging:
 
 def write_comparison(found: Mapping[str, Any], target: Path) -> None:
     """Write the comparison as one HTML page that needs nothing else."""
-    from trainer.reports.page import environment
+    from trainer.reports.rendering import environment
 
     page = environment().get_template("compare.html").render(found=found, figures=("AUROC", *_FIGURES))
     write_atomically(target, page.encode())

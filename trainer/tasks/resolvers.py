@@ -65,7 +65,8 @@ class Resolvers:
         kept, span = self._former_examples(known[DATA].digest), examples.properties.get("span")
         former = former_span(index.of_step("ExampleGen"), examples.digest, span, kept)
         digest = statistics_of(index.of_step("StatisticsGen"), former)
-        serving = {} if self._order.settings.example_validator.serving else {"serving": None}
+        asked = self._order.settings.example_validator
+        serving = {} if asked.serving and not asked.counted else {"serving": None}
         return Resolved({"previous": self._stored("ExampleStatistics", digest), **serving})
 
     @property

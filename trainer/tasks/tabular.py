@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
+from trainer.data.split import BY_HASH
 from trainer.data.table_source import files_of, list_tables
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
@@ -15,7 +16,9 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
+from trainer.tasks.variants import check_variants
 
 _HERE = "trainer.components"
 
@@ -26,6 +29,7 @@ class TabularTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        check_variants(self.settings.converter.variants, table=True)
         converts = (f"{_HERE}.table_converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
@@ -84,7 +88,7 @@ class TabularTask:
                     **examples,
                     "statistics": "StatisticsGen.statistics",
                     "schema": schema_output,
-                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                    **compared_with(serving),
                 },
                 {"anomalies": "ExampleAnomalies"},
                 {
@@ -92,7 +96,7 @@ class TabularTask:
                     "good": labels.good,
                     "labels": list(labels.names),
                     "often_constant": ["label", *settings.table.slices],
-                    "limits": settings.example_validator.model_dump(exclude={"serving"}),
+                    "limits": {**self._limits(), "columns_block": schema_output.startswith("SchemaGen")},
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -107,11 +111,18 @@ class TabularTask:
             ),
         ]
 
+    def _limits(self) -> dict[str, Any]:
+        """Return what blocks; parts that a split by hash tears apart are wanted so."""
+        found = self.settings.example_validator.model_dump(exclude={"serving"})
+        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
+
     def _serving(self) -> list[Step]:
         """Return the step that reads rows of production, if there are any to compare with."""
         place = self.settings.example_validator.serving
         if not place:
             return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(place), self._driver)]
 
         def listed(_known: Known) -> Resolved:
             return Resolved({"data": list_tables([Path(place)], self._driver.store, self._driver.index, time.time_ns)})
@@ -157,8 +168,9 @@ class TabularTask:
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what a row is."""
         settings, labels = self.settings, self.recipe.labels
-        shares, salt = self.recipe.split.model_dump(), settings.example_gen.salt
-        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), "shares": shares, "salt": salt}
+        how = settings.example_gen
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "how": how.split}
+        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), **split}
 
     def _trained(self) -> dict[str, Any]:
         """The recipe as far as it changes the trained model; the size of a picture does not."""

@@ -1,13 +1,11 @@
-"""Feature extractors: our own small ones, and some of `keras.applications` with or without pretrained weights.
+"""Feature extractors: our own small ones, EfficientNet-Lite0, and some of `keras.applications`.
 
 Each gives features at stride 8 and at stride 16; what is read from them is the same for all (`network`).
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,86 +15,13 @@ from keras import layers, ops
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.vision.contrast import fixed
-from trainer.vision.installed import LITE, weights_file
+from trainer.vision.known_backbones import APPLICATIONS, CHANNELS, LITE, Application, check, weights_file
 from trainer.vision.lite import lite_body, load_lite
-
-OWN = {
-    "tiny": (8, 16, 24, 32),
-    "small": (12, 24, 40, 64),
-    "medium": (16, 32, 64, 96),
-    "large": (24, 48, 80, 128),
-}
-"""Channels at strides 2, 4, 8 and 16."""
 
 _LIKE_IMAGENET = 0.5
 _MOMENTUM = 0.9
-
-
-@dataclass(frozen=True)
-class Application:
-    """A network of `keras.applications`: how it is made, its layers at strides 8 and 16, its file of weights.
-
-    `module` holds the function `make` and, as its `base`, where the file `weights` can be fetched. `widths` are the
-    channels that are read from both strides.
-    """
-
-    module: str
-    make: str
-    base: str
-    weights: str
-    fine: str
-    coarse: str
-    widths: tuple[int, int]
-    options: tuple[tuple[str, Any], ...] = ()
-
-    def file(self) -> str:
-        """Return the address of the file with pretrained weights."""
-        return str(getattr(importlib.import_module(self.module), self.base)) + self.weights
-
-
-def _mobile(alpha: str) -> Application:
-    return Application(
-        "keras.src.applications.mobilenet_v2",
-        "MobileNetV2",
-        "BASE_WEIGHT_PATH",
-        f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5",
-        "block_6_expand_relu",
-        "block_13_expand_relu",
-        (48, 64),
-        (("alpha", float(alpha)),),
-    )
-
-
-APPLICATIONS = {
-    "mobilenet-v2-0.35": _mobile("0.35"),
-    "mobilenet-v2-0.5": _mobile("0.5"),
-    "efficientnet-v2-b0": Application(
-        "keras.src.applications.efficientnet_v2",
-        "EfficientNetV2B0",
-        "BASE_WEIGHTS_PATH",
-        "efficientnetv2-b0_notop.h5",
-        "block4a_expand_activation",
-        "block6a_expand_activation",
-        (64, 96),
-        (("include_preprocessing", False),),
-    ),
-}
-PRETRAINED = (*APPLICATIONS, LITE)
-"""Backbones that can begin with weights that others learned."""
 BODY = "body"
 _LITE_WIDTHS = (64, 96)
-
-
-def check(backbone: str, weights: str = "") -> None:
-    """Raise ConfigError for a backbone that is not known, or weights that it cannot have."""
-    if backbone not in OWN and backbone not in PRETRAINED:
-        known = ", ".join(sorted((*OWN, *PRETRAINED)))
-        raise ConfigError(f"network.backbone is '{backbone}', expected one of {known}")
-    if weights and backbone not in PRETRAINED:
-        known = ", ".join(sorted(PRETRAINED))
-        raise ConfigError(
-            f"network.weights is '{weights}', but only {known} can have weights; leave it out for {backbone}"
-        )
 
 
 def application_features(backbone: str, seen: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:
@@ -177,7 +102,7 @@ def enlarged(features: Any, like: Any) -> Any:
 
 def own_features(backbone: str, seen: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:
     """Return the features at stride 8 and 16 of one of our own."""
-    widths = OWN[backbone]
+    widths = CHANNELS[backbone]
     x = convolution(seen, widths[0], stride=2)
     x = _residual(convolution(x, widths[1], stride=2))
     fine = dropped(_residual(dropped(convolution(x, widths[2], stride=2))))

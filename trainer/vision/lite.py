@@ -17,7 +17,7 @@ import numpy.typing as npt
 from keras import layers
 
 from edge_agent.contracts.errors import ConfigError, Rejected
-from trainer.vision.installed import LITE
+from trainer.vision.known_backbones import LITE
 from trainer.vision.torch_file import read_torch
 
 _STEM = 32

@@ -18,7 +18,12 @@ def test_the_last_examples_of_other_data_keep_their_splits():
 
 
 def test_another_salt_or_share_or_product_draws_anew():
-    for change in ({"salt": "x"}, {"shares": {"eval": 0.3}}, {"recipe": {"labels": {"good": "fine"}}}):
+    for change in (
+        {"salt": "x"},
+        {"near_duplicates": "together"},
+        {"shares": {"eval": 0.3}},
+        {"recipe": {"labels": {"good": "fine"}}},
+    ):
         assert former_examples([_made("d1", "e1", {**PARAMETERS, **change})], "d2", PARAMETERS) == ""
 
 

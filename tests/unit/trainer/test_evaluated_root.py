@@ -55,6 +55,7 @@ def test_a_refused_model_is_released_once_and_on_record(tmp_path):
     done = say("bless", RUN, "--root", tmp_path, "--by", "A. Weber", "--reason", WHY, "--json")
     (made,) = overrides(tmp_path)
     assert json.loads(done.output)["by"] == made.by == "A. Weber"
+    assert "released by A. Weber" in (tmp_path / "runs" / "index.html").read_text()
     assert made.refused == tuple(metrics["reasons"])
     driver = Driver(tmp_path)
     blessing = driver.index.find(Runs(tmp_path).load(RUN).step("Evaluator").key).outputs["blessing"]

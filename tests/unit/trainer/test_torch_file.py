@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.errors import Rejected
-from trainer.vision.installed import installed_weights
+from trainer.vision.known_backbones import installed_weights
 from trainer.vision.torch_file import read_torch
 
 MAGIC = 0x1950A86A20F9469CFC6C

