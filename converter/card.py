@@ -78,7 +78,7 @@ def _limits(
         aim,
         *notes,
         *forced,
-        "Intervals are 95 %; pictures of one part are alike.",
+        f"Intervals are 95 %; {'rows' if recipe.task == 'tabular' else 'pictures'} of one part are alike.",
         "",
     ]
 

@@ -1,8 +1,8 @@
 """The process in which conversions happen: TensorFlow is imported once, then each job runs in a fork of its own.
 
-`python -m converter.child` reads one JSON job per line on standard input and answers each with one JSON line when its
-fork has ended, in any order. A fork that the converter aborts (LLVM errors give no exception) takes nobody with it.
-End of input = the parent is gone: all forks are killed.
+`python -m converter.child FOLDER` reads one JSON job per line on standard input and answers each with one JSON line
+when its fork has ended, in any order; each job names the folder of its log. A fork that the converter aborts (LLVM
+errors give no exception) takes nobody with it. End of input = the parent is gone: all forks are killed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from converter.importing import NOT_NEEDED, import_tensorflow
 from edge_agent.contracts.errors import LinesideError
 
 JOBS = {
@@ -27,45 +28,35 @@ JOBS = {
 }
 """Kind of job -> function that takes the job and returns the answer's fields."""
 
-NOT_NEEDED = ("jax", "matplotlib", "pandas", "sklearn", "torch")
-"""Optional imports of Keras that conversion has no use for; without them TensorFlow comes up a third faster."""
-
 _TAIL = 600
 
 
 def main() -> None:
-    """Serve jobs until standard input ends."""
+    """Import TensorFlow, with a log in the folder that is named, and serve jobs until standard input ends."""
     answers = os.dup(1)
-    log = Path(sys.argv[1])
-    _redirect(log / "import.log")
-    _import_tensorflow()
-    _Server(answers, log).serve()
+    _redirect(Path(sys.argv[1]) / "import.log")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    import_tensorflow((*NOT_NEEDED, "pandas"))
+    serve(answers)
+
+
+def serve(answers: int) -> NoReturn:
+    """Serve jobs from standard input until it ends, answer them on the descriptor `answers`, and leave.
+
+    TensorFlow is imported, and nothing has been done with it yet.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    _Server(answers).serve()
     # TensorFlow takes seconds to say goodbye, and nothing here needs it to.
     os._exit(0)
 
 
-def _import_tensorflow() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    for name in NOT_NEEDED:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    tensorflow = import_module("tensorflow")
-    import_module("keras")
-    getattr(tensorflow.lite, "TFLiteConverter")  # noqa: B009  (lazily imported: touch it before the forks)
-
-
-def allow_all_imports() -> None:
-    """Lift the block on `NOT_NEEDED`, for a job whose libraries do need them."""
-    for name in NOT_NEEDED:
-        if name in sys.modules and sys.modules[name] is None:
-            del sys.modules[name]
-
-
 class _Server:
-    def __init__(self, answers: int, log: Path) -> None:
-        self.answers, self.log = answers, log
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
         self.selector = selectors.DefaultSelector()
-        self.forks: dict[int, tuple[int, str, bytearray]] = {}
+        self.forks: dict[int, tuple[int, Path, bytearray]] = {}
 
     def serve(self) -> None:
         self.selector.register(0, selectors.EVENT_READ)
@@ -85,17 +76,18 @@ class _Server:
 
     def _start(self, job: dict[str, Any]) -> None:
         reader, writer = os.pipe()
+        log = Path(job.pop("log")) / f"{job['id']}.log"
         pid = os.fork()
         if pid == 0:
             os.close(reader)
             self.selector.close()
-            _work(job, writer, self.log)
+            _work(job, writer, log)
         os.close(writer)
-        self.forks[reader] = (pid, job["id"], bytearray())
+        self.forks[reader] = (pid, log, bytearray())
         self.selector.register(reader, selectors.EVENT_READ)
 
     def _read(self, reader: int) -> None:
-        pid, name, received = self.forks[reader]
+        pid, log, received = self.forks[reader]
         if data := os.read(reader, 1 << 16):
             received += data
             return
@@ -103,13 +95,8 @@ class _Server:
         os.close(reader)
         del self.forks[reader]
         _, status = os.waitpid(pid, 0)
-        answer = json.loads(received) if received else self._died(name, status)
-        os.write(self.answers, json.dumps({"id": name, **answer}).encode() + b"\n")
-
-    def _died(self, name: str, status: int) -> dict[str, Any]:
-        code = os.waitstatus_to_exitcode(status)
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return {"ok": False, "code": "CONVERTER_ABORT", "reason": f"the converter died of {how}{_tail(self.log, name)}"}
+        answer = json.loads(received) if received else _died(log, status)
+        os.write(self.answers, json.dumps({"id": log.stem, **answer}).encode() + b"\n")
 
     def _kill_all(self) -> None:
         for pid, _, _ in self.forks.values():
@@ -117,9 +104,15 @@ class _Server:
             os.waitpid(pid, 0)
 
 
+def _died(log: Path, status: int) -> dict[str, Any]:
+    code = os.waitstatus_to_exitcode(status)
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return {"ok": False, "code": "CONVERTER_ABORT", "reason": f"the converter died of {how}{_tail(log)}"}
+
+
 def _work(job: dict[str, Any], writer: int, log: Path) -> None:
     """Run a job in the fork and leave without running the parent's exit handlers."""
-    _redirect(log / f"{job['id']}.log")
+    _redirect(log)
     module, function = JOBS[job["kind"]].split(":")
     try:
         answer = {"ok": True, **getattr(import_module(module), function)(job)}
@@ -143,9 +136,8 @@ def _redirect(log: Path) -> None:
     os.close(handle)
 
 
-def _tail(log: Path, name: str) -> str:
-    path = log / f"{name}.log"
-    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
     telling = [line.strip() for line in lines if "error" in line.lower()]
     return f" ({telling[-1][:200]})" if telling else ""
 

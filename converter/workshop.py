@@ -1,22 +1,19 @@
-"""The parent's side of `converter.child`: starts it, hands it jobs, gives up on those that take too long."""
+"""The parent's side of `converter.child`: has it started, hands it jobs, gives up on those that take too long."""
 
 from __future__ import annotations
 
 import json
 import os
 import selectors
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from converter import children
 from edge_agent.contracts.errors import Unavailable
-from edge_agent.contracts.program import python_program
 
 JOB_LIMIT_S = 900.0
 _PIECE = 1 << 16
@@ -30,9 +27,9 @@ class Job:
     kind: str
     fields: dict[str, Any] = field(default_factory=dict)
 
-    def line(self) -> bytes:
-        """Return the job as the child reads it."""
-        return json.dumps({"id": self.id, "kind": self.kind, **self.fields}).encode() + b"\n"
+    def line(self, log: Path) -> bytes:
+        """Return the job as the child reads it; `log` is the folder of its log."""
+        return json.dumps({"id": self.id, "kind": self.kind, "log": str(log), **self.fields}).encode() + b"\n"
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,10 @@ class Answer:
 
 
 class Workshop:
-    """A context in which conversions can run; TensorFlow is being imported from the moment it is entered."""
+    """A context in which conversions can run.
+
+    TensorFlow is being imported from the moment it is entered, or was, where a child was forked ahead.
+    """
 
     def __init__(self, folder: Path, parallel: int | None = None, limit_s: float = JOB_LIMIT_S) -> None:
         self.folder = folder
@@ -60,20 +60,11 @@ class Workshop:
 
     def __enter__(self) -> Workshop:
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = python_program("converter.child", str(self.folder))
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        self._child = children.take() or children.start(self.folder)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        # A session of its own, so that what is still converting ends with it.
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.stdout.close()
+        self._child.close()
 
     def run(self, jobs: Iterable[Job], done: Callable[[Job, Answer], None] | None = None) -> dict[str, Answer]:
         """Run the jobs, `parallel` at a time, and return their answers by id. One that fails stops no other."""
@@ -91,10 +82,9 @@ class Workshop:
         return answers
 
     def _send(self, job: Job) -> None:
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(job.line())
-            self._process.stdin.flush()
+            self._child.jobs.write(job.line(self.folder))
+            self._child.jobs.flush()
         except BrokenPipeError as error:
             raise self._gone() from error
 
@@ -103,8 +93,7 @@ class Workshop:
         remaining = min(end for _, end in running.values()) - time.monotonic()
         if remaining <= 0 or not self._wait(remaining):
             raise Unavailable(f"{', '.join(running)}: no answer after {self.limit_s:.0f} s; give the converter more")
-        assert self._process.stdout is not None
-        data = os.read(self._process.stdout.fileno(), _PIECE)
+        data = os.read(self._child.answers.fileno(), _PIECE)
         if not data:
             raise self._gone()
         self._received += data
@@ -114,8 +103,7 @@ class Workshop:
 
     def _wait(self, seconds: float) -> bool:
         with selectors.DefaultSelector() as selector:
-            assert self._process.stdout is not None
-            selector.register(self._process.stdout, selectors.EVENT_READ)
+            selector.register(self._child.answers, selectors.EVENT_READ)
             return bool(selector.select(seconds))
 
     def _gone(self) -> Unavailable:

@@ -26,6 +26,7 @@ LAZY = {
     "recipe": ("edge_agent.recipes.command:recipe", "Which product is made, and the changeover to another."),
     "replay": ("edge_agent.replay.command:replay", "Judge recorded parts again, and say what another model changes."),
     "report": ("edge_agent.report.command:report", "What a shift or any other time has made."),
+    "serve": ("edge_agent.rows.serve:serve", "Answer rows of sensor readings by HTTP, with a model for tables."),
     "service": ("edge_agent.service.command:service", "Run the station as a service of systemd."),
     "switch-back": ("edge_agent.install.switch_back:switch_back", "Let the model before judge again."),
     "trace": ("edge_agent.report.command:trace", "What came of the parts with a serial."),

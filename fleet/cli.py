@@ -19,6 +19,7 @@ _COMMANDS = {
     "rollouts": ("fleet.commands.rollouts:rollouts", "Follow and steer rollouts."),
     "alerts": ("fleet.commands.alerts:alerts", "Show and close what a person should look at."),
     "drift": ("fleet.monitoring.cli:drift", "Show what has drifted, and why."),
+    "windows": ("fleet.commands.windows:windows", "Write what stations have seen of a model, for the trainer."),
     "tickets": ("fleet.monitoring.cli:tickets", "Show and handle retrain tickets."),
     "simulate": ("fleet.simulate.cli:simulate", "Run simulated devices."),
 }

@@ -22,7 +22,7 @@ def collect_garbage(root: Path, keep_runs: int, dry_run: bool, say: Callable[[st
     Raises ConfigError when nothing ran here, Unavailable when the disk or ML Metadata refuses.
     """
     runs = Runs(root)
-    latest = runs.latest()
+    latest = runs.latest_made()
     driver = Driver(root)
 
     def blessed() -> set[str]:

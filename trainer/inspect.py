@@ -13,7 +13,7 @@ from trainer.delivery import history
 from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.lookahead import Outlook, look_ahead
-from trainer.pipeline.runs import Runs
+from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.selection import ALL
 from trainer.request import Request
 from trainer.run import task_for
@@ -28,22 +28,30 @@ def status_of(root: Path) -> dict[str, Any]:
     latest = runs.latest()
     known = [runs.load(name) for name in runs.names()[-_SHOWN_RUNS:]]
     return {
-        "runs": [{"run": r.run, "state": r.state, "error": r.error, "started_ms": r.started_ms} for r in known],
+        "runs": [_short(record) for record in known],
         "latest": asdict(latest),
         "blessed": [asdict(entry) for entry in history.load(root)],
     }
 
 
+def _short(record: RunRecord) -> dict[str, Any]:
+    """`verdict` is "" where no model was judged."""
+    judged = record.result.get("metrics") or record.result.get("reasons")
+    verdict = "blessed" if record.result.get("blessed") else "not blessed" if judged else ""
+    known = {"run": record.run, "state": record.state, "error": record.error, "started_ms": record.started_ms}
+    return {**known, "verdict": verdict}
+
+
 def metadata_url_of(root: Path) -> str:
     """Return where the newest run keeps its lineage; "" = in the root."""
-    request = Request.of(Runs(root).latest().arguments, root)
+    request = Request.of(Runs(root).latest_made().arguments, root)
     return recipes.load(request.recipe, request.assignments)[1].metadata_url
 
 
 def show_status(found: dict[str, Any]) -> None:
     """Print what `status_of` found."""
     for run in found["runs"]:
-        click.echo(f"{run['run']}  {run['state']:<8} {run['error']}".rstrip())
+        click.echo(f"{run['run']}  {run['state']:<8} {run['error'] or run['verdict']}".rstrip())
     for step in found["latest"]["steps"]:
         click.echo(f"  {step['name']:<18} {step['status']:<7} {step['seconds']:7.1f} s  {step['remark']}".rstrip())
     for entry in found["blessed"]:

@@ -53,7 +53,7 @@ def run_pipeline(request: Request, display: Display, clock: Clock = time.time) -
             record.result = _result(record, known, request.root)
             record.state = "done"
         except (LinesideError, KeyboardInterrupt) as error:
-            asked_wrongly = isinstance(error, ConfigError) and not record.steps
+            asked_wrongly = isinstance(error, ConfigError | Rejected) and not record.steps
             record.state = "refused" if asked_wrongly else "failed"
             record.error = str(error) or "interrupted"
             raise

@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from converter.child import allow_all_imports
 from converter.loading import SIGNATURE
 from edge_agent.contracts.errors import ConfigError
 
@@ -15,7 +14,6 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def convert(job: dict[str, Any]) -> dict[str, Any]:
     """Write the SavedModel `export` as TF.js into the ZIP `output`; `folder` is used for the files before."""
-    allow_all_imports()
     try:
         from tensorflowjs.converters import tf_saved_model_conversion_v2 as tfjs
     except ImportError as error:

@@ -182,7 +182,8 @@ class Manifest(Strict):
         if isinstance(self.input, InputContract):
             return self.input
         raise Rejected(
-            f"model {self.name} takes rows of a table, a station's camera gives pictures; use 'edge-agent predict'"
+            f"model {self.name} takes rows of a table, a station's camera gives pictures; use 'edge-agent predict' or "
+            "'edge-agent serve'"
         )
 
     def variant_for(self, device_class: str) -> Variant:

@@ -6,7 +6,6 @@ Form: https://www.tensorflow.org/tfx/serving/api_rest (model status, predict in 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +21,18 @@ from edge_agent.station.door import Door
 from edge_agent.station.errors import Refused
 from edge_agent.station.models import Bundles
 from edge_agent.station.prediction import Instance, Predictor, Wanted
+from edge_agent.station.tensorflow_form import (
+    PREDICTIONS,
+    answer_key,
+    answered,
+    check_name,
+    envelope,
+    metadata_of,
+    status_of,
+)
 
 MAX_INSTANCES = 64
-FIELD, SIGNATURE = "image", "serving_default"
-PREDICTIONS, OUTPUTS = "predictions", "outputs"
-"""Where the answers go: by rows for `instances`, by columns for `inputs`."""
+FIELD = "image"
 
 
 @dataclass(frozen=True)
@@ -50,21 +56,12 @@ class Serving:
     def status(self, request: Request, name: str) -> dict[str, Any]:
         """Return which version of the model serves."""
         self.door.visitor(request)
-        manifest = self._manifest(request, name)
-        status = {"error_code": "OK", "error_message": ""}
-        return {"model_version_status": [{"version": manifest.version, "state": "AVAILABLE", "status": status}]}
+        return status_of(self._manifest(request, name))
 
     def metadata(self, request: Request, name: str) -> dict[str, Any]:
         """Return shapes, labels and thresholds."""
         self.door.visitor(request)
-        manifest = self._manifest(request, name)
-        return {
-            "model_spec": {"name": manifest.name, "signature_name": "serving_default", "version": manifest.version},
-            "metadata": {
-                "input": manifest.input.model_dump(mode="json"),
-                "output": manifest.output.model_dump(mode="json"),
-            },
-        }
+        return metadata_of(self._manifest(request, name))
 
     async def predict(self, request: Request, name: str) -> dict[str, Any]:
         """Judge pictures: JSON `instances` or `inputs`, or a form with files in the field `image`."""
@@ -76,49 +73,24 @@ class Serving:
             raise Refused(400, "bad-input", f"{len(instances)} instances; send 1 to {MAX_INSTANCES} at once")
         wanted = Wanted(self.mode(), request.query_params.get("heatmap", "") in ("1", "true"))
         answers = await run_in_threadpool(self.predictor.predict, instances, wanted)
-        return {key: columns(answers) if key == OUTPUTS else answers}
+        return answered(key, answers)
 
     def _manifest(self, request: Request, name: str) -> Manifest:
-        version = request.path_params.get("version", "")
         active = self.bundles.active_manifest()
         if active is None:
             raise Refused(503, "no-model", "no model is installed on this station yet; roll one out to it")
-        manifest = active[1]
-        if name != manifest.name or version not in ("", manifest.version):
-            found = f"{name} {version}".strip()
-            raise Refused(
-                404, "other-model", f"no model '{found}' here; this station runs {manifest.name} {manifest.version}"
-            )
-        return manifest
+        check_name(active[1], name, request.path_params.get("version", ""), "this station")
+        return active[1]
 
 
 def parse_body(body: bytes) -> tuple[list[Instance], str]:
     """Return the instances of a JSON request and the key under which the answers go. Raises Rejected."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f'the body is no JSON ({error}); send {{"instances": [...]}}') from error
-    if not isinstance(content, dict) or ("instances" in content) == ("inputs" in content):
-        raise Rejected("the body needs one of 'instances' and 'inputs'")
-    if content.get("signature_name", SIGNATURE) not in ("", SIGNATURE):
-        raise Rejected(f"the model has no signature '{content['signature_name']}'; it has '{SIGNATURE}'")
-    key, answer = ("instances", PREDICTIONS) if "instances" in content else ("inputs", OUTPUTS)
-    rows = content[key]
+    key, rows = envelope(body)
     if isinstance(rows, dict) and set(rows) == {FIELD}:
         rows = rows[FIELD]
     if not isinstance(rows, list):
         raise Rejected(f"'{key}' is {type(rows).__name__}, expected a list of pictures")
-    return [_instance(row, place) for place, row in enumerate(rows)], answer
-
-
-def columns(answers: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return answers by name, one value per picture each, as they were asked for.
-
-    >>> columns([{"score": 0.1}, {"score": 0.9, "error": "x"}])
-    {'score': [0.1, 0.9], 'error': [None, 'x']}
-    """
-    names = dict.fromkeys(name for answer in answers for name in answer)
-    return {name: [answer.get(name) for answer in answers] for name in names}
+    return [_instance(row, place) for place, row in enumerate(rows)], answer_key(key)
 
 
 def _instance(row: Any, place: int) -> Instance:

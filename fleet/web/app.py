@@ -10,10 +10,23 @@ from edge_agent import __version__
 from edge_agent.contracts.errors import ConfigError, LinesideError, Unavailable
 from fleet.context import Context
 from fleet.web import pages
-from fleet.web.api import alerts, devices, drift, images, labels, live, models, registry, rollouts, summary, tickets
+from fleet.web.api import (
+    alerts,
+    devices,
+    drift,
+    images,
+    labels,
+    live,
+    models,
+    registry,
+    rollouts,
+    summary,
+    tickets,
+    windows,
+)
 from fleet.web.auth import Forbidden, NotFound, Unauthorised
 
-ROUTERS = (devices, models, rollouts, registry, drift, tickets, alerts, labels, live, images, summary, pages)
+ROUTERS = (devices, models, rollouts, registry, drift, tickets, alerts, labels, live, images, summary, windows, pages)
 """Modules with a `router`; those of the API carry their whole path, from /api/v1 on."""
 
 _STATUS: tuple[tuple[type[LinesideError], int], ...] = (

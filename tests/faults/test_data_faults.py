@@ -173,7 +173,7 @@ def test_a_constant_or_empty_column_is_a_warning(tmp_path):
     assert "train: brightness is 90 in every record: nothing can be learned from it" in warnings
     assert not [line for line in warnings if "station" in line]
     from trainer.components.transform import apply
-    from trainer.data.examples import columns
+    from trainer.data.picture_columns import columns
 
     found = apply(known["Transform.transform_graph"].path, columns(known["ExampleGen.examples"].path, "test"))
     assert np.isfinite(found["quality"]).all()

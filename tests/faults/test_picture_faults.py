@@ -125,7 +125,7 @@ def test_unusual_pictures_are_found_by_content_made_usual_and_counted(mixed):
     }
     assert properties["quarantined"] == 12
     assert sum(properties[f"pictures_{split}"] for split in ("train", "eval", "test")) == 2 * PARTS - 12
-    from trainer.data.examples import pictures
+    from trainer.data.picture_columns import pictures
 
     seen = {}
     for split in ("train", "eval", "test"):

@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from edge_agent.contracts.errors import Unavailable
+from tests.simulators.sensor_table import write_table
 from tests.simulators.toy_pipeline import make_toy
 from trainer.pipeline.space import RESERVE, check_room, shortage
+from trainer.samples.generate import generate_samples
 
 MEGABYTES = 12
 SCRIPT = """
@@ -50,13 +53,43 @@ def test_a_full_disk_is_one_line_removes_what_was_staged_and_the_store_stays_rea
 
 @pytest.mark.fault("T16")
 def test_a_step_begins_only_where_its_last_results_would_fit(tmp_path):
-    assert shortage("Trainer", 10, RESERVE + 10) == ""
-    assert shortage("Trainer", 5_000_000, 3_000_000) == "Trainer: its last results took 5.0 MB, 3.0 MB are free"
+    assert shortage("Trainer", "it took", 10, RESERVE + 10) == ""
+    assert shortage("Trainer", "it took", 5_000_000, 3_000_000) == "Trainer: it took 5.0 MB, 3.0 MB are free"
     (tmp_path / "a").write_bytes(b"1" * 100)
     check_room("Trainer", [tmp_path], tmp_path)
     os.truncate(tmp_path / "a", shutil.disk_usage(tmp_path).free)
     with pytest.raises(Unavailable, match="Trainer: its last results took"):
         check_room("Trainer", [tmp_path], tmp_path)
+
+
+FIRST = """
+mount -t tmpfs -o size={size}m lineside "$1/root"
+shift
+"$@"
+echo "exit $?"
+"""
+
+
+@pytest.mark.fault("T16")
+@pytest.mark.parametrize("kind", ["pictures", "tables"])
+def test_the_first_run_does_not_begin_where_its_examples_would_not_fit(tmp_path, kind):
+    (tmp_path / "root").mkdir()
+    run = [str(Path(sys.executable).with_name("trainer")), "pipeline", "run", "--root", str(tmp_path / "root")]
+    if kind == "pictures":
+        generate_samples(tmp_path / "data", 2, 1)
+        run += ["--recipe", "machined-surface", "--set", "network.height=1000", "--set", "network.width=1000"]
+    else:
+        (tmp_path / "data").mkdir()
+        write_table(tmp_path / "data" / "readings.csv", 300)
+        with (tmp_path / "data" / "readings.csv").open("a") as file:
+            file.write("x" * MEGABYTES * 1_000_000)
+        run += ["--recipe", "turned-part"]
+    command = ["unshare", "-rm", "bash", "-c", FIRST.format(size=MEGABYTES), "sh", str(tmp_path), *run]
+    done = subprocess.run([*command, "--data", str(tmp_path / "data")], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "exit 4"
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("trainer: ")]
+    assert "ExampleGen: its results will take about 12." in line
+    assert "MB are free in" in line
 
 
 @pytest.mark.fault("T18")

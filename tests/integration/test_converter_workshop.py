@@ -1,6 +1,7 @@
 """The conversion process: sources of both kinds, files that are no model, and what becomes of a process that dies."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_what_is_no_model_or_has_another_shape_is_refused(place, workshop):
 @pytest.mark.slow
 def test_a_conversion_process_that_dies_is_said(place, workshop):
     with Workshop(place.folder / "log2") as dying:
-        dying._process.kill()
+        os.kill(dying._child.process, signal.SIGKILL)
         with pytest.raises(Unavailable, match="the conversion process ended"):
             dying.run([load(place, "late", MODEL, "third")])
 
@@ -77,4 +78,4 @@ def test_a_conversion_that_takes_too_long_is_given_up(place):
     ):
         hasty.run([load(place, "slow", MODEL, "fourth")])
     with pytest.raises(ProcessLookupError):
-        os.kill(hasty._process.pid, 0)
+        os.kill(hasty._child.process, 0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.simulators.data_steps import encoded, make_folder, picture, run_data_steps, splits, told, write_table
-from trainer.data.examples import columns
+from trainer.data.picture_columns import columns
 
 pytestmark = pytest.mark.slow
 PARTS = 48

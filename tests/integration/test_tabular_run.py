@@ -17,10 +17,12 @@ import pytest
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import probabilities
-from tests.simulators.sensor_table import SET_TINY, run, write_table
+from tests.simulators.environments import shared_environment
+from tests.simulators.sensor_table import RECIPE, SET_TINY, run, write_table
 from tests.simulators.tiny_pipeline import result, trainer
 from trainer import checkpoint
 from trainer.pipeline.driver import Driver
+from trainer.pipeline.runs import Runs
 from trainer.pipeline.step import Context
 
 ROWS = 600
@@ -31,7 +33,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def own_code():
     """Return the example of docs/own-code.md, word for word."""
-    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "own-code.md").read_text(), re.DOTALL)
+    code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "own-code.md").read_text(), re.DOTALL)
     return code
 
 
@@ -269,3 +271,26 @@ def test_a_folder_of_rows_is_predicted_in_batches(ran, table, tmp_path):
     assert "a.csv:102" in (tmp_path / "out.csv.bad.csv").read_text()
     single = predicted(found["bundle"], table)["rows"]
     assert [float(row["score"]) for row in rows] == pytest.approx([row["score"] for row in single[:150]], abs=2e-6)
+
+
+def test_airflow_runs_the_exported_tasks(ran, table, tmp_path, tmp_path_factory):
+    """The real Airflow in an environment of its own calls this `trainer`, step by step; the Pusher alone has work."""
+    root, before = ran
+    words = ["--recipe", RECIPE, "--data", table, "--root", root, *SET_TINY, "--set", "pusher.to=[folder]"]
+    words += ["--set", f"pusher.place={tmp_path / 'served'}"]
+    (tmp_path / "dags").mkdir()
+    result(trainer("pipeline", "export", "--to", "airflow", "--out", tmp_path / "dags" / "dag.py", *words, "--json"))
+    airflow = shared_environment(tmp_path_factory, "airflow") / "bin" / "airflow"
+    home = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags")}
+    home |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    for asked in (["db", "migrate"], ["dags", "test", RECIPE]):
+        done = subprocess.run(
+            [airflow, *asked], capture_output=True, text=True, check=False, env={**os.environ, **home}
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    steps = [step["name"] for step in before["steps"]]
+    made = Runs(root).last()[: len(steps)][::-1]
+    assert [run.arguments["only"] for run in made] == [[step] for step in steps]
+    assert {run.state for run in made} == {"done"}
+    assert [run.step(step).status for run, step in zip(made, steps, strict=True)] == ["cached"] * 9 + ["done"]
+    assert (tmp_path / "served" / "folder" / RECIPE / "latest" / "manifest.json").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -161,3 +162,27 @@ def test_a_ticket_is_trained_published_and_rolled_out(home, station, client, tin
     assert station.running.release > before.release
     assert client.get(f"/api/v1/rollouts/{outcome['rollout']}")["version"] == version
     assert command(*watch)[0]["tickets"] == []
+
+
+def test_killed_in_its_training_it_goes_on_and_leaves_the_rollout_to_a_person(
+    home, station, client, tiny_run, tiny_data, tmp_path
+):
+    _, ticket = begin(home, station, client, tiny_run[0], tmp_path / "new")
+    root, log = tmp_path / "root", tmp_path / "watch.log"
+    watch = ["trainer", "watch", "--fleet-home", home, "--recipe", RECIPE, "--data", tiny_data, "--root", root]
+    watch += [*SET_TINY, "--mode", "assisted"]
+    with log.open("w") as out:
+        first = subprocess.Popen([str(BIN / watch[0]), *map(str, watch[1:])], stderr=out, start_new_session=True)
+        try:
+            assert eventually(lambda: "Trainer " in log.read_text(), 120), log.read_text()
+        finally:
+            os.killpg(first.pid, signal.SIGKILL)
+            first.wait()
+    assert client.get(f"/api/v1/tickets/{ticket}")["state"] == "claimed"
+    found, told = command(*watch, "--once")
+    (outcome,) = found["tickets"]
+    assert (outcome["ticket"], outcome["decision"], outcome["rollout"]) == (ticket, "train", "")
+    assert [one["status"] for one in outcome["result"]["steps"]][:5] == ["cached"] * 5
+    assert "is ready; publish it with 'fleet publish'" in told
+    assert client.get(f"/api/v1/tickets/{ticket}")["state"] == "served"
+    assert client.get("/api/v1/rollouts")["rollouts"] == []

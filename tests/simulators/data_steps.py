@@ -23,9 +23,9 @@ SMALL = ("network.height=32", "network.width=32")
 LAST = "ExampleValidator"
 
 
-def run_data_steps(folders, root, *assignments, last=LAST):
+def run_data_steps(folders, root, *assignments, last=LAST, recipe=RECIPE):
     """Run the steps up to `last` on the folders and return all artifacts; what is known is taken from the store."""
-    recipe, chosen = recipes.load(RECIPE, (*SMALL, *assignments))
+    recipe, chosen = recipes.load(recipe, (*(SMALL if recipe == RECIPE else ()), *assignments))
     driver = Driver(root)
     try:
         found = choose_folders(tuple(folders), chosen.example_gen.spans)

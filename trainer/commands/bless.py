@@ -31,7 +31,9 @@ def bless(model: str, root: Path, reason: str, by: str, as_json: bool) -> None:
     from trainer.evaluation.override import override
     from trainer.inspect import metadata_url_of
     from trainer.pipeline.lock import file_lock
+    from trainer.reports.index import write_index
 
     with file_lock(root / "locks" / "overrides"):
         made = override(root, model, by, reason, int(time.time() * 1000), metadata_url_of(root))
+    write_index(root)
     report(as_json, asdict(made), lambda: click.echo(f"model {made.model[:12]} {made.text}\nrun the pipeline again"))

@@ -60,6 +60,8 @@ def _show_comparison(found: dict[str, Any], page: Path | None) -> None:
         click.echo(f"{one['run']}  {'blessed' if one['blessed'] else 'not blessed'}  {shown}")
     for one in found["paired"]:
         click.echo(f"{one['run']} against {one['against']}: {one['text']}")
+    for name, row in found["own"].items():
+        click.echo(f"{name}: " + ", ".join("-" if value is None else f"{value:.4f}" for value in row))
     for title in ("settings", "data", "seconds"):
         click.echo(f"{title}:" if found[title] else f"{title}: the same")
         for name, row in found[title].items():

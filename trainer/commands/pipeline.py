@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from trainer.commands.past_runs import compare, log_to_mlflow, report_page
 if TYPE_CHECKING:
     from trainer.request import Request
 
+_INTERRUPTED = 130
 _HELP = {"help_option_names": ["-h", "--help"]}
 _root = click.option(
     "--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results."
@@ -97,9 +101,23 @@ def run(
             raise ConfigError("--ticket needs --fleet-home HOME to fetch the ticket from")
         from trainer.retraining.tickets import serve_ticket
 
-        _report(serve_ticket(request, ticket, fleet_home, display(sys.stderr)), root, as_json)
+        with _interruptible(root):
+            result = serve_ticket(request, ticket, fleet_home, display(sys.stderr))
+        _report(result, root, as_json)
     else:
-        _report(run_pipeline(request, display(sys.stderr)), root, as_json)
+        with _interruptible(root):
+            result = run_pipeline(request, display(sys.stderr))
+        _report(result, root, as_json)
+
+
+@contextmanager
+def _interruptible(root: Path) -> Iterator[None]:
+    """After Ctrl-C say how to go on, and end as a shell expects of a program that was interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"trainer: interrupted; 'trainer pipeline resume --root {shlex.quote(str(root))}' goes on", err=True)
+        sys.exit(_INTERRUPTED)
 
 
 def _report(result: dict[str, Any], root: Path, as_json: bool) -> None:
@@ -142,7 +160,8 @@ def resume(root: Path, as_json: bool) -> None:
 
     found = to_resume(root)
     click.echo(found.text, err=True)
-    result = go_on(found, display(sys.stderr))
+    with _interruptible(root):
+        result = go_on(found, display(sys.stderr))
     _report({**result, "resumed": {"run": found.run, "step": found.step, "epoch": found.epoch}}, root, as_json)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.bundle import Sources
 from edge_agent.contracts.recipe import Recipe
+from trainer.components.conversion import emptied, options_of, take
 from trainer.components.example_gen import PICTURES
-from trainer.evaluation.released import read_override
 from trainer.pipeline.step import Context
 
 
@@ -37,31 +35,22 @@ def converter(
     Training pictures calibrate the integer variants, held-out ones (eval and test) say what each variant is worth;
     both are read from their original files in `folders`. Raises Rejected when no variant passes.
     """
-    from converter.confidence import Cost
-    from converter.convert import Options, convert
+    from converter.convert import convert
 
     settings = Recipe.model_validate(recipe)
     calibration, held_out = context.scratch / "calibration.csv", context.scratch / "held-out.csv"
     write_table(examples, folders, ("train",), calibration)
     write_table(examples, folders, ("eval", "test"), held_out)
-    price = Cost(**cost) if cost else None
-    options = Options(version=version, release=release, sources=Sources(**sources), force=force, cost=price)
-    released = read_override(blessing)
-    if released is not None:
-        options = replace(options, remarks=(released.text, *released.refused))
+    options = replace(options_of(blessing, version, release, sources, cost), force=force)
     if variants:
         options = replace(options, variants=tuple(name.strip() for name in variants.split(",")))
 
     def progress(share: float, text: str) -> None:
         context.progress(text, share)
 
-    out = context.scratch / "conversion"
-    shutil.rmtree(out, ignore_errors=True)
+    out = emptied(context.scratch)
     made = convert(model / "saved_model", settings, calibration, held_out, out, options, progress)
-    shutil.copytree(made.bundle, bundle, dirs_exist_ok=True)
-    failed = [f"{one.id} {one.status}: {one.reason}" for one in made.variants if one.status != "passed"]
-    properties = {"bundle": made.bundle_id, "chosen": made.chosen, "version": version, "release": release}
-    return {"bundle": {**properties, "variants": json.dumps(list(made.rows)), "reasons": [made.why, *failed]}}
+    return take(made, bundle, version, release)
 
 
 def write_table(examples: Path, folders: Sequence[str], splits: Sequence[str], target: Path) -> None:

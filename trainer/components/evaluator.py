@@ -14,10 +14,11 @@ import numpy.typing as npt
 from converter.confidence import Cost
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.trainer import RECIPE, load_pictures
-from trainer.data.examples import columns
+from trainer.data.picture_columns import columns
 from trainer.evaluation.answers import SLICED, Answers
 from trainer.evaluation.assessment import cost_of
 from trainer.evaluation.outcome import slices_by_tfma, write_outcome
+from trainer.evaluation.own import own_figures
 from trainer.evaluation.settings import EvaluatorSettings
 from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
 from trainer.evaluation.worst import write_worst
@@ -28,12 +29,16 @@ from trainer.vision.evaluate import heatmap_hit_rate
 
 @dataclass(frozen=True)
 class Question:
-    """What every model is asked: `pictures` by split, what is `known` of them, and the recipe they are judged by."""
+    """What every model is asked: `pictures` by split, what is `known` of them, and the recipe they are judged by.
+
+    `told` hears how many more pictures a model has answered.
+    """
 
     recipe: Recipe
     cost: Cost | None
     pictures: Mapping[str, Pictures]
     known: Mapping[str, Answers]
+    told: Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def evaluator(
     settings: Mapping[str, Any],
     baseline_name: str,
     context: Context,
+    module: str = "",
 ) -> dict[str, Any]:
     """Measure on the test split with thresholds from the eval split; bless or not, with reasons.
 
@@ -63,27 +69,49 @@ def evaluator(
 
     Writes the ModelEvaluation (`metrics.json`, the answers in `predictions.json`, TFMA's files in `tfma/`, pictures of
     the worst errors in `errors/`) and the ModelBlessing (a file BLESSED or NOT_BLESSED that names the model's digest).
+    `module` is the user's own file: the graph that it made and that will serve is asked, and its `metrics` stand in
+    `metrics.json` under `own`.
     """
     wanted, asked = Recipe.model_validate(recipe), EvaluatorSettings.model_validate(settings)
     pictures = {split: load_pictures(examples, transform_graph, split, wanted) for split in (EVAL, TEST)}
     known = {split: _known(examples, split, pictures[split], wanted) for split in (EVAL, TEST)}
-    question = Question(wanted, cost_of(asked.cost), pictures, known)
-    context.progress(f"{len(pictures[TEST])} test pictures", None)
-    judged = judge(model, question)
+    compared = baseline is not None and _comparable(baseline, wanted)
+    count = sum(map(len, pictures.values())) * (2 if compared else 1)
+    question = Question(wanted, cost_of(asked.cost), pictures, known, _counted(count, context))
+    judged = judge(model, question, built=not module)
     former = None
-    if baseline is not None and _comparable(baseline, wanted):
+    if baseline is not None and compared:
         former = judge_former(baseline, question, baseline_name)
-    found = conclude(judged.candidate, former, wanted, asked)
+    found = conclude(judged.candidate, former, wanted, asked, baseline_name)
     more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
     if len(pictures[TEST]):
+        shown = {"heatmaps": judged.heatmaps, "masks": pictures[TEST].masks, "masked": pictures[TEST].masked}
+        more["own"] = own_figures(module, judged.candidate.test, shown)
         context.progress("slices", None)
         more["slices"] = slices_by_tfma(judged.candidate.test, evaluation / "tfma")
         more["worst"] = write_worst(pictures[TEST], judged.candidate, judged.heatmaps, wanted, evaluation / "errors")
     return write_outcome(model.name, judged.candidate, found, more, evaluation, blessing)
 
 
-def judge(model: Path, question: Question) -> Judged:
-    """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any."""
+def _counted(count: int, context: Context) -> Callable[[int], None]:
+    """Return what hears of answers and tells the share of `count` that is there."""
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done += more
+        context.progress(f"{done} of {count} answers", done / count)
+
+    return told
+
+
+def judge(model: Path, question: Question, built: bool = True) -> Judged:
+    """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any.
+
+    The network is `built` from the recipe, which answers many pictures at once, or is the SavedModel.
+    """
+    if not built:
+        return _judged(question, _by_saved_model(model, question))
     from trainer.vision.export import WEIGHTS
     from trainer.vision.network import build
     from trainer.vision.predict import predict
@@ -91,15 +119,19 @@ def judge(model: Path, question: Question) -> Judged:
 
     network = build(Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")))
     load_weights(network, model / WEIGHTS)
-    return _judged(question, lambda images: predict(network, images))
+    return _judged(question, lambda images: predict(network, images, question.told))
 
 
 def judge_former(model: Path, question: Question, name: str) -> Candidate:
     """Let a former model answer by its SavedModel, which no change of the network's code can touch."""
+    return _judged(question, _by_saved_model(model, question), name).candidate
+
+
+def _by_saved_model(model: Path, question: Question) -> Callable[[npt.NDArray[np.uint8]], Any]:
     from trainer.vision.export import SAVED_MODEL
     from trainer.vision.predict import predict_saved
 
-    return _judged(question, lambda images: predict_saved(model / SAVED_MODEL, images), name).candidate
+    return lambda images: predict_saved(model / SAVED_MODEL, images, question.told)
 
 
 def _judged(question: Question, answers: Callable[[npt.NDArray[np.uint8]], Any], name: str = "") -> Judged:

@@ -6,18 +6,25 @@ Pictures or tables: everything is read from statistics, schema and the text colu
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from edge_agent.contracts.seen import Seen, decode_seen
 from trainer.components.schema_gen import SERVING, TRAINING, load_schema
+from trainer.components.seen_gen import FILE as SEEN
 from trainer.components.statistics_gen import in_memory, load_statistics, ordered, require_statistics
 from trainer.data import leaks
 from trainer.data.records import KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
 from trainer.pipeline.step import Context
 from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
+from trainer.validation.columns import changed_columns, kinds_of
 from trainer.validation.feature_skew import feature_skew
 from trainer.validation.record_checks import Texts, idle_features, not_in_recipe, thin, torn_parts, unknown_values
+from trainer.validation.seen_windows import comparable, counted, invalid_values, statistics_of
 
 FILE = "anomalies.json"
 """`blocking` and `warnings` (lines), `distances` (to former and serving data, as TFDV measured them)."""
@@ -39,12 +46,13 @@ def example_validator(
     often_constant: Sequence[str],
     limits: Mapping[str, Any],
     context: Context,
+    seen: Path | None = None,
 ) -> dict[str, Any]:
     """Check every split; write TFDV's anomalies and `anomalies.json`.
 
-    `previous` are the statistics of the former data, `serving` Examples of production (split `serving`); the training
-    split is compared with both. `limits` are the settings of ExampleValidator. The output is not blessed when anything
-    blocks.
+    `previous` are the statistics of the former data, `serving` Examples of production (split `serving`), `seen` what
+    stations have counted (`seen_gen`); the training split is compared with each. `limits` are the settings of
+    ExampleValidator. The output is not blessed when anything blocks.
     """
     expected = load_schema(schema)
     names = ordered(split_names(statistics))
@@ -56,15 +64,22 @@ def example_validator(
         context.progress(name, None)
         given = require_statistics(statistics, name)
         former = load_statistics(previous, name) if previous and name == _COMPARED else None
-        compared = _with_limits(expected, given, limits, former is not None, served is not None and name == _COMPARED)
-        result = _validated(given, compared, TRAINING, former, served if name == _COMPARED else None)
+        there = served if name == _COMPARED else None
+        compared = _with_limits(expected, kinds_of(given), limits, kinds_of(former), kinds_of(there))
+        result = _validated(given, compared, TRAINING, former, there)
         found.tfdv(name, result, anomalies)
         found.values(name, tables[name], domains)
         found.warnings += idle_features(name, given.datasets[0], often_constant)
+        changed = list(changed_columns(kinds_of(given), kinds_of(former)))
+        (found.blocking if limits.get("columns_block") else found.warnings).extend(changed)
     if serving and served:
         found.tfdv("serving", _validated(served, expected, SERVING, None, None), anomalies)
         found.blocking += _feature_skew(examples, names, serving, (label,))
-    found.blocking += [*torn_parts(tables), *not_in_recipe(label, tables, labels, domains.get(label, ()))]
+    if seen:
+        found.seen(examples, expected, decode_seen((seen / SEEN).read_bytes(), str(seen)), limits, anomalies)
+    whole = limits.get("whole_parts", True)
+    (found.blocking if whole else found.warnings).extend(torn_parts(tables, whole))
+    found.blocking += [*not_in_recipe(label, tables, labels, domains.get(label, ()))]
     found.warnings += thin(tables, label, good)
     found.warnings += [f"{name} is empty in every record; fill it or leave the column out" for name in _empty(examples)]
     twice = _json(examples / leaks.FILE)
@@ -100,6 +115,21 @@ class _Found:
         for blocks, line in from_tfdv(split, result, about_values):
             (self.blocking if blocks else self.warnings).append(line)
         self.distances += distances(result)
+
+    def seen(self, examples: Path, schema: Any, seen: Seen, limits: Mapping[str, Any], anomalies: Path) -> None:
+        """Compare the training split with what stations have counted, on their bins."""
+        numbers = merged(list(batches(examples, _COMPARED))).to_pandas()
+        values = {
+            feature.name: np.asarray([one[0] if one is not None else np.nan for one in numbers[feature.name]])
+            for feature in seen.baseline.features
+            if feature.name in numbers
+        }
+        given = statistics_of(seen.baseline, counted(seen.baseline, values))
+        names = [".".join(one.path.step) for one in given.datasets[0].features]
+        chosen = comparable(schema, names, limits["skew_numeric"] or _MEASURE_ONLY)
+        served = statistics_of(seen.baseline, {name: seen.features[name] for name in names})
+        self.tfdv("stations", _validated(given, chosen, TRAINING, None, served), anomalies)
+        self.warnings += invalid_values(seen)
 
     def values(self, split: str, table: Texts, domains: Mapping[str, Sequence[str]]) -> None:
         """Add a line for each text that a column's domain lacks, with its count, its places and what to type."""
@@ -140,17 +170,24 @@ def _whole(statistics: Any) -> Any:
     return ready
 
 
-def _with_limits(schema: Any, given: Any, limits: Mapping[str, Any], drift: bool, skew: bool) -> Any:
-    """Return the schema with a comparator for every feature that has none: the settings' limit, or measuring only."""
+def _with_limits(
+    schema: Any, given: Mapping[str, str], limits: Mapping[str, Any], drift: Mapping[str, str], skew: Mapping[str, str]
+) -> Any:
+    """Return the schema with a comparator for every feature that has none: the settings' limit, or measuring only.
+
+    Compared is what both data have, of one kind; see `kinds_of`.
+    """
     ready = type(schema)()
     ready.CopyFrom(schema)
-    kinds = {".".join(f.path.step): f.WhichOneof("stats") for f in given.datasets[0].features}
     for feature in ready.feature:
-        numeric = kinds.get(feature.name) == "num_stats"
-        for wanted, name in ((drift, "drift"), (skew, "skew")):
+        kind = given.get(feature.name)
+        for there, name in ((drift, "drift"), (skew, "skew")):
             comparator = f"{name}_comparator"
-            if not wanted or feature.HasField(comparator) or feature.name == "part" or feature.not_in_environment:
+            if kind is None or there.get(feature.name) != kind or feature.HasField(comparator):
                 continue
+            if feature.name == "part" or feature.not_in_environment:
+                continue
+            numeric = kind == "num_stats"
             limit = limits[f"{name}_numeric" if numeric else f"{name}_categorical"] or _MEASURE_ONLY
             measure = "jensen_shannon_divergence" if numeric else "infinity_norm"
             getattr(getattr(feature, comparator), measure).threshold = limit
@@ -165,13 +202,20 @@ def _feature_skew(examples: Path, names: Sequence[str], serving: Path, without: 
 
 
 def _by_key(examples: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each record of a split that names its part, by part and name."""
+    """Yield each record of a split that names its part: by part and picture, of a table by part and number of the row.
+
+    Where a row stands in which file says nothing: production writes files of its own.
+    """
     found = list(batches(examples, split, ("image", "mask")))
+    rows: Counter[str] = Counter()
     for record in merged(found).to_pylist() if found else []:
         plain = {name: _plain(values) for name, values in record.items()}
-        keys = [next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values()]
-        if keys[0]:
-            yield " ".join(keys), plain
+        part, name = (next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values())
+        if "@row" in plain:
+            rows[part] += 1
+            name = f"row {rows[part]}"
+        if part:
+            yield f"{part} {name}", plain
 
 
 def _plain(values: Any) -> Any:

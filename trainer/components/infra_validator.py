@@ -18,7 +18,7 @@ from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.program import python_program
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import defect_probability, probabilities
-from trainer.data.examples import pictures
+from trainer.data.picture_columns import pictures
 from trainer.delivery.infra_rules import Floats, Found, Limits, parity, problems
 from trainer.pipeline.step import Context
 

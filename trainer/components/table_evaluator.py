@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from converter.confidence import Cost
-from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
 from trainer.evaluation.answers import Answers
 from trainer.evaluation.assessment import cost_of
 from trainer.evaluation.outcome import slices_by_tfma, write_outcome
+from trainer.evaluation.own import own_figures
 from trainer.evaluation.settings import EvaluatorSettings
 from trainer.evaluation.verdict import EVAL, TEST, Candidate, candidate, conclude
 from trainer.pipeline.step import Context
@@ -24,8 +25,6 @@ from trainer.tabular.contract import FILE, inputs_of
 from trainer.tabular.examples import read_columns, read_split
 from trainer.tabular.features import label_places
 from trainer.tabular.importance import importances
-from trainer.tabular.module import METRICS as OWN_METRICS
-from trainer.tabular.module import OwnCode, told
 from trainer.tabular.values import LABEL, PART, ROW, Typed
 
 RECIPE = "recipe.json"
@@ -67,11 +66,10 @@ def table_evaluator(
     former = None
     if baseline is not None and _comparable(baseline, rows[TEST], wanted):
         former = judge(baseline, question, baseline_name)
-    found = conclude(judged, former, wanted, asked)
-    more: dict[str, Any] = {"heatmap_hit_rate": None, "own": _own_metrics(module, judged.test)}
+    found = conclude(judged, former, wanted, asked, baseline_name)
+    more: dict[str, Any] = {"heatmap_hit_rate": None, "own": own_figures(module, judged.test, {})}
     if len(judged.test):
-        context.progress("which columns matter", None)
-        more["importance"] = importances(model, rows[TEST], judged)
+        more["importance"] = importances(model, rows[TEST], judged, partial(context.progress, "which columns matter"))
         context.progress("slices", None)
         more["slices"] = slices_by_tfma(judged.test, evaluation / "tfma")
     return write_outcome(model.name, judged, found, more, evaluation, blessing)
@@ -100,21 +98,6 @@ def _logits(served: Any, rows: npt.NDArray[np.float32], question: Question) -> n
     if not len(rows):
         return np.zeros((0, len(question.recipe.labels.names)), np.float32)
     return np.asarray(served(rows)["logits"], np.float32)
-
-
-def _own_metrics(module: str, test: Answers) -> dict[str, float]:
-    """Return the user's Keras metrics of the test rows: class index against class probabilities."""
-    function = OwnCode(module).function(OWN_METRICS, 0)
-    if function is None or not len(test):
-        return {}
-    found: dict[str, float] = {}
-    for metric in function():
-        if not hasattr(metric, "update_state") or not hasattr(metric, "result"):
-            raise Rejected(f"metrics: found {type(metric).__name__}, expected a list of keras.metrics.Metric")
-        with told(Path(module), f"metric {metric.name}"):
-            metric.update_state(test.labels, test.probabilities.astype(np.float32))
-            found[str(metric.name)] = float(metric.result())
-    return found
 
 
 def _comparable(baseline: Path, test: Typed, recipe: Recipe) -> bool:

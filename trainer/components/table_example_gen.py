@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from edge_agent.contracts.errors import Rejected
 from trainer.data import leaks
 from trainer.data.manifest import SPLITS
 from trainer.data.spans import span_properties
-from trainer.data.split import asked_for, assign, torn
+from trainer.data.split import BY_HASH, BY_PART, asked_for, assign, assign_by_part, by_hash, torn
 from trainer.pipeline.step import Context
+from trainer.tabular.collecting import Collected, collected, read_listed
 from trainer.tabular.examples import inputs_among, write_columns, write_split
-from trainer.tabular.read import BadRow, Rows, join, origins, read_rows
+from trainer.tabular.read import BadRow
 from trainer.tabular.repeats import repeats
-from trainer.tabular.values import LABEL, PART, ROW, Typed, as_texts, chosen_rows, layout_of, typed
+from trainer.tabular.values import LABEL, PART, as_texts, chosen_rows, layout_of
 
 Texts = npt.NDArray[np.object_]
 
@@ -34,30 +35,29 @@ def table_example_gen(
     table: Mapping[str, Any],
     max_bad: float,
     salt: str,
+    how: str,
     places: Sequence[str],
     context: Context,
 ) -> dict[str, Any]:
     """Read the files that `data/listing.json` names from `places` and write their rows as Examples.
 
     Rows of one part are in one split, every label is in all splits, and parts of `kept` (a former model's examples)
-    stay where they were. Raises Rejected when more than the share `max_bad` of all rows is bad, when a file changed
-    since it was listed, lacks a column or is no table at all, and when no row is left.
+    stay where they were; `how` says otherwise, see `trainer.data.split`. Raises Rejected when more than the share
+    `max_bad` of all rows is bad, when a file changed since it was listed, lacks a column or is no table at all, and
+    when no row is left.
     """
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
-    listed, files = listing["files"], []
-    for number, file in enumerate(listed, 1):
-        context.progress(f"reading {file['name']}", number / (len(listed) + 1))
-        files.append(read_rows(_path(file, places), file["name"], file["sha256"], table["delimiter"]))
-    rows, layout = join(files), layout_of(table)
-    found = typed(rows.columns, layout)
-    bad = [*rows.bad, *_bad(found, files)]
-    total = len(rows.lines) + len(rows.bad)
-    _check(bad, total, max_bad, len(rows.lines) - len(found.problems))
-    usable = np.asarray([row for row in range(len(rows.lines)) if row not in found.problems], np.int64)
-    left = chosen_rows(_placed(found, files, len(rows.lines)), usable)
-    wishes = as_texts(rows.columns[layout.split])[usable] if layout.split else np.full(len(usable), "", object)
-    parts = _parts(left.texts, good, wishes, shares, salt, kept)
-    split = np.asarray([parts[part]["split"] for part in left.texts[PART]], object)
+    files = read_listed(listing["files"], places, table["delimiter"], context.progress)
+    layout = layout_of(table)
+    found = collected(files, lambda columns: layout, max_bad)
+    left, bad = found.table, found.bad
+    wishes = as_texts(found.columns[layout.split])[found.usable] if layout.split else np.full(len(found.usable), "")
+    if how == BY_HASH:
+        wishes = np.asarray(
+            [wish or by_hash(cells, shares, salt) for wish, cells in zip(wishes, _cells(found), strict=True)], object
+        )
+    parts = _parts(left.texts, good, wishes, shares, salt, kept, how)
+    split = wishes if how == BY_HASH else np.asarray([parts[part]["split"] for part in left.texts[PART]], object)
     context.progress("writing", None)
     counts = {}
     for name in SPLITS:
@@ -66,51 +66,28 @@ def table_example_gen(
         counts[name] = len(chosen)
     write_columns(examples, left, layout.slices)
     entries = [vars(row) for row in bad]
-    remarks = [*found.remarks, *_without_rows(files)]
     twice = repeats(left, inputs_among(left, layout.slices), {part: one["split"] for part, one in parts.items()})
-    written = {"parts": parts, "quarantine": entries, "remarks": remarks, Path(leaks.FILE).stem: twice}
+    written = {"parts": parts, "quarantine": entries, "remarks": found.remarks, Path(leaks.FILE).stem: twice}
     for name, content in written.items():
         (examples / f"{name}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
     named, spans = span_properties(listing.get("spans", []))
-    return {"examples": {**_properties(counts, parts, bad, [*named, *remarks], twice["counts"]), **spans}}
+    return {"examples": {**_properties(counts, parts, bad, [*named, *found.remarks], twice["counts"]), **spans}}
 
 
-def _path(file: Mapping[str, Any], places: Sequence[str]) -> Path:
-    place = Path(places[file["place"]])
-    return place if place.is_file() else place / file["name"]
-
-
-def _bad(found: Typed, files: list[Rows]) -> list[BadRow]:
-    origin = origins(files)
-    return [BadRow(*origin(row), reason) for row, reason in sorted(found.problems.items())]
-
-
-def _check(bad: Sequence[BadRow], total: int, max_bad: float, good: int) -> None:
-    if bad and len(bad) > max_bad * total:
-        first = bad[0]
-        raise Rejected(
-            f"{len(bad)} of {total} rows are bad, more than max_bad {max_bad:.2%} allows; the first: {first.path}: "
-            f"{first.reason}; correct them or give --set max_bad=SHARE"
-        )
-    if not good:
-        raise Rejected("no usable row is left; give a table with rows below its first line")
-
-
-def _without_rows(files: Sequence[Rows]) -> list[str]:
-    """Say which files have a first line and no row below it."""
-    return [f"{file.name} has no row" for file in files if file.columns and not len(file.lines) and not file.bad]
-
-
-def _placed(found: Typed, files: list[Rows], count: int) -> Typed:
-    """Add where each row stands; without a column for the part, that is what the row is a part of."""
-    names = [f"{file.name}:{line}" for file in files for line in file.lines.tolist()]
-    assert len(names) == count
-    place = np.asarray(names or [""][:0], object)
-    return Typed(found.numbers, {**found.texts, PART: found.texts.get(PART, place), ROW: place}, {}, found.remarks)
+def _cells(found: Collected) -> Iterator[str]:
+    """Yield all cells of each row as one text: what the row is, wherever it stands."""
+    columns = [found.columns[name] for name in sorted(found.columns)]
+    return ("\x1f".join(str(column[row]) for column in columns) for row in found.usable)
 
 
 def _parts(
-    texts: Mapping[str, Texts], good: str, wishes: Texts, shares: Mapping[str, float], salt: str, before: Path | None
+    texts: Mapping[str, Texts],
+    good: str,
+    wishes: Texts,
+    shares: Mapping[str, float],
+    salt: str,
+    before: Path | None,
+    how: str,
 ) -> dict[str, dict[str, Any]]:
     """Return split, label and number of rows of each part; a part is what its worst row is."""
     labels: dict[str, str] = {}
@@ -123,13 +100,15 @@ def _parts(
         known = {part: value["split"] for part, value in content.items()}
     wanted = [(str(part), str(wish)) for part, wish in zip(texts[PART], wishes, strict=True)]
     asked, in_two = asked_for(wanted), torn(wanted)
-    if in_two:
+    if in_two and how != BY_HASH:
         shown = ", ".join(in_two[:5])
         raise Rejected(f"{len(in_two)} parts have rows in two splits ({shown}); a part belongs to one split whole")
-    odd = sorted(set(asked.values()) - set(SPLITS))
-    if odd:
-        raise Rejected(f"a row asks for split '{odd[0]}', expected one of {', '.join(SPLITS)}")
-    split = assign(labels, {**asked, **known}, shares, salt)
+    if how == BY_HASH:
+        split = asked
+    elif how == BY_PART:
+        split = assign_by_part(labels, {**asked, **known}, shares, salt, {})
+    else:
+        split = assign(labels, {**asked, **known}, shares, salt)
     rows = Counter(texts[PART])
     return {part: {"split": split[part], "label": labels[part], "rows": rows[part]} for part in sorted(labels)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,12 @@ import numpy as np
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
+from trainer.memory import with_memory
+from trainer.own_code import BUILD_MODEL, OwnCode
 from trainer.pipeline.epochs import note_epoch
 from trainer.pipeline.step import Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
-from trainer.tabular.module import BUILD_MODEL, OwnCode
 from trainer.tuning.hyperparameters import tuned
 
 if TYPE_CHECKING:
@@ -93,22 +94,29 @@ def train_table(
     contract = RowContract.model_validate_json((transform_graph / FILE).read_bytes())
     own = OwnCode(module).function(BUILD_MODEL, 2)
     plan = _plan(chosen, settings)
-    hparams = {"labels": chosen.labels.names, **asdict(plan), **settings.get("hparams", {})}
-    with devices.strategy.scope():
-        built = build(read_features(transformed), hparams, own, chosen.network.seed)
     begun = warm_start.name if warm_start else ""
-    key = digest_bytes(canonical_json([examples.name, transformed.name, asdict(plan), begun]))
-    fit = Fit(built, train, held_out, plan, Path(shared or context.scratch) / "checkpoints", key, devices)
-    warm = fit.begin(_weights(warm_start, contract))
-    tell = _teller(context, tensorboard, devices.chief)
-    for epoch in fit.epochs(warm):
-        tell(epoch)
-    fit.finish()
+    tell = _teller(context, Path(shared or context.scratch), tensorboard, devices.chief)
+
+    def once(batch: int) -> tuple[Fit, Any, bool]:
+        now = replace(plan, batch=batch)
+        hparams = {"labels": chosen.labels.names, **asdict(now), **settings.get("hparams", {})}
+        with devices.strategy.scope():
+            built = build(read_features(transformed), hparams, own, chosen.network.seed)
+        key = digest_bytes(canonical_json([examples.name, transformed.name, asdict(now), begun]))
+        fit = Fit(built, train, held_out, now, Path(shared or context.scratch) / "checkpoints", key, devices)
+        warm = fit.begin(_weights(warm_start, contract))
+        for epoch in fit.epochs(warm):
+            tell(epoch)
+        fit.finish()
+        return fit, built, warm
+
+    alone = devices.replicas == 1
+    (fit, built, warm), remarks = with_memory(once, plan.batch, alone and settings.get("halve_batch", True), "rows")
     context.progress("exporting", 1.0)
     _write(model, built, transform_graph, contract, recipe)
-    history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm}
+    history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm, "remarks": list(remarks)}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
-    reasons = [f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else []
+    reasons = [*remarks, *([f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else [])]
     if warm_start is not None and not warm:
         reasons.append("trained from scratch: the former model has another shape or other columns")
     properties = {"best_epoch": fit.best_epoch, "resumed_from": fit.resumed_from, "reasons": reasons}
@@ -132,7 +140,7 @@ def _plan(recipe: Recipe, settings: Mapping[str, Any]) -> Plan:
     )
 
 
-def _teller(context: Context, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
+def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
     """Return what tells of a finished epoch: to people, and from the chief to the files that others follow."""
     from trainer.eventlog import EventLog
 
@@ -140,7 +148,7 @@ def _teller(context: Context, tensorboard: str, chief: bool) -> Callable[[Epoch]
 
     def tell(epoch: Epoch) -> None:
         if chief:
-            note_epoch(context.scratch, asdict(epoch))
+            note_epoch(scratch, asdict(epoch))
         if log is not None:
             log.add(epoch.number, {name: getattr(epoch, name) for name in ("loss", "eval_loss", "auroc")})
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"

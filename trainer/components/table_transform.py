@@ -12,11 +12,11 @@ from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.row import RowContract
 from trainer.data.manifest import SPLITS
+from trainer.own_code import PREPROCESSING, OwnCode
 from trainer.pipeline.step import Context
 from trainer.tabular.contract import FILE, contract_of
 from trainer.tabular.examples import read_columns, read_split
 from trainer.tabular.features import feature_of, write_features, write_outputs
-from trainer.tabular.module import PREPROCESSING, OwnCode
 from trainer.tabular.preprocess import Preprocessing, default_preprocessing
 from trainer.tabular.values import Typed
 
@@ -56,8 +56,8 @@ def table_transform(
     analyse(train, contract, function, transform_graph, where)
     graph = TransformGraph(transform_graph, contract)
     made = {}
-    for name in SPLITS:
-        context.progress(f"transforming {name}", None)
+    for number, name in enumerate(SPLITS):
+        context.progress(f"transforming {name}", number / len(SPLITS))
         table = train if name == "train" else read_split(examples, name)
         made[name] = graph.apply(table.numbers, {text: table.texts[text] for text in texts})
         write_outputs(made[name], transformed / f"Split-{name}")

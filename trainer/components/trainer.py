@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.components.transform import LABEL, apply
-from trainer.data.examples import pictures
+from trainer.data.picture_columns import pictures
 from trainer.pipeline.epochs import epochs_of, note_epoch
-from trainer.pipeline.step import Context
+from trainer.pipeline.step import Context, Step
 from trainer.tuning.hyperparameters import tuned
 from trainer.vision.data import Pictures
+
+if TYPE_CHECKING:
+    from trainer.vision.fit import Epoch
+    from trainer.vision.own import OwnPictures
 
 HISTORY, RECIPE = "training.json", "recipe.json"
 
@@ -26,61 +31,122 @@ def trainer(
     transform_graph: Path,
     warm_start: Path | None,
     model: Path,
+    context: Context,
+    settings: Mapping[str, Any],
+    pretrained: Path | None = None,
+    hyperparameters: Path | None = None,
+    local_workers: int = 0,
+    **values: Any,
+) -> dict[str, Any]:
+    """Train as `train_pictures` does, here or, with `strategy` multi-worker, by processes of their own.
+
+    These are `local_workers` of this machine, or, where that is 0, those that TF_CONFIG names.
+    """
+    paths: dict[str, Path | None] = {"examples": examples, "transform_graph": transform_graph, "model": model}
+    paths |= {"warm_start": warm_start, "pretrained": pretrained, "hyperparameters": hyperparameters}
+    values["settings"] = settings
+    if settings.get("strategy") == "multi-worker":
+        from trainer.distribute.joining import train_everywhere
+
+        step = Step("Trainer", f"{__name__}:{train_pictures.__name__}", {}, {"model": "Model"})
+        return dict(train_everywhere(step, paths, values, local_workers, context))
+    return train_pictures(**paths, **values, context=context)  # type: ignore[arg-type]
+
+
+def train_pictures(
+    examples: Path,
+    transform_graph: Path,
+    warm_start: Path | None,
+    model: Path,
     recipe: Mapping[str, Any],
     context: Context,
     halve_batch: bool,
     tensorboard: str,
+    settings: Mapping[str, Any],
     weights: str = "",
     pretrained: Path | None = None,
     backbone_weights: str = "",
     hyperparameters: Path | None = None,
+    module: str = "",
+    shared: str = "",
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `model.weights.h5`, `recipe.json` and the curve in `training.json`.
 
-    Checkpoints lie in the context's scratch folder, which outlives a crash. `warm_start` is a former Model; one of
-    another shape is not used, which is said. `pretrained` is what the Pretrainer made, if there is one. Where no
-    training picture is defective the anomaly model is trained, whatever the recipe says, and that is said. The curve
-    goes to the folder `tensorboard`, too, if one is named. `weights` is what the backbone begins with (a place, so no
-    part of the recipe here), `backbone_weights` the digest of that file. `hyperparameters` is what the Tuner chose, if
-    there is one.
+    Checkpoints lie in the context's scratch folder, which outlives a crash; several workers have theirs in the folder
+    `shared`, where only the chief writes. `warm_start` is a former Model; one of another shape is not used, which is
+    said. `pretrained` is what the Pretrainer made, if there is one. Where no training picture is defective the anomaly
+    model is trained, whatever the recipe says, and that is said. The curve goes to the folder `tensorboard`, too, if
+    one is named. `weights` is what the backbone begins with (a place, so no part of the recipe here),
+    `backbone_weights` the digest of that file. `hyperparameters` is what the Tuner chose, if there is one. `module` is
+    the user's own file: what it makes is first converted to int8, untrained, for what devices cannot calculate had
+    better be said before the training than after it.
     """
-    from trainer.eventlog import EventLog
+    from trainer.distribute.strategy import devices_of
     from trainer.vision.export import WEIGHTS, export
-    from trainer.vision.fit import Epoch
+    from trainer.vision.own import OwnPictures
     from trainer.vision.training import beginning_with, train
 
-    settings = Recipe.model_validate(tuned({"recipe": recipe}, hyperparameters)["recipe"])
+    asked = tuned({"recipe": recipe, "settings": settings}, hyperparameters)
+    devices = devices_of(settings.get("strategy", "none"))
+    chosen = Recipe.model_validate(asked["recipe"])
+    own = OwnPictures.of(module, asked["settings"].get("hparams", {}))
+    scratch = Path(shared or context.scratch)
     context.progress("reading the examples", None)
-    training = load_pictures(examples, transform_graph, "train", settings)
-    held_out = load_pictures(examples, transform_graph, "eval", settings)
-    settings, reasons = with_model_for(training, settings)
-    former, remark = _weights(warm_start, settings)
-    log = EventLog(Path(tensorboard) / context.scratch.name) if tensorboard else None
+    training, held_out = (load_pictures(examples, transform_graph, name, chosen) for name in ("train", "eval"))
+    chosen, reasons = with_model_for(training, chosen)
+    reasons += own.unused(chosen)
+    if devices.chief:
+        _check_own(own, chosen, scratch, context)
+    former, remark = _weights(warm_start, chosen, own)
+    evaluation = held_out if len(held_out) else None
+    drawn = None if pretrained is None else pretrained / WEIGHTS
+    begun, seed = beginning_with(chosen, weights), chosen.network.seed
+    report = _teller(context, scratch, tensorboard, devices.chief)
+    folder = scratch / "checkpoints"
+    result = train(training, evaluation, begun, seed, folder, report, drawn, former, halve_batch, own, devices)
+    context.progress(f"exporting; {result.watch.seen()}", 1.0)
+    export(result.network, chosen, model)
+    history = {"epochs": epochs_of(scratch), "best_epoch": result.best_epoch, "warm_start": former is not None}
+    history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
+    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
+    (model / RECIPE).write_text(json.dumps(chosen.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
+    reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen())]
+    if result.resumed_from:
+        reasons.append(f"went on after epoch {result.resumed_from}")
+    properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}
+    return {"model": {**properties, "warm_started": former is not None, "own": int(own.changes(chosen))}}
 
-    def report(epoch: Epoch) -> None:
-        note_epoch(context.scratch, asdict(epoch))
+
+def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
+    """Return what tells of a finished epoch: to people, and from the chief to the files that others follow."""
+    from trainer.eventlog import EventLog
+
+    log = EventLog(Path(tensorboard) / scratch.name) if tensorboard and chief else None
+
+    def tell(epoch: Epoch) -> None:
+        if chief:
+            note_epoch(scratch, asdict(epoch))
         if log is not None:
             log.add(epoch.number, asdict(epoch))
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
         context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.share)
 
-    checkpoints = context.scratch / "checkpoints"
-    evaluation = held_out if len(held_out) else None
-    drawn = None if pretrained is None else pretrained / WEIGHTS
-    begun = beginning_with(settings, weights)
-    seed = settings.network.seed
-    result = train(training, evaluation, begun, seed, checkpoints, report, drawn, former, halve_batch)
-    context.progress(f"exporting; {result.watch.seen()}", 1.0)
-    export(result.network, settings, model)
-    history = {"epochs": epochs_of(context.scratch), "best_epoch": result.best_epoch, "warm_start": former is not None}
-    history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
-    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
-    (model / RECIPE).write_text(json.dumps(settings.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
-    reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen())]
-    if result.resumed_from:
-        reasons.append(f"went on after epoch {result.resumed_from}")
-    properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}
-    return {"model": {**properties, "warm_started": former is not None}}
+    return tell
+
+
+def _check_own(own: OwnPictures, recipe: Recipe, scratch: Path, context: Context) -> None:
+    """Convert what the user's code makes, once. Raises Rejected where devices cannot calculate it in integers."""
+    from trainer.vision.convertible import check_convertible
+
+    folder = scratch / "convertible"
+    done = folder / "checked"
+    if not own.changes(recipe) or done.is_file():
+        return
+    context.progress("does your own code become int8?", None)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    check_convertible(own, recipe, folder)
+    done.touch()
 
 
 def load_pictures(examples: Path, transform_graph: Path, split: str, recipe: Recipe) -> Pictures:
@@ -104,7 +170,7 @@ def with_model_for(training: Pictures, recipe: Recipe) -> tuple[Recipe, list[str
     return recipe.model_copy(update={"network": network}), [said]
 
 
-def _weights(warm_start: Path | None, recipe: Recipe) -> tuple[Path | None, str]:
+def _weights(warm_start: Path | None, recipe: Recipe, own: OwnPictures | None = None) -> tuple[Path | None, str]:
     """Return the former model's weights if they fit the recipe's network, else why the training begins from scratch."""
     from trainer.vision.export import WEIGHTS
     from trainer.vision.network import build
@@ -116,9 +182,11 @@ def _weights(warm_start: Path | None, recipe: Recipe) -> tuple[Path | None, str]
     if network_shape(former) != network_shape(recipe):
         return None, "trained from scratch: the former model has another shape"
     try:
-        load_weights(build(recipe), warm_start / WEIGHTS)
+        load_weights(build(recipe, own=own), warm_start / WEIGHTS)
     except Rejected:
-        return None, "trained from scratch: the former model's network was built by another version of the trainer"
+        other = own is not None and own.changes(recipe)
+        who = "other code of your own" if other else "another version of the trainer"
+        return None, f"trained from scratch: the former model's network was built by {who}"
     return warm_start / WEIGHTS, ""
 
 

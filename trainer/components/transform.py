@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.data.examples import columns
+from trainer.data.picture_columns import columns
 from trainer.pipeline.step import Context
 
 LABEL, QUALITY = "label", "quality"

@@ -7,26 +7,20 @@ One folder `Split-<name>` a split.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.data.records import shards
 from trainer.data.tfrecord import write_tfrecord
 from trainer.data.wire import bytes_feature, example, float_feature, int_feature
-from trainer.tabular.examples import is_table, read_split
-from trainer.tabular.values import LABEL, PART, ROW, Typed
 
 TEXTS = ("label", "part", "exposure", "station", "lot", "name", "sha256")
 COLUMNS = (*TEXTS, "masked", *QUALITY_FEATURES)
 """Everything but the pictures."""
-_FILES_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -51,86 +45,3 @@ def _serialized(one: Example) -> bytes:
     features |= {name: bytes_feature(one.texts[name].encode()) for name in TEXTS if one.texts[name]}
     features |= {name: float_feature(value) for name, value in zip(QUALITY_FEATURES, one.quality, strict=True)}
     return example(features | {"masked": int_feature(int(one.masked))})
-
-
-def columns(examples: Path, split: str) -> dict[str, npt.NDArray[Any]]:
-    """Read all but the pictures of a split: a one-dimensional array a column, texts as bytes objects.
-
-    Of a table: its numbers, and `label`, `part` and `name` (file and line).
-    """
-    if is_table(examples):
-        return _table_columns(read_split(examples, split))
-    spec = _spec(COLUMNS)
-    parsed = _parsed(shards(examples, split), spec)
-    if not parsed:
-        return {name: np.asarray([], _dtype(name)) for name in COLUMNS}
-    return {name: np.concatenate([batch[name] for batch in parsed]) for name in COLUMNS}
-
-
-def _table_columns(table: Typed) -> dict[str, npt.NDArray[Any]]:
-    named = {"label": LABEL, "part": PART, "name": ROW}
-    texts = {name: np.asarray([t.encode() for t in table.texts[lies]], object) for name, lies in named.items()}
-    return {**table.numbers, **texts}
-
-
-@dataclass(frozen=True)
-class PictureColumns:
-    """A split in memory: `images` (n, H, W, C) uint8, `masks` (n, H, W) uint8 0 or 1, and the other columns."""
-
-    images: npt.NDArray[np.uint8]
-    masks: npt.NDArray[np.uint8]
-    columns: dict[str, npt.NDArray[Any]]
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        """Return a text column as strings."""
-        return tuple(value.decode() for value in self.columns[name])
-
-
-def pictures(examples: Path, split: str, shape: tuple[int, int, int]) -> PictureColumns:
-    """Read a whole split; `shape` is (H, W, C). Raises Rejected when the pictures are of another size."""
-    parsed = _parsed(shards(examples, split), _spec((*COLUMNS, "image", "mask")))
-    if not parsed:
-        empty = {name: np.asarray([], _dtype(name)) for name in COLUMNS}
-        return PictureColumns(np.zeros((0, *shape), np.uint8), np.zeros((0, *shape[:2]), np.uint8), empty)
-    found = {name: np.concatenate([batch[name] for batch in parsed]) for name in parsed[0]}
-    try:
-        images = _stacked(found.pop("image"), shape)
-        masks = _stacked(found.pop("mask"), shape[:2])
-    except ValueError as error:
-        raise Rejected(f"the examples' pictures are not {shape} as the recipe says; make the examples anew") from error
-    return PictureColumns(images, masks, found)
-
-
-def _stacked(raw: Sequence[bytes] | npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    return np.stack([np.frombuffer(data, np.uint8).reshape(shape) for data in raw])
-
-
-def _dtype(name: str) -> Any:
-    if name == "masked":
-        return np.int64
-    return np.float32 if name in QUALITY_FEATURES else object
-
-
-def _spec(names: Iterable[str]) -> dict[str, Any]:
-    import tensorflow as tf
-
-    kinds = {np.int64: tf.int64, np.float32: tf.float32, object: tf.string}
-    empty = dict.fromkeys(TEXTS, "")
-    return {name: tf.io.FixedLenFeature([], kinds[_dtype(name)], empty.get(name)) for name in names}
-
-
-def _parsed(paths: Sequence[Path], spec: dict[str, Any], batch: int = 256) -> list[dict[str, npt.NDArray[Any]]]:
-    """Read all records, several files at once; their order follows from the files alone, so columns stay aligned."""
-    import tensorflow as tf
-
-    if not paths:
-        return []
-    at_once = min(len(paths), _FILES_AT_ONCE)
-    files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
-    records = files.interleave(
-        tf.data.TFRecordDataset, cycle_length=at_once, num_parallel_calls=at_once, deterministic=True
-    )
-    parsed = records.batch(batch).map(
-        lambda serialized: tf.io.parse_example(serialized, spec), num_parallel_calls=tf.data.AUTOTUNE
-    )
-    return list(parsed.prefetch(1).as_numpy_iterator())

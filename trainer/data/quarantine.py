@@ -1,13 +1,16 @@
-"""Bad records: what kind of trouble each has, and when there are too many of them. Rules only."""
+"""Records that are not used, each with its reason: their kinds of trouble, and when there are too many. Rules only."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edge_agent.contracts.errors import Rejected
 
+FILE = "quarantine.json"
+"""Where they are listed: none is dropped in silence."""
 CHANGED = "changed while"
 _KINDS = (
     ("^its mask", "mask"),
@@ -23,6 +26,14 @@ _KINDS = (
     ("fields, expected|quote|UTF-8|is empty|inside the folder|split is|listed twice", "line of the table"),
     (CHANGED, "changed meanwhile"),
 )
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record, by where it stands, and why it is not used."""
+
+    where: str
+    reason: str
 
 
 def kind_of(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""The data of a run on tables: every file's digest, whatever the files are called and wherever they lie."""
+"""The data of a run on tables: every file's name and digest, wherever the files lie; a row is told by file and line."""
 
 from __future__ import annotations
 

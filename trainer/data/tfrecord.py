@@ -60,5 +60,5 @@ def _length(head: bytes) -> int | None:
 
 
 def _masked(data: bytes) -> int:
-    crc: int = crc32c(data)
+    crc = int(crc32c(data))
     return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF

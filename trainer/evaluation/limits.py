@@ -65,17 +65,18 @@ def judge_value(limit: LimitSettings, found: Estimate) -> Judgement:
     if math.isnan(found.value):
         text = f"insufficient evidence for {shown} {wanted}: {_nothing(limit)}"
         return Judgement(name_of(limit), "value", "unproven", text)
+    inside = _within(limit, found.value, found.value)
     if _within(limit, found.low, found.high):
         status: Status = "proven"
     elif not _touches(limit, found.low, found.high):
         status = "violated"
     elif limit.require == "proven":
         status = "unproven"
-    elif _within(limit, found.value, found.value):
+    elif inside:
         status = "measured"
     else:
         status = "open" if limit.require == "unbroken" else "unproven"
-    words = "not kept as measured, not proven" if status == "open" else _WORDS[status]
+    words = _WORDS[status] if inside or status == "violated" else "not kept as measured, though not beyond chance"
     return Judgement(name_of(limit), "value", status, f"{shown} {_shown(found)}, required {wanted}: {words}")
 
 

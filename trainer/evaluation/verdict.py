@@ -76,8 +76,13 @@ class Conclusion:
     decision: rules.Decision
 
 
-def conclude(now: Candidate, former: Candidate | None, recipe: Recipe, asked: EvaluatorSettings) -> Conclusion:
-    """Measure a candidate on the test parts, against the former blessed model, and decide."""
+def conclude(
+    now: Candidate, former: Candidate | None, recipe: Recipe, asked: EvaluatorSettings, latest: str = ""
+) -> Conclusion:
+    """Measure a candidate on the test parts, against the former blessed model, and decide.
+
+    `latest` names the latest blessed model; without its answers (`former`) it is said that nothing was compared.
+    """
     measured = measure(now)
     changed = None
     parts = now.test.by_part(now.combine)
@@ -90,6 +95,8 @@ def conclude(now: Candidate, former: Candidate | None, recipe: Recipe, asked: Ev
         {now.predictions.chosen: _kinds(now.held, now), TEST: _kinds(now.test, now)}, found.judgements
     )
     alone = [_ALONE] if now.predictions.chosen == TEST else []
+    if latest and former is None:
+        alone.append(f"not compared with {latest}: it takes other inputs, or knows other labels")
     metrics = {
         **_figures(now, measured),
         **found.as_dict(),

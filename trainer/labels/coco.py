@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from edge_agent.contracts.errors import Rejected
+from trainer.data.quarantine import Refused
 from trainer.labels.masks import Mask, box_of, from_compressed, from_polygons, from_run_lengths, run_lengths
-from trainer.labels.quarantine import Refused
-from trainer.labels.records import Labelled, Places
+from trainer.labels.records import UNUSABLE, Labelled, Places, reason_of
 
 _OWN = "lineside"
 
@@ -43,30 +44,45 @@ def from_coco(content: Any, places: Places, good: str) -> tuple[list[Labelled], 
     wanted = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(name), list) for name in wanted):
         raise Rejected(f"no COCO data set: expected the lists {', '.join(wanted)}")
-    names = {one["id"]: str(one["name"]) for one in content["categories"] if "id" in one and "name" in one}
-    drawn: dict[Any, list[Mapping[str, Any]]] = {}
-    for one in content["annotations"]:
-        drawn.setdefault(one.get("image_id"), []).append(one)
     found: list[Labelled] = []
     refused: list[Refused] = []
+    names = _categories(content["categories"], refused)
+    drawn: dict[str, list[Mapping[str, Any]]] = {}
+    for number, one in enumerate(content["annotations"]):
+        if isinstance(one, dict):
+            drawn.setdefault(_key(one.get("image_id")), []).append(one)
+        else:
+            refused.append(Refused(f"annotations[{number}]", "not an object"))
     for number, image in enumerate(content["images"]):
-        where = str(image.get("file_name") or f"images[{number}]")
+        where = f"images[{number}]"
         try:
-            found.append(_labelled(image, drawn.pop(image.get("id"), []), names, places, good))
-        except (Rejected, KeyError, TypeError, ValueError) as error:
-            refused.append(Refused(where, _words(error)))
+            where = str(image.get("file_name") or where)
+            found.append(_labelled(image, drawn.pop(_key(image.get("id")), []), names, places, good))
+        except UNUSABLE as error:
+            refused.append(Refused(where, reason_of(error)))
     refused += [Refused(f"annotations of image {number}", "there is no such image") for number in drawn]
     return found, refused
 
 
-def _words(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+def _categories(listed: Sequence[Any], refused: list[Refused]) -> dict[str, str]:
+    names = {}
+    for number, one in enumerate(listed):
+        try:
+            names[_key(one["id"])] = str(one["name"])
+        except UNUSABLE as error:
+            refused.append(Refused(f"categories[{number}]", reason_of(error)))
+    return names
+
+
+def _key(number: Any) -> str:
+    """Return an id by which things are found, whatever it is: tools write numbers, texts, and worse."""
+    return json.dumps(number, sort_keys=True)
 
 
 def _labelled(
     image: Mapping[str, Any],
     drawn: Sequence[Mapping[str, Any]],
-    names: Mapping[Any, str],
+    names: Mapping[str, str],
     places: Places,
     good: str,
 ) -> Labelled:
@@ -84,10 +100,11 @@ def _labelled(
     return Labelled(path, width, height, part, label, mask, {name: str(value) for name, value in own.items()})
 
 
-def _name(one: Mapping[str, Any], names: Mapping[Any, str]) -> str:
-    if one["category_id"] not in names:
+def _name(one: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    key = _key(one["category_id"])
+    if key not in names:
         raise Rejected(f"category {one['category_id']} is not defined")
-    return names[one["category_id"]]
+    return names[key]
 
 
 def _label(masks: Sequence[tuple[str, Mask | None]], good: str) -> str:
@@ -106,8 +123,8 @@ def _mask(one: Mapping[str, Any], height: int, width: int) -> Mask | None:
     if isinstance(shape, list):
         return from_polygons(shape, height, width)
     size = list(shape["size"])
-    if size != [height, width]:
-        raise Rejected(f"a mask of {size[1]} x {size[0]} for a picture of {width} x {height}")
+    if len(size) != 2 or size != [height, width]:
+        raise Rejected(f"a mask of {' x '.join(map(str, reversed(size)))} for a picture of {width} x {height}")
     counts = shape["counts"]
     if isinstance(counts, str):
         return from_compressed(counts, height, width)

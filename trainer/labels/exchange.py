@@ -10,11 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.errors import Rejected
+from edge_agent.contracts.errors import ConfigError, Rejected
+from trainer.data.quarantine import FILE, Refused
 from trainer.labels.agreement import Verdict
 from trainer.labels.coco import from_coco, to_coco
-from trainer.labels.label_studio import from_label_studio, set_up, to_label_studio
-from trainer.labels.quarantine import FILE, Refused, write_refused
+from trainer.labels.label_studio import from_label_studio, opinions_of, set_up, to_label_studio
+from trainer.labels.opinions import LONG, table_of
 from trainer.labels.records import Labelled, Places, read_folder, write_folder
 from trainer.labels.table import from_table, to_table
 from trainer.pipeline.cache import Store, write_atomically
@@ -42,14 +43,16 @@ def export_labels(folder: Path, target: Path, kind: str) -> dict[str, Any]:
 def import_labels(source: Path, folder: Path, kind: str, good: str, replace: bool) -> dict[str, Any]:
     """Write labels.csv and masks into the folder that holds the pictures.
 
-    Raises Rejected for a file that is not of this kind or of which no record can be used; ConfigError where there is a
-    table already.
+    Raises Rejected for a file that is not of this kind or of which no record can be used; ConfigError where there is no
+    file, or a table already.
     """
     places = Places(folder)
     try:
         text = source.read_text(encoding="utf-8-sig")
         content = None if kind == "csv" else json.loads(text)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(f"{source}: cannot be read ({error.strerror}); name the file that the tool wrote") from error
+    except (ValueError, RecursionError) as error:
         raise Rejected(f"{source}: cannot be read as {kind} ({error}); export it again") from error
     try:
         if kind == "csv":
@@ -64,7 +67,20 @@ def import_labels(source: Path, folder: Path, kind: str, good: str, replace: boo
         first = f"; the first: {refused[0].where}: {refused[0].reason}" if refused else ""
         raise Rejected(f"{source}: no record can be used{first}")
     write_folder(folder, found, replace)
-    return _counted(found, refused, folder / FILE)
+    people = _write_opinions(content, places, good, folder) if kind == "label-studio" else 0
+    return {**_counted(found, refused, folder / FILE), "labellers": people}
+
+
+def _write_opinions(content: Any, places: Places, good: str, folder: Path) -> int:
+    """Write labellers.csv where several people labelled the same picture; return how many people there are."""
+    said = opinions_of(content, places, good)
+    people: dict[str, set[str]] = {}
+    for one in said:
+        people.setdefault(one.image, set()).add(one.labeller)
+    if all(len(names) < 2 for names in people.values()):
+        return 0
+    write_atomically(folder / LONG, table_of(said).encode())
+    return len(set.union(*people.values()))
 
 
 def _once(found: Sequence[Labelled]) -> tuple[list[Labelled], list[Refused]]:
@@ -80,7 +96,8 @@ def _once(found: Sequence[Labelled]) -> tuple[list[Labelled], list[Refused]]:
 
 def _counted(found: Sequence[Labelled], refused: Sequence[Refused], quarantine: Path) -> dict[str, Any]:
     if refused:
-        write_refused(refused, quarantine)
+        listed = [asdict(one) for one in refused]
+        write_atomically(quarantine, json.dumps(listed, indent=1).encode())
     else:
         quarantine.unlink(missing_ok=True)
     masks = sum(one.mask is not None and bool(one.mask.any()) for one in found)

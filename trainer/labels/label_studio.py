@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
 from edge_agent.contracts.errors import Rejected
+from trainer.data.quarantine import Refused
 from trainer.labels.masks import Mask, brush, from_brush, from_polygons
-from trainer.labels.quarantine import Refused
-from trainer.labels.records import DETAILS, Labelled, Places
+from trainer.labels.opinions import Opinion
+from trainer.labels.records import DETAILS, UNUSABLE, Labelled, Places, reason_of
 
 _ROOT = "/data/local-files/?d="
 CONFIG = """<View>
@@ -24,8 +27,8 @@ CONFIG = """<View>
 
 def set_up(labels: Sequence[str]) -> str:
     """Return Label Studio's labelling configuration for these labels."""
-    choices = "".join(f'<Choice value="{label}"/>' for label in labels)
-    return CONFIG.format(choices=choices, brushes="".join(f'<Label value="{label}"/>' for label in labels))
+    choices = "".join(f"<Choice value={quoteattr(label)}/>" for label in labels)
+    return CONFIG.format(choices=choices, brushes="".join(f"<Label value={quoteattr(label)}/>" for label in labels))
 
 
 def to_label_studio(found: Sequence[Labelled]) -> list[dict[str, Any]]:
@@ -41,7 +44,7 @@ def _task(one: Labelled) -> dict[str, Any]:
         value = {"format": "rle", "rle": brush(one.mask), "brushlabels": [one.label]}
         result.append({"from_name": "mask", "type": "brushlabels", "value": value})
     results = [{"id": f"r{n}", "to_name": "image", **size, **part} for n, part in enumerate(result)]
-    data = {"image": _ROOT + one.image, "part": one.part, "masked": one.mask is not None, **one.details}
+    data = {"image": _ROOT + quote(one.image), "part": one.part, "masked": one.mask is not None, **one.details}
     return {"data": data, "annotations": [{"result": results}]}
 
 
@@ -56,40 +59,74 @@ def from_label_studio(content: Any, places: Places, good: str) -> tuple[list[Lab
     found: list[Labelled] = []
     refused: list[Refused] = []
     for number, task in enumerate(content):
-        data = task.get("data") or {}
-        where = str(data.get("image") or f"task {task.get('id', number)}")
+        where = f"task {task.get('id', number)}"
         try:
+            data = dict(task.get("data") or {})
+            where = str(data.get("image") or where)
             found.append(_labelled(task, data, places, good))
-        except (Rejected, KeyError, TypeError, ValueError) as error:
-            refused.append(Refused(where, f"{error} is missing" if isinstance(error, KeyError) else str(error)))
+        except UNUSABLE as error:
+            refused.append(Refused(where, reason_of(error)))
     return found, refused
 
 
+def opinions_of(content: Sequence[Mapping[str, Any]], places: Places, good: str) -> list[Opinion]:
+    """Return what each person said of each picture, in the order of the export; tasks that cannot be used say nothing.
+
+    `completed_by` is a number, or an account with its e-mail address.
+    """
+    found: list[Opinion] = []
+    for task in content:
+        try:
+            path = places.find(str(task["data"]["image"]))
+            found += [
+                Opinion(path, _who(one["completed_by"]), _said(one["result"], good), str(one.get("created_at", "")))
+                for one in _done(task)
+            ]
+        except UNUSABLE:
+            continue
+    return found
+
+
+def _who(account: Any) -> str:
+    if isinstance(account, Mapping):
+        return str(account.get("email") or account["id"])
+    return str(account)
+
+
+def _done(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in task.get("annotations") or [] if not one.get("was_cancelled")]
+
+
+def _said(result: Sequence[Mapping[str, Any]], good: str) -> str:
+    """Return the one label of an annotation. Raises Rejected for several."""
+    drawn = ("brushlabels", "polygonlabels")
+    choices = {str(choice) for one in result if one["type"] == "choices" for choice in one["value"]["choices"]}
+    names = {str(one["value"][one["type"]][0]) for one in result if one["type"] in drawn}
+    labels = sorted(choices or names)
+    if len(labels) > 1:
+        raise Rejected(f"it is labelled {', '.join(labels)}; a picture has one label, so choose one of them")
+    return labels[0] if labels else good
+
+
 def _labelled(task: Mapping[str, Any], data: Mapping[str, Any], places: Places, good: str) -> Labelled:
-    done = [one for one in task.get("annotations") or [] if not one.get("was_cancelled")]
+    done = _done(task)
     if not done:
         raise Rejected("nobody has labelled it" if not task.get("annotations") else "it was skipped")
     path = places.find(str(data["image"]))
     width, height = places.size(path)
-    masks: list[tuple[str, Mask]] = []
-    choices: set[str] = set()
+    known: list[Mask] = []
     for one in done[-1]["result"]:
-        kind, value = one["type"], one["value"]
-        if kind == "choices":
-            choices |= {str(choice) for choice in value["choices"]}
-        elif kind in ("brushlabels", "polygonlabels"):
-            masks.append((str(value[kind][0]), _mask(one, kind, height, width)))
-        else:
+        kind = one["type"]
+        if kind in ("brushlabels", "polygonlabels"):
+            known.append(_mask(one, kind, height, width))
+        elif kind != "choices":
             raise Rejected(f"a result of type '{kind}'; choices, brushlabels and polygonlabels are understood")
-    labels = sorted(choices or {name for name, _ in masks})
-    if len(labels) > 1:
-        raise Rejected(f"it is labelled {', '.join(labels)}; a picture has one label, so choose one of them")
-    known = [mask for _, mask in masks]
+    label = _said(done[-1]["result"], good)
     empty = np.zeros((height, width), np.uint8) if data.get("masked") else None
     mask = np.maximum.reduce(known) if known else empty
     details = {name: str(data[name]) for name in DETAILS if data.get(name)}
     part = str(data.get("part") or path.rsplit(".", 1)[0])
-    return Labelled(path, width, height, part, labels[0] if labels else good, mask, details)
+    return Labelled(path, width, height, part, label, mask, details)
 
 
 def _mask(one: Mapping[str, Any], kind: str, height: int, width: int) -> Mask:

@@ -18,6 +18,8 @@ Mask = npt.NDArray[np.uint8]
 _SIZES = (3, 4, 8, 16)
 _WORD = 8
 _MOST_PIXELS = 100_000_000
+_LONGEST_RUN = 60
+_FAR = 10
 
 
 def run_lengths(mask: Mask) -> list[int]:
@@ -30,9 +32,12 @@ def run_lengths(mask: Mask) -> list[int]:
 
 def from_run_lengths(counts: Sequence[int], height: int, width: int) -> Mask:
     """Return the mask of such run lengths. Raises Rejected where they do not fill the picture."""
-    runs = np.asarray(counts, np.int64)
-    if (runs < 0).any() or int(runs.sum()) != height * width:
-        raise Rejected(f"run lengths of {int(runs.sum())} pixels for a picture of {width} x {height}")
+    given = list(counts)
+    if any(isinstance(run, bool) or not isinstance(run, int) or run < 0 for run in given):
+        raise Rejected("run lengths that are no whole numbers from 0 on")
+    if sum(given) != height * width:
+        raise Rejected(f"run lengths of {sum(given)} pixels for a picture of {width} x {height}")
+    runs = np.asarray(given, np.int64)
     values = np.arange(len(runs)) % 2
     return np.repeat(values, runs).astype(np.uint8).reshape((height, width), order="F")
 
@@ -47,6 +52,8 @@ def from_compressed(text: str, height: int, width: int) -> Mask:
             raise Rejected(f"'{chr(byte)}' in compressed run lengths")
         number |= (digit & 31) << shift
         shift += 5
+        if shift > _LONGEST_RUN:
+            raise Rejected("a run length without end in compressed run lengths")
         if digit & 32:
             continue
         if digit & 16:
@@ -63,6 +70,8 @@ def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) 
         points = np.asarray(polygon, np.float64)
         if len(points) < 6 or len(points) % 2 or not np.isfinite(points).all():
             raise Rejected(f"a polygon of {len(points)} numbers; at least three points x, y are needed")
+        if np.abs(points).max() > _FAR * max(height, width):
+            raise Rejected(f"a polygon far outside the picture of {width} x {height}")
         cv2.fillPoly(mask, [np.round(points.reshape(-1, 2)).astype(np.int32)], (1,))
     return mask
 

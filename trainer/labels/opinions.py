@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.errors import Rejected
-from trainer.labels.quarantine import Refused
+from trainer.data.quarantine import Refused
 
 TABLE, LONG = "labels.csv", "labellers.csv"
 PREFIX = "label."
@@ -32,6 +32,25 @@ class Opinions:
     def labels(self) -> tuple[str, ...]:
         """All labels in alphabetical order."""
         return tuple(sorted({label for one in self.said.values() for label in one.values()}))
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A line of labellers.csv."""
+
+    image: str
+    labeller: str
+    label: str
+    time: str
+
+
+def table_of(said: Sequence[Opinion]) -> str:
+    """Return labellers.csv with these lines."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow((*_NEEDED, "time"))
+    table.writerows((one.image, one.labeller, one.label, one.time) for one in said)
+    return text.getvalue()
 
 
 def read_opinions(folder: Path) -> Opinions:

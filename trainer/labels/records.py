@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -17,13 +19,22 @@ from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.preprocess import decode
 from edge_agent.contracts.recipe import Colour
 from trainer.data.manifest import FILE, read_tables
+from trainer.data.quarantine import Refused
 from trainer.labels.masks import Mask
-from trainer.labels.quarantine import Refused
 from trainer.pipeline.cache import write_atomically
 
 MASKS = "masks"
 """Folder of the masks; nothing in it is a picture to be labelled."""
 DETAILS = ("exposure", "station", "lot", "split")
+UNUSABLE = (Rejected, LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What a record that is not as expected raises while it is read: other people's files hold anything."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a record cannot be used, for such an error."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) if isinstance(error, Rejected) else f"not as expected ({error})"
 
 
 @dataclass(frozen=True)
@@ -109,20 +120,25 @@ class Places:
         self._by_name: dict[str, list[str]] = {}
         for path in sorted(folder.rglob("*")):
             if path.is_file() and MASKS not in path.relative_to(folder).parts:
-                self._by_name.setdefault(path.name, []).append(path.relative_to(folder).as_posix())
+                self._by_name.setdefault(_composed(path.name), []).append(path.relative_to(folder).as_posix())
 
     def find(self, name: str) -> str:
-        """Return the path of a picture in the folder. Raises Rejected where none, or more than one, has the name."""
-        path = PurePosixPath(name.split("?d=")[-1].split("://")[-1])
-        inside = not path.is_absolute() and ".." not in path.parts
-        if inside and (self._folder / path).is_file():
-            return path.as_posix()
-        for known in _names(path.name):
-            places = self._by_name.get(known, [])
-            if len(places) == 1:
-                return places[0]
-            if len(places) > 1:
-                raise Rejected(f"'{known}' is there {len(places)} times: {', '.join(places[:3])}")
+        """Return the path of a picture in the folder.
+
+        Names may be those of Windows, percent-encoded, or written with other code points for the same letters. Raises
+        Rejected where none, or more than one, has the name; nothing outside the folder is ever taken.
+        """
+        for wanted in dict.fromkeys((name, unquote(name))):
+            path = PurePosixPath(wanted.split("?d=")[-1].split("://")[-1].replace("\\", "/"))
+            inside = not path.is_absolute() and ".." not in path.parts
+            if inside and path.parts and (self._folder / path).is_file():
+                return path.as_posix()
+            for known in _names(path.name):
+                places = self._by_name.get(known, [])
+                if len(places) == 1:
+                    return places[0]
+                if len(places) > 1:
+                    raise Rejected(f"'{known}' is there {len(places)} times: {', '.join(places[:3])}")
         raise Rejected(f"no picture '{path.name}' in {self._folder.name}")
 
     def size(self, image: str) -> tuple[int, int]:
@@ -133,7 +149,12 @@ class Places:
 
 def _names(name: str) -> Iterable[str]:
     """Yield a file's name, then without the eight digits that Label Studio puts before an uploaded one."""
+    name = _composed(name)
     yield name
     front, dash, rest = name.partition("-")
     if dash and len(front) == 8:
         yield rest
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

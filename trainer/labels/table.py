@@ -7,9 +7,9 @@ import io
 from collections.abc import Mapping, Sequence
 
 from edge_agent.contracts.errors import Rejected
+from trainer.data.quarantine import Refused
 from trainer.labels.masks import from_run_lengths, run_lengths
-from trainer.labels.quarantine import Refused
-from trainer.labels.records import DETAILS, Labelled, Places
+from trainer.labels.records import DETAILS, UNUSABLE, Labelled, Places, reason_of
 
 _MASK = "mask_runs"
 _COLUMNS = ("image", "part", "label", *DETAILS, _MASK)
@@ -35,11 +35,14 @@ def from_table(text: str, places: Places) -> tuple[list[Labelled], list[Refused]
         raise Rejected(f"column '{missing[0]}' is missing; expected {', '.join(_COLUMNS)}")
     found: list[Labelled] = []
     refused: list[Refused] = []
-    for line, row in enumerate(rows, 2):
-        try:
-            found.append(_labelled(row, places))
-        except (Rejected, ValueError) as error:
-            refused.append(Refused(f"line {line}", str(error)))
+    try:
+        for row in rows:
+            try:
+                found.append(_labelled(row, places))
+            except UNUSABLE as error:
+                refused.append(Refused(f"line {rows.line_num}", reason_of(error)))
+    except csv.Error as error:
+        raise Rejected(f"line {rows.line_num}: not a line of a table ({error}); export it again") from error
     return found, refused
 
 

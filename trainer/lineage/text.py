@@ -87,6 +87,7 @@ def content_of(driver: Driver, digest: str) -> tuple[str, tuple[str, str]]:
         return "data", (digest[:12], "its listing is gone")
     listing = json.loads(path.read_text(encoding="utf-8"))
     if "files" in listing:
-        return "RawTables", (digest[:12], f"{len(listing['files'])} files")
+        count = len(listing["files"])
+        return "RawTables", (digest[:12], f"{count} file{'' if count == 1 else 's'}")
     rows = listing["rows"]
     return "RawImages", (digest[:12], f"{len(rows)} pictures of {len({row['part'] for row in rows})} parts")

@@ -17,11 +17,12 @@ from trainer.pipeline.step import Artifact, Known, Step
 
 @dataclass(frozen=True)
 class Plan:
-    """A step with all that it depends on."""
+    """A step with all that it depends on; `likely` as in `Resolved`."""
 
     step: Step
     inputs: Mapping[str, Artifact | None]
     parts: Parts
+    likely: int = 0
 
     @property
     def key(self) -> str:
@@ -33,14 +34,16 @@ def plan(step: Step, known: Known, imports: Imports | None = None) -> Plan:
     """Gather a step's inputs, parameters, code and libraries. All of `step.inputs` must be known."""
     inputs: dict[str, Artifact | None] = {name: known[reference] for name, reference in step.inputs.items()}
     parameters = dict(step.parameters)
+    likely = 0
     if step.resolve is not None:
         resolved = step.resolve(known)
         inputs |= resolved.inputs
         parameters |= resolved.parameters
+        likely = resolved.likely
     closure = code_closure((step.module, *step.runs), imports, step.uses)
     digests = {name: artifact.digest if artifact else "" for name, artifact in sorted(inputs.items())}
     parts = Parts(step.function, digests, dict(step.outputs), parameters, closure.files, closure.libraries)
-    return Plan(step, inputs, parts)
+    return Plan(step, inputs, parts, likely)
 
 
 def not_to_run(step: Step, known: Known) -> str:

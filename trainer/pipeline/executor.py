@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +14,12 @@ from typing import IO, Any
 from edge_agent.contracts.errors import Unavailable
 from edge_agent.contracts.program import python_program
 from trainer.pipeline.cache import writing
+from trainer.pipeline.lifeline import held
 from trainer.pipeline.step import Properties, Step
 from trainer.pipeline.worker import raise_error
 
+_LACK_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV)
+"""What a process ends by when the system takes its memory away, or libraries cannot do without it."""
 Report = Callable[[str, float | None], None]
 
 
@@ -29,6 +32,7 @@ class Executor:
     def __init__(self, log: Path, environment: Mapping[str, str] | None = None) -> None:
         self._log, self._environment = log, environment or {}
         self._child: subprocess.Popen[str] | None = None
+        self._lifeline = -1
 
     def start(self) -> subprocess.Popen[str]:
         """Start the worker, without effect when it runs."""
@@ -38,17 +42,31 @@ class Executor:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             self._log.touch()
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
+        end, self._lifeline = held()
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                python_program("trainer.pipeline.worker"),
+                python_program("trainer.pipeline.worker", str(end)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 env={**os.environ, **quiet, **self._environment},
                 start_new_session=True,
+                pass_fds=(end,),
             )
+        os.close(end)
         return self._child
+
+    def prepare(self, modules: Sequence[str], converts: bool) -> None:
+        """Let the worker import TensorFlow and more for steps to come, while this process goes on.
+
+        `converts`: one of them is the Converter. What goes wrong is told by the next step.
+        """
+        child = self.start()
+        assert child.stdin is not None
+        with suppress(BrokenPipeError, ValueError):
+            child.stdin.write(json.dumps({"modules": list(modules), "converts": converts}) + "\n")
+            child.stdin.flush()
 
     def run(
         self, step: Step, paths: Mapping[str, Path | None], values: Mapping[str, Any], scratch: Path, report: Report
@@ -86,7 +104,8 @@ class Executor:
         code = child.wait()
         self.stop()
         why = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
-        return Unavailable(f"{step.name}: the worker process {why}; run again to go on (log: {self._log})")
+        hint = "; if the memory ran out, lower network.batch" if -code in _LACK_OF_MEMORY else ""
+        return Unavailable(f"{step.name}: the worker process {why}; run again to go on{hint} (log: {self._log})")
 
     def kill(self) -> None:
         """End the worker while another thread waits in `run`, which then raises Unavailable."""
@@ -102,6 +121,7 @@ class Executor:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        os.close(self._lifeline)
         for stream in (child.stdin, child.stdout):
             if stream is not None:
                 with suppress(BrokenPipeError):

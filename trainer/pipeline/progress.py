@@ -26,24 +26,60 @@ class Display(Protocol):
         """The run is over."""
 
 
+class Pace:
+    """How long a step will still take, by how far it came since the first share that it told.
+
+    What a step tells first may be what it found done by a killed run: that says nothing of its pace.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None
+        self._last = 0.0
+
+    def left(self, now: float, done: float) -> float | None:
+        """Return the seconds that are left at this pace; None where it is not known yet."""
+        if self._first is None or done < self._last:
+            self._first = (now, done)
+        self._last = done
+        seconds, share = now - self._first[0], done - self._first[1]
+        return seconds / share * (1 - done) if share > 0 and seconds > 0 else None
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    >>> duration(8.6), duration(125), duration(7300)
+    ('9 s', '2 min 5 s', '2 h 2 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 class Lines:
-    """One plain line an event; progress at most every five seconds of each step."""
+    """One plain line an event; progress at most every five seconds of each step, with the time that is left."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out, self._clock = out, clock
         self._said: dict[str, float] = {}
+        self._paces: dict[str, Pace] = {}
 
     def begin(self, step: str, remark: str = "") -> None:
         """Say that a step starts."""
-        self._said[step] = self._clock()
+        self._said[step], self._paces[step] = self._clock(), Pace()
         self._line(f"{step:<18} … {remark}".rstrip())
 
     def progress(self, step: str, text: str, done: float | None) -> None:
         """Say what the step does, unless something was said just now."""
-        if self._clock() - self._said[step] >= _QUIET_SECONDS:
-            self._said[step] = self._clock()
+        now = self._clock()
+        left = None if done is None else self._paces[step].left(now, done)
+        if now - self._said[step] >= _QUIET_SECONDS:
+            self._said[step] = now
             share = "" if done is None else f" {done:4.0%}"
-            self._line(f"{step:<18} …{share} {text}")
+            more = "" if left is None else f", about {duration(left)} left"
+            self._line(f"{step:<18} …{share} {text}{more}")
 
     def end(self, step: str, status: str, seconds: float, remark: str = "") -> None:
         """Say how the step ended."""

@@ -40,7 +40,7 @@ class Publisher:
     def execute(self, planned: Plan, executor: Executor, report: Report) -> dict[str, Artifact]:
         """Run the planned step; return its published outputs. Raises what the step raises."""
         step, index = planned.step, self._driver.index
-        self._check_room(step.name)
+        self._check_room(planned)
         executor.start()
         metadata = self._opened()
         parameters = planned.parts.parameters
@@ -64,10 +64,10 @@ class Publisher:
         self._finish(execution, planned.key, entry)
         return outputs
 
-    def _check_room(self, step: str) -> None:
-        former = self._driver.index.latest(step)
+    def _check_room(self, planned: Plan) -> None:
+        former = self._driver.index.latest(planned.step.name)
         paths = [self._driver.store.path(stored.digest) for stored in former.outputs.values()] if former else []
-        check_room(step, paths, self._driver.root)
+        check_room(planned.step.name, paths, self._driver.root, planned.likely)
 
     def _artifact(self, kind: str, staged: Path, properties: Properties) -> Artifact:
         digest = tree_digest(staged)

@@ -15,6 +15,13 @@ from edge_agent.contracts.strict import parse, read_yaml
 from trainer.pipeline.settings import Settings
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+_PATHS = (
+    ("schema_gen", "schema_file"),
+    ("bulk_inferrer", "data"),
+    ("pusher", "place"),
+    ("example_validator", "serving"),
+)
+"""Settings that are paths; a relative one in a recipe is meant from its folder."""
 _SHORT = {
     "epochs": "network.epochs",
     "batch": "network.batch",
@@ -59,7 +66,12 @@ def _section(path: Path) -> dict[str, Any]:
     found = read_yaml(path).get(TRAINING) or {}
     source = f"{path}: {TRAINING}"
     settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    paths = (("schema_gen", "schema_file"), ("bulk_inferrer", "data"), ("pusher", "place"))
+    paths = (
+        ("schema_gen", "schema_file"),
+        ("bulk_inferrer", "data"),
+        ("pusher", "place"),
+        ("example_validator", "serving"),
+    )
     for group, key in ((settings, "module"), *((settings.get(name, {}), key) for name, key in paths)):
         if group.get(key):
             group[key] = str((path.parent / group[key]).resolve())

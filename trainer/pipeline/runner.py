@@ -14,6 +14,7 @@ from edge_agent.contracts.errors import ConfigError, LinesideError
 from trainer.pipeline.driver import Driver, Plan, not_to_run, plan
 from trainer.pipeline.executor import Executor
 from trainer.pipeline.graph import Graph, producer
+from trainer.pipeline.libraries import need_tensorflow
 from trainer.pipeline.lock import file_lock
 from trainer.pipeline.lookahead import reasons_to_run
 from trainer.pipeline.progress import Display
@@ -22,6 +23,7 @@ from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.selection import ALL, Role, Selection, ancestors, roles
 from trainer.pipeline.step import Artifact, Known, Step
 from trainer.pipeline.steplog import StepLog
+from trainer.pipeline.tocome import ToCome
 from trainer.pipeline.workers import PLAIN_S, TENSORFLOW_S, Workers
 
 __all__ = ["Driver", "Plan", "Runner", "default_jobs", "plan"]
@@ -65,6 +67,7 @@ class Runner:
         When a step fails, those that run beside it end, and no other begins.
         """
         chosen = roles(graph, self._selection)
+        self._to_come = ToCome(graph, chosen, self._driver.imports)
         self._log.order = [step.name for step in graph.steps]
         self._publisher.recover()
         self._driver.index.pin(self._record.run, [artifact.digest for artifact in sources.values()])
@@ -145,10 +148,20 @@ class Runner:
             self._driver.evict(planned)
             self._log.running(planned.step.name)
             former = self._driver.index.latest(planned.step.name)
-            cost = TENSORFLOW_S if "tensorflow" in planned.parts.libraries else PLAIN_S
+            cost = TENSORFLOW_S if need_tensorflow(planned.parts.libraries) else PLAIN_S
+            if cost == TENSORFLOW_S:
+                self._prepare(planned.step, beside=False)
             with self._workers.use(cost, former.seconds if former else None) as executor:
+                if cost == PLAIN_S:
+                    self._prepare(planned.step, beside=True)
                 report = partial(self._log.progress, planned.step.name)
                 return self._publisher.execute(planned, executor, report), "done"
+
+    def _prepare(self, step: Step, beside: bool) -> None:
+        """Have TensorFlow imported for what follows: at once, or beside a step that does not need it."""
+        wanted = self._to_come.preparation(step, beside)
+        if wanted is not None:
+            self._workers.prepare(lambda executor: executor.prepare(*wanted), beside)
 
     def _left_behind(self, planned: Plan) -> Made | None:
         """Return what a run made that died before it could say so; it had the lock that is held here."""
@@ -165,7 +178,8 @@ class Runner:
 
     def _worker(self, number: int) -> Executor:
         name = f"worker-{number + 1}.log" if number else "worker.log"
-        return Executor(self._runs.path(self._record.run) / name)
+        temporary = self._driver.store.stage(f"temporary-{number + 1}")
+        return Executor(self._runs.path(self._record.run) / name, {"TMPDIR": str(temporary)})
 
 
 def _scheduled(graph: Graph, known: Made, jobs: int, begin: Callable[[Step, Known], Future[Made]]) -> Made:

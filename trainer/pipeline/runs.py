@@ -101,6 +101,15 @@ class Runs:
             raise ConfigError(f"{self.folder.parent}: nothing ran here yet; start with 'trainer pipeline run'")
         return self.load(names[-1])
 
+    def latest_made(self) -> RunRecord:
+        """Return the newest run that ended well or finished a step, else the newest. Raises as `latest`.
+
+        What failed at once (a database that is not there, say) tells nothing of where results and lineage are.
+        """
+        known = self.last()
+        made = (one for one in known if one.state == "done" or any(step.status == "done" for step in one.steps))
+        return next(made, None) or self.latest()
+
     def last(self) -> list[RunRecord]:
         """Return all records, newest first."""
         return sorted((self.load(name) for name in self.names()), key=lambda r: (r.started_ms, r.run), reverse=True)

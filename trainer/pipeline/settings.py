@@ -20,8 +20,11 @@ class ExampleGenSettings(Strict):
     `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
     `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
     `near_duplicates`: parts whose pictures look the same are split by their own names, or go `together` as one part.
+    `split`: `stratified`, whole parts and every label in every split; `by-part`, whole parts by the hash of their name
+    alone; `by-hash`, pictures or rows by the hash of their content, whatever part they are of.
     """
 
+    split: Literal["stratified", "by-part", "by-hash"] = "stratified"
     near_duplicates: Literal["by-name", "together"] = "by-name"
     max_bad: Share = 0.001
     salt: str = ""
@@ -79,7 +82,8 @@ class ExampleValidatorSettings(Strict):
     """What stops a run beside the schema: distances to the former data (`drift_…`) and to production (`skew_…`).
 
     Of categorical features L-infinity, of numeric ones the Jensen-Shannon divergence; 0 = as the schema's comparators
-    say, else only measured. `serving` is a folder of pictures from production with a `labels.csv` (labels not needed).
+    say, else only measured. `serving` is production: a folder of pictures with a `labels.csv` (labels not needed), of
+    tables files of rows, or for both what stations have counted, a `.json` file that `fleet windows` wrote.
     `near_duplicates` of different parts: `warn` or `block`.
     """
 
@@ -90,14 +94,19 @@ class ExampleValidatorSettings(Strict):
     serving: str = ""
     near_duplicates: Literal["warn", "block"] = "warn"
 
+    @property
+    def counted(self) -> bool:
+        """Whether production is what stations have counted."""
+        return self.serving.endswith(".json")
+
 
 class TrainerSettings(Strict):
     """`warm_start` begins with the weights of the latest blessed model, `tensorboard`: folder for logs.
 
-    Of pictures: `halve_batch` begins again with half the batch, once, when the memory runs out. Of tables: `steps` of
-    training (0 = `network.epochs`), `patience` in epochs until it stops (0 = never), `class_weights`: rare labels count
-    more; `strategy`: one device, all of this machine (`mirrored`), or the workers that TF_CONFIG names;
-    `local_workers` = start so many workers here.
+    `halve_batch` begins again with half the batch, once, when the memory runs out on one device. `strategy`: one
+    device, all of this machine (`mirrored`), or the workers that TF_CONFIG names; `local_workers` = start so many
+    workers here. Of tables: `steps` of training (0 = `network.epochs`), `patience` in epochs until it stops (0 =
+    never), `class_weights`: rare labels count more.
     """
 
     warm_start: bool = False

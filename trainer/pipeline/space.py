@@ -1,4 +1,4 @@
-"""Room on the disk: what a step is likely to need, by what it made the last time, before it begins in vain."""
+"""Room on the disk: what a step is likely to need, by its data or by what it made the last time, before it begins."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ def tree_size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def shortage(step: str, likely: int, free: int) -> str:
-    """Say why a step had better not begin; "" where there is room. Rule only."""
+def shortage(step: str, expected: str, likely: int, free: int) -> str:
+    """Say why a step had better not begin; "" where there is room. `expected` says what `likely` is. Rule only."""
     if free >= likely + RESERVE:
         return ""
-    return f"{step}: its last results took {likely / 1e6:.1f} MB, {free / 1e6:.1f} MB are free"
+    return f"{step}: {expected} {likely / 1e6:.1f} MB, {free / 1e6:.1f} MB are free"
 
 
-def check_room(step: str, former: list[Path], root: Path) -> None:
-    """Compare the size of a step's former results with the room on the root's disk. Raises Unavailable."""
-    likely = sum(tree_size(folder) for folder in former)
-    told = shortage(step, likely, shutil.disk_usage(root).free) if likely else ""
+def check_room(step: str, former: list[Path], root: Path, estimate: int = 0) -> None:
+    """Compare what a step will write with the room on the root's disk. Raises Unavailable.
+
+    That is its `estimate` in bytes, where there is one, else the size of its former results.
+    """
+    likely = estimate or sum(tree_size(folder) for folder in former)
+    expected = "its results will take about" if estimate else "its last results took"
+    told = shortage(step, expected, likely, shutil.disk_usage(root).free) if likely else ""
     if told:
         raise Unavailable(f"{told} in {root}; free space ('trainer pipeline gc' may help) and run again")

@@ -40,10 +40,14 @@ Known = Mapping[str, Artifact]
 
 @dataclass(frozen=True)
 class Resolved:
-    """Inputs and parameters that can be named only once the artifacts before are known."""
+    """Inputs and parameters that can be named only once the artifacts before are known.
+
+    `likely` is about how many bytes the step will write; 0 = as many as the last time.
+    """
 
     inputs: Mapping[str, Artifact | None] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    likely: int = 0
 
 
 @dataclass(frozen=True)

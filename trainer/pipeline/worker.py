@@ -1,6 +1,7 @@
 """The child process in which executors run: what they import is imported once, and dies with it.
 
-Protocol: one JSON object a line. In: a job. Out: `{"progress": text, "done": share}` while it runs, at the end
+Protocol: one JSON object a line. In: a job, or `{"modules": names, "converts": yes or no}`, what to import for jobs to
+come, which is not answered. Out: `{"progress": text, "done": share}` while it runs, at the end
 `{"result": properties}` or `{"error": kind, "message": text}`. Everything an executor or a library prints goes to
 standard error, which is the run's log file. End of input, also by the death of the parent, ends the process.
 """
@@ -24,18 +25,25 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
+from trainer.pipeline.libraries import bring_up
+from trainer.pipeline.lifeline import follow
 from trainer.pipeline.step import Context
 
 _KINDS = {kind.__name__: kind for kind in (Rejected, Unavailable, ConfigError)}
 
 
 def main() -> None:
-    """Serve jobs until standard input ends."""
+    """Serve jobs until standard input ends. The first argument is the end of the parent's lifeline."""
+    follow(int(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     sys.excepthook = lambda kind, error, trace: _last_words(answers, kind, error, trace)
     for line in _lines_of_living_parent():
-        _serve(json.loads(line), answers)
+        asked = json.loads(line)
+        if "modules" in asked:
+            bring_up(**asked)
+        else:
+            _serve(asked, answers)
 
 
 def _lines_of_living_parent() -> Iterator[str]:

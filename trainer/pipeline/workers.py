@@ -1,7 +1,8 @@
 """The worker processes of a run: reused from step to step, and a further one only when that can pay.
 
-A worker that trains or transforms imports TensorFlow, TFDV, TFT and TFMA, which costs some six seconds of a processor
-(measured, docs/runs.md). A second one started for a step of two seconds makes the run slower. What is gained by running
+A worker that trains or transforms imports TensorFlow, TFDV, TFT and TFMA, which costs some seconds of a processor
+(measured, docs/runs.md). The first such worker is started ahead of its first step, beside the steps that need none of
+this. A further one started for a step of two seconds makes the run slower. What is gained by running
 two steps at once is never more than the shorter of them, so a further worker is started when both last longer than the
 import; how long is known from the time before. Where that is not known, a step first waits as long as an import takes:
 then at most twice the least possible is lost, however it turns out (the ski-rental rule).
@@ -52,6 +53,7 @@ class Workers:
         self._all: list[Executor] = []
         self._idle: list[Executor] = []
         self._busy: dict[int, _Busy] = {}
+        self._prepared: set[int] = set()
         self._change = threading.Condition()
         self._stopped = False
 
@@ -64,6 +66,21 @@ class Workers:
     def stopped(self) -> bool:
         """Whether `stop` was called."""
         return self._stopped
+
+    def prepare(self, let_import: Callable[[Executor], None], beside: bool) -> None:
+        """Let a worker import TensorFlow, without effect where one has it or no more may be started.
+
+        With `beside` that is a further worker, for the steps after those that run; else one that is idle, or a new one.
+        """
+        with self._change:
+            if self._stopped or self._prepared:
+                return
+            if beside or not self._idle:
+                if len(self._all) >= self._limit:
+                    return
+                self._start()
+            self._prepared.add(id(self._idle[-1]))
+            let_import(self._idle[-1])
 
     @contextmanager
     def use(self, cost: float, expected: float | None) -> Iterator[Executor]:
@@ -87,13 +104,22 @@ class Workers:
                 if self._stopped:
                     raise Unavailable("interrupted")
                 if self._may_start(self._clock() - began, cost, expected):
-                    self._idle.append(self._make(len(self._all)))
-                    self._all.append(self._idle[-1])
+                    self._start()
                     break
                 self._change.wait(_LOOK_S)
-            executor = self._idle.pop()
+            executor = self._chosen(cost > PLAIN_S)
             self._busy[id(executor)] = _Busy(self._clock(), expected)
             return executor
+
+    def _start(self) -> None:
+        self._idle.append(self._make(len(self._all)))
+        self._all.append(self._idle[-1])
+
+    def _chosen(self, tensorflow: bool) -> Executor:
+        """Take an idle worker: one that has TensorFlow for a step that needs it, for others rather another."""
+        executor = max(self._idle, key=lambda idle: (id(idle) in self._prepared) == tensorflow)
+        self._idle.remove(executor)
+        return executor
 
     def _may_start(self, waited: float, cost: float, expected: float | None) -> bool:
         if len(self._all) >= self._limit:

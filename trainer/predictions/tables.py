@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, Unavailable
+from trainer.data.tfrecord import write_tfrecord
+from trainer.data.wire import bytes_feature, example, float_feature
 
 Row = dict[str, Any]
 FORMATS = (".csv", ".parquet", ".tfrecord")
@@ -50,15 +52,8 @@ def _parquet(rows: Sequence[Row], path: Path) -> None:
 
 
 def _tfrecord(rows: Sequence[Row], path: Path) -> None:
-    import tensorflow as tf
+    write_tfrecord(path, (example({name: _feature(value) for name, value in row.items()}) for row in rows))
 
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for row in rows:
-            example = tf.train.Example()
-            for name, value in row.items():
-                feature = example.features.feature[name]
-                if isinstance(value, str):
-                    feature.bytes_list.value.append(value.encode())
-                else:
-                    feature.float_list.value.append(value)
-            writer.write(example.SerializeToString(deterministic=True))
+
+def _feature(value: str | float) -> bytes:
+    return bytes_feature(value.encode()) if isinstance(value, str) else float_feature(value)

@@ -18,6 +18,8 @@ from trainer.pipeline.key import flat
 from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import RunRecord
 
+_DERIVED = ("Pusher", "origin")
+"""A digest of what stands there anyway."""
 _FIGURES = ("escape", "overkill", "review", "cost")
 
 
@@ -42,6 +44,7 @@ def comparison_of(root: Path, names: Sequence[str]) -> dict[str, Any]:
         "settings": differing([settings for settings, _ in made]),
         "data": differing([data for _, data in made]),
         "metrics": columns,
+        "own": own_figures([one.metrics.get("own") or {} for one in found]),
         "seconds": {step: [one.get(step) for one in map(_seconds, found)] for step in _steps(found)},
         "paired": [_paired(found[0], one) for one in found[1:]],
     }
@@ -61,6 +64,8 @@ def _made(entries: Mapping[str, Entry]) -> tuple[dict[str, Any], dict[str, Any]]
     data: dict[str, Any] = {}
     for step, entry in entries.items():
         for name, value in flat(entry.parts.parameters).items():
+            if (step, name) == _DERIVED:
+                continue
             settings[name if name.startswith("recipe.") else f"{step}.{name}"] = value
         settings[f"{step}.code"] = entry.parts.code_digest[:12]
         settings[f"{step}.libraries"] = entry.parts.environment_digest[:12]
@@ -79,6 +84,11 @@ def _column(one: Evaluation) -> dict[str, Any]:
     figures = {name: at_work[name] for name in _FIGURES if at_work.get(name)}
     thresholds = {name: metrics["thresholds"][name] for name in ("accept_below", "reject_above", "evidence")}
     return {"run": one.run.run, "blessed": metrics["blessed"], "AUROC": ranking, **figures, "thresholds": thresholds}
+
+
+def own_figures(runs: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:
+    """Return the users' own figures by name, a value a run; None where a run has none of that name. Rule only."""
+    return {name: [one.get(name) for one in runs] for name in dict.fromkeys(name for one in runs for name in one)}
 
 
 def _steps(found: Sequence[Evaluation]) -> list[str]:
@@ -104,7 +114,7 @@ def _judging(one: Evaluation) -> Judging:
 
 def write_comparison(found: Mapping[str, Any], target: Path) -> None:
     """Write the comparison as one HTML page that needs nothing else."""
-    from trainer.reports.page import environment
+    from trainer.reports.rendering import environment
 
     page = environment().get_template("compare.html").render(found=found, figures=("AUROC", *_FIGURES))
     write_atomically(target, page.encode())

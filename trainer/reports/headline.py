@@ -38,7 +38,7 @@ class Refusals:
 def headline(metrics: Mapping[str, Any] | None, refusals: Refusals, override: Override | None) -> Headline:
     """Return what the page begins with; `metrics` is None where no model was evaluated."""
     if refusals.data:
-        title = "Nothing was trained: the data does not fit its schema."
+        title = "Nothing was trained: the data did not pass its validation."
         return Headline("bad", "stopped", title, against=tuple(refusals.data))
     if metrics is None:
         return Headline("warn", "not evaluated", "No model was judged in this run.")
@@ -48,9 +48,15 @@ def headline(metrics: Mapping[str, Any] | None, refusals: Refusals, override: Ov
         title = f"It ships because {override.by} released it."
         return Headline("warn", f"released by {override.by}", title, passes, override.refused, lacking, burden)
     if against:
-        return Headline("bad", "not blessed", "This model must not ship.", passes, against, lacking, burden)
+        return Headline("bad", "not blessed", _refused(against), passes, against, lacking, burden)
     title = "This model may ship." if not lacking else "This model may ship; not all of it is proven."
     return Headline("good", "blessed", title, passes, (), lacking, burden)
+
+
+def _refused(against: Sequence[str]) -> str:
+    if all("needed" in text for text in against):
+        return "This model must not ship yet: too few parts were tested."
+    return "This model must not ship."
 
 
 def what_passes(metrics: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline import recipes
 from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.lock import file_lock, holder
 from trainer.pipeline.progress import Display
 from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
@@ -24,15 +26,30 @@ MODES = ("manual", "assisted", "automatic")
 Say = Callable[[str], None]
 
 
+def _alone(root: Path) -> AbstractContextManager[None]:
+    """Let one process at a time serve tickets of a root: what it has claimed another would take for its own.
+
+    Raises Unavailable where one is at it.
+    """
+    path = root / "locks" / "tickets"
+
+    def stopped() -> bool:
+        raise Unavailable(f"process {holder(path)} serves a ticket in {root} at this moment; one is served at a time")
+
+    return file_lock(path, stopped=stopped)
+
+
 def serve_ticket(request: Request, ticket: str, home: Path, display: Display) -> dict[str, Any]:
     """Train on the request's data and the ticket's reviewed parts, and tell the fleet; return the run's result.
 
     The new model begins with the weights of the latest blessed one. The ticket is `served` by a blessed model and free
-    again after any other end. Raises Rejected when the ticket may not be trained from.
+    again after any other end. Raises Rejected when the ticket may not be trained from, Unavailable while another
+    process serves one in this root.
     """
     fleet = FleetApi.of(home)
     try:
-        return _serve(request, fleet.ticket(ticket), fleet, home, display)
+        with _alone(request.root):
+            return _serve(request, fleet.ticket(ticket), fleet, home, display)
     finally:
         fleet.close()
 
@@ -148,7 +165,8 @@ def _train(
     if automatic:
         request = request.with_settings(f"pusher.fleet_home={home}")
     try:
-        result = _serve(request, ticket, fleet, home, display, automatic)
+        with _alone(request.root):
+            result = _serve(request, ticket, fleet, home, display, automatic)
     except (Rejected, Unavailable) as error:
         say(f"ticket {ticket['id']}: {error}")
         return {"error": str(error)}

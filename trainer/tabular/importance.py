@@ -5,6 +5,7 @@ Breiman, Random Forests (2001), section 10; columns that say the same stand in f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,12 @@ from trainer.tabular.values import Typed
 _REPEATS = 3
 
 
-def importances(model: Path, table: Typed, judged: Candidate, seed: int = 1) -> dict[str, float]:
+def importances(
+    model: Path, table: Typed, judged: Candidate, progress: Callable[[float], None], seed: int = 1
+) -> dict[str, float]:
     """Return the mean loss of AUROC per part by column on the test rows, the greatest first.
 
-    Empty without parts of both kinds.
+    `progress` is told the share of the columns that is done. Empty without parts of both kinds.
     """
     from trainer.tabular.export import Served
 
@@ -41,6 +44,7 @@ def importances(model: Path, table: Typed, judged: Candidate, seed: int = 1) -> 
     whole, rng = value(rows), np.random.default_rng(seed)
     lost = {}
     for place, column in enumerate(contract.columns):
+        progress(place / len(contract.columns))
         found = []
         for _ in range(_REPEATS):
             changed = rows.copy()

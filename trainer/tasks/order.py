@@ -58,8 +58,6 @@ class Task(Protocol):
 def task_of(order: Order, driver: Driver) -> Task:
     """Return the task that the recipe names. Raises ConfigError for one that cannot be trained yet."""
     if order.recipe.task == "vision":
-        if order.settings.module:
-            raise ConfigError("pipeline.module is for tables; a network for pictures is chosen by network.backbone")
         from trainer.tasks.vision import VisionTask
 
         return VisionTask(order, driver)

@@ -26,13 +26,14 @@ class Making:
     """What examples and bundles are made by.
 
     `examples` are ExampleGen's parameters that examples must share for their splits to be kept; `trains` and `converts`
-    are modules, `parameters` those of the conversion.
+    are modules, `parameters` those of the conversion. `likely` says of data about how many bytes its examples are.
     """
 
     examples: Mapping[str, Any]
     trains: Sequence[str]
     converts: Sequence[str]
     parameters: Mapping[str, Any]
+    likely: Callable[[Artifact], int] = lambda data: 0
 
 
 class Resolvers:
@@ -47,9 +48,10 @@ class Resolvers:
     def kept(self, known: Known) -> Resolved:
         """`kept`: former examples, whose parts stay in their splits.
 
-        Those of the latest blessed model, or else what ExampleGen made last.
+        Those of the latest blessed model, or else what ExampleGen made last. Also about how many bytes it will write.
         """
-        return Resolved({"kept": self._stored("Examples", self._former_examples(known[DATA].digest))})
+        kept = {"kept": self._stored("Examples", self._former_examples(known[DATA].digest))}
+        return Resolved(kept, likely=self._making.likely(known[DATA]))
 
     def _former_examples(self, data: str) -> str:
         former = history.not_made_of(self._blessed, self._name, data)
@@ -63,7 +65,8 @@ class Resolvers:
         kept, span = self._former_examples(known[DATA].digest), examples.properties.get("span")
         former = former_span(index.of_step("ExampleGen"), examples.digest, span, kept)
         digest = statistics_of(index.of_step("StatisticsGen"), former)
-        serving = {} if self._order.settings.example_validator.serving else {"serving": None}
+        asked = self._order.settings.example_validator
+        serving = {} if asked.serving and not asked.counted else {"serving": None}
         return Resolved({"previous": self._stored("ExampleStatistics", digest), **serving})
 
     @property

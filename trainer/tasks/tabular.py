@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
-from trainer.data.table_source import list_tables
+from trainer.data.split import BY_HASH
+from trainer.data.table_source import files_of, list_tables
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
-from trainer.pipeline.step import Artifact, Step
+from trainer.pipeline.step import Artifact, Known, Resolved, Step
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
+from trainer.tasks.variants import check_variants
 
 _HERE = "trainer.components"
 
@@ -26,8 +29,9 @@ class TabularTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        check_variants(self.settings.converter.variants, table=True)
         converts = (f"{_HERE}.table_converter", *CONVERTS)
-        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted())
+        making = Making(self._split(), (f"{_HERE}.table_trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
         self._module = {"module": self.settings.module}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
@@ -44,11 +48,16 @@ class TabularTask:
         )
         return build_graph(self.recipe.name, steps, [DATA])
 
+    def _size(self, _data: Artifact) -> int:
+        """Return about how many bytes the examples are: a row takes as much as in its file, at least."""
+        return sum(path.stat().st_size for place in self._order.folders for path in files_of(place))
+
     def _data_steps(self) -> list[Step]:
         settings, labels = self.settings, self.recipe.labels
         rules = {"label": "label", "only_training": ["label"], "always": ["label"], "needed_from": 0.5, "ranges": {}}
         schema, schema_output = schema_step(self._order, labels.names, rules)
         examples = {"examples": "ExampleGen.examples"}
+        serving = self._serving()
         return [
             Step(
                 "ExampleGen",
@@ -71,17 +80,23 @@ class TabularTask:
                 {"beam": settings.beam.model_dump(mode="json")},
             ),
             schema,
+            *serving,
             Step(
                 "ExampleValidator",
                 f"{_HERE}.example_validator:example_validator",
-                {**examples, "statistics": "StatisticsGen.statistics", "schema": schema_output},
+                {
+                    **examples,
+                    "statistics": "StatisticsGen.statistics",
+                    "schema": schema_output,
+                    **compared_with(serving),
+                },
                 {"anomalies": "ExampleAnomalies"},
                 {
                     "label": rules["label"],
                     "good": labels.good,
                     "labels": list(labels.names),
                     "often_constant": ["label", *settings.table.slices],
-                    "limits": settings.example_validator.model_dump(exclude={"serving"}),
+                    "limits": {**self._limits(), "columns_block": schema_output.startswith("SchemaGen")},
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -96,11 +111,34 @@ class TabularTask:
             ),
         ]
 
+    def _limits(self) -> dict[str, Any]:
+        """Return what blocks; parts that a split by hash tears apart are wanted so."""
+        found = self.settings.example_validator.model_dump(exclude={"serving"})
+        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
+
+    def _serving(self) -> list[Step]:
+        """Return the step that reads rows of production, if there are any to compare with."""
+        place = self.settings.example_validator.serving
+        if not place:
+            return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(place), self._driver)]
+
+        def listed(_known: Known) -> Resolved:
+            return Resolved({"data": list_tables([Path(place)], self._driver.store, self._driver.index, time.time_ns)})
+
+        function = f"{_HERE}.table_serving_gen:table_serving_gen"
+        values = {"table": self.settings.table.model_dump(mode="json"), "max_bad": self.settings.example_gen.tolerated}
+        inputs, made = {"training": "ExampleGen.examples"}, {"examples": "Examples"}
+        places = {"places": [str(Path(place).resolve())]}
+        return [Step("ServingExampleGen", function, inputs, made, values, places, resolve=listed)]
+
     def _model_steps(self) -> list[Step]:
         examples = {"examples": "ExampleGen.examples"}
         transformed = {"transform_graph": "Transform.transform_graph", "transformed": "Transform.transformed"}
         training = self.settings.trainer
-        chosen = {name: getattr(training, name) for name in ("steps", "patience", "class_weights", "strategy")}
+        asked = ("steps", "patience", "class_weights", "strategy", "halve_batch")
+        chosen = {name: getattr(training, name) for name in asked}
         if training.local_workers:
             chosen["strategy"] = "multi-worker"
         trainer = Step(
@@ -130,8 +168,9 @@ class TabularTask:
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what a row is."""
         settings, labels = self.settings, self.recipe.labels
-        shares, salt = self.recipe.split.model_dump(), settings.example_gen.salt
-        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), "shares": shares, "salt": salt}
+        how = settings.example_gen
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "how": how.split}
+        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), **split}
 
     def _trained(self) -> dict[str, Any]:
         """The recipe as far as it changes the trained model; the size of a picture does not."""

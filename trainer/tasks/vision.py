@@ -8,8 +8,10 @@ from typing import Any
 
 from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
-from edge_agent.contracts.recipe import Camera, Network, Recipe
+from edge_agent.contracts.recipe import Camera, Colour, Network, Recipe
 from trainer.data.source import list_data
+from trainer.data.split import BY_HASH
+from trainer.own_code import OWN_CODE
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.step import Artifact, Known, Resolved, Step
@@ -17,7 +19,9 @@ from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers
 from trainer.tasks.schema import schema_step
+from trainer.tasks.serving import compared_with, seen_step
 from trainer.tasks.tuning import with_tuner
+from trainer.tasks.variants import check_variants
 from trainer.vision.data_rules import OFTEN_CONSTANT, SCHEMA_RULES
 from trainer.vision.known_backbones import check, weights_file
 
@@ -30,11 +34,17 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
-        if self.settings.trainer.strategy != "none" or self.settings.trainer.local_workers:
-            raise ConfigError("pictures are trained on one device; trainer.strategy and local_workers are for tables")
+        check_variants(self.settings.converter.variants, table=False)
         check(self.recipe.network.backbone, self.recipe.network.weights)
+        if self.recipe.network.backbone == OWN_CODE and not self.settings.module:
+            raise ConfigError(
+                f"network.backbone is '{OWN_CODE}', and no pipeline.module is named; name the file that has the "
+                "build_model (docs/own-code.md)"
+            )
+        self._module = {"module": self.settings.module} if self.settings.module else {}
+        self._own = (Path(self.settings.module),) if self.settings.module else ()
         converts = (f"{_HERE}.converter", *CONVERTS)
-        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted())
+        making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
 
     def data(self) -> Artifact:
@@ -47,6 +57,11 @@ class VisionTask:
         steps = [*self._data_steps(), *self._model_steps()]
         steps += delivery_steps(self._order, f"{_HERE}.converter:converter", self._converted(), self._resolvers)
         return build_graph(self.recipe.name, steps, [DATA])
+
+    def _size(self, data: Artifact) -> int:
+        """Return about how many bytes the examples are: each picture as the model sees it, and its mask."""
+        network, channels = self.recipe.network, 1 if self.recipe.camera.colour is Colour.GREY else 3
+        return int(data.properties["pictures"]) * network.height * network.width * (channels + 1)
 
     def _data_steps(self) -> list[Step]:
         labels = list(self.recipe.labels.names)
@@ -79,7 +94,7 @@ class VisionTask:
                     "examples": "ExampleGen.examples",
                     "statistics": "StatisticsGen.statistics",
                     "schema": schema_output,
-                    **({"serving": "ServingExampleGen.examples"} if serving else {}),
+                    **compared_with(serving),
                 },
                 {"anomalies": "ExampleAnomalies"},
                 {
@@ -87,7 +102,7 @@ class VisionTask:
                     "good": self.recipe.labels.good,
                     "labels": labels,
                     "often_constant": OFTEN_CONSTANT,
-                    "limits": self.settings.example_validator.model_dump(exclude={"serving"}),
+                    "limits": self._limits(),
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -101,11 +116,18 @@ class VisionTask:
             ),
         ]
 
+    def _limits(self) -> dict[str, Any]:
+        """Return what blocks; parts that a split by hash tears apart are wanted so."""
+        found = self.settings.example_validator.model_dump(exclude={"serving"})
+        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
+
     def _serving(self) -> list[Step]:
         """Return the step that reads pictures of production, if there are any to compare with."""
         folder = self.settings.example_validator.serving
         if not folder:
             return []
+        if self.settings.example_validator.counted:
+            return [seen_step(Path(folder), self._driver)]
 
         def listed(_known: Known) -> Resolved:
             driver = self._driver
@@ -120,24 +142,40 @@ class VisionTask:
         transformed = {"examples": "ExampleGen.examples", "transform_graph": "Transform.transform_graph"}
         first = self._pretrainer()
         begin = {"pretrained": "Pretrainer.pretrained"} if first else {}
+        training = self.settings.trainer
+        strategy = "multi-worker" if training.local_workers else training.strategy
         trainer = Step(
             "Trainer",
             f"{_HERE}.trainer:trainer",
             {**transformed, **begin},
             {"model": "Model"},
-            {"recipe": self._trained(), **self._backbone(), "halve_batch": self.settings.trainer.halve_batch},
-            {"tensorboard": self.settings.trainer.tensorboard, "weights": self.recipe.network.weights},
+            {
+                "recipe": self._trained(),
+                **self._backbone(),
+                "halve_batch": training.halve_batch,
+                "settings": {"strategy": strategy},
+            },
+            {
+                **self._module,
+                "tensorboard": training.tensorboard,
+                "weights": self.recipe.network.weights,
+                "local_workers": training.local_workers,
+            },
+            runs=("converter.child",) if self._own else (),
+            uses=self._own,
             resolve=self._resolvers.warm_start,
         )
         return [
             *first,
-            *with_tuner(self._order, trainer),
+            *with_tuner(self._order, trainer, bool(self.settings.module)),
             Step(
                 "Evaluator",
                 f"{_HERE}.evaluator:evaluator",
                 {**transformed, "model": "Trainer.model"},
                 {"evaluation": "ModelEvaluation", "blessing": "ModelBlessing"},
                 {"recipe": self._judged(), "settings": self.settings.evaluator.model_dump(mode="json")},
+                self._module,
+                uses=self._own,
                 resolve=self._resolvers.baseline,
             ),
         ]
@@ -148,8 +186,8 @@ class VisionTask:
             return []
         function = f"{_HERE}.pretrainer:pretrainer"
         parameters = {"recipe": self._pretrained(), **self._backbone()}
-        places = {"weights": self.recipe.network.weights}
-        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters, places)]
+        places = {**self._module, "weights": self.recipe.network.weights}
+        return [Step("Pretrainer", function, {}, {"pretrained": "Model"}, parameters, places, uses=self._own)]
 
     def _backbone(self) -> dict[str, str]:
         """Return what the backbone begins with: the digest of a file, for its path says nothing."""
@@ -170,8 +208,8 @@ class VisionTask:
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what the model sees of it."""
         how = self.settings.example_gen
-        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "near_duplicates": how.near_duplicates}
-        return {"recipe": self._seen(), **split}
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "how": how.split}
+        return {"recipe": self._seen(), **split, "near_duplicates": how.near_duplicates}
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""

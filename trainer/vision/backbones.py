@@ -15,7 +15,7 @@ from keras import layers, ops
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.vision.contrast import fixed
-from trainer.vision.known_backbones import APPLICATIONS, LITE, OWN, Application, check, weights_file
+from trainer.vision.known_backbones import APPLICATIONS, CHANNELS, LITE, Application, check, weights_file
 from trainer.vision.lite import lite_body, load_lite
 
 _LIKE_IMAGENET = 0.5
@@ -102,7 +102,7 @@ def enlarged(features: Any, like: Any) -> Any:
 
 def own_features(backbone: str, seen: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:
     """Return the features at stride 8 and 16 of one of our own."""
-    widths = OWN[backbone]
+    widths = CHANNELS[backbone]
     x = convolution(seen, widths[0], stride=2)
     x = _residual(convolution(x, widths[1], stride=2))
     fine = dropped(_residual(dropped(convolution(x, widths[2], stride=2))))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -26,6 +27,9 @@ from trainer.data.alike import find_alike, joined, thumbnail
 from trainer.evaluation.rates import auroc
 from trainer.vision.data import Pictures, load_folder
 from trainer.vision.evaluate import peak_hits
+
+if TYPE_CHECKING:
+    from trainer.vision.own import OwnPictures
 
 COLUMNS = (
     "what",
@@ -77,14 +81,16 @@ def cross_validate(
     only: Sequence[int] = (),
     begin: Path | None = None,
     draw: str = "",
+    own: OwnPictures | None = None,
 ) -> Answers:
     """Train once a fold (or only for those named) and answer the fold's parts.
 
     Each fold is the evaluation set of the training whose test set is the fold before it. All trainings begin with the
-    weights `begin`, see `pretrained`. Part names that show one thing are in one fold; another `draw` deals anew.
+    weights `begin`, see `pretrained`. Part names that show one thing are in one fold; another `draw` deals anew. `own`
+    is the user's code for the network, if any.
     """
     fold_of = assign_folds(pictures.parts, pictures.labels, folds, one_thing(pictures), draw)
-    rounds = [_one(pictures, recipe, fold_of, fold, folds, begin) for fold in (only or range(folds))]
+    rounds = [_one(pictures, recipe, fold_of, fold, folds, begin, own) for fold in (only or range(folds))]
     return Answers(
         np.concatenate([r.scores for r in rounds]),
         np.concatenate([r.labels for r in rounds]),
@@ -100,7 +106,7 @@ def one_thing(pictures: Pictures) -> dict[str, str]:
     return joined((pictures.parts[first], pictures.parts[second]) for first, second, _ in alike)
 
 
-def pretrained(recipe: Recipe, folder: Path) -> Path | None:
+def pretrained(recipe: Recipe, folder: Path, own: OwnPictures | None = None) -> Path | None:
     """Return the weights that all trainings begin with, if the recipe wants any; once made they are kept."""
     from trainer.vision.training import pretrain
 
@@ -109,12 +115,18 @@ def pretrained(recipe: Recipe, folder: Path) -> Path | None:
     path = folder / "pretrained.weights.h5"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        pretrain(recipe, recipe.network.seed, folder / "checkpoints").training.save_weights(path)
+        pretrain(recipe, recipe.network.seed, folder / "checkpoints", own=own).training.save_weights(path)
     return path
 
 
 def _one(
-    pictures: Pictures, recipe: Recipe, fold_of: dict[str, int], fold: int, folds: int, begin: Path | None
+    pictures: Pictures,
+    recipe: Recipe,
+    fold_of: dict[str, int],
+    fold: int,
+    folds: int,
+    begin: Path | None,
+    own: OwnPictures | None,
 ) -> Answers:
     from trainer.vision.predict import predict
     from trainer.vision.training import train
@@ -124,7 +136,7 @@ def _one(
     training = pictures.of_parts(p for p, f in fold_of.items() if f not in (fold, (fold + 1) % folds))
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
-        result = train(training, evaluation, recipe, recipe.network.seed, Path(scratch), pretrained=begin)
+        result = train(training, evaluation, recipe, recipe.network.seed, Path(scratch), pretrained=begin, own=own)
     seconds = time.monotonic() - start
     found = predict(result.network, test.images)
     chosen = np.flatnonzero(test.masked & (test.labels > 0))

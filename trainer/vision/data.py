@@ -19,6 +19,8 @@ from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.preprocess import crop, decode, model_input
 from edge_agent.contracts.recipe import Colour, Recipe
+from trainer.data.tfrecord import read_tfrecord, write_tfrecord
+from trainer.data.wire import bytes_feature, example, int_feature, values_of
 
 Batch = dict[str, npt.NDArray[Any]]
 """`images` (n, H, W, C) uint8, `labels` (n,) int32, `masks` (n, H, W) uint8, `masked` (n,) float32."""
@@ -119,48 +121,33 @@ def _read_row(
 
 def write_records(pictures: Pictures, path: Path) -> None:
     """Write a TFRecord file: features `image` and `mask` (raw bytes), `masked`, `label` (int64), `part`."""
-    import tensorflow as tf
+    write_tfrecord(path, (_serialized(pictures, place) for place in range(len(pictures))))
 
-    def raw(data: bytes) -> Any:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
 
-    def number(value: int) -> Any:
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for place in range(len(pictures)):
-            feature = {
-                "image": raw(pictures.images[place].tobytes()),
-                "mask": raw(pictures.masks[place].tobytes()),
-                "masked": number(int(pictures.masked[place])),
-                "label": number(int(pictures.labels[place])),
-                "part": raw(pictures.parts[place].encode()),
-            }
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+def _serialized(pictures: Pictures, place: int) -> bytes:
+    raw = {"image": pictures.images[place].tobytes(), "mask": pictures.masks[place].tobytes()}
+    numbers = {"masked": int(pictures.masked[place]), "label": int(pictures.labels[place])}
+    texts = raw | {"part": pictures.parts[place].encode()}
+    features = {name: bytes_feature(value) for name, value in texts.items()}
+    return example(features | {name: int_feature(value) for name, value in numbers.items()})
 
 
 def read_records(paths: Sequence[Path], recipe: Recipe, channels: int) -> Pictures:
     """Read what `write_records` wrote. Raises Rejected when the pictures are not of the recipe's size."""
-    import tensorflow as tf
-
-    spec = {
-        **{name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "mask", "part")},
-        **{name: tf.io.FixedLenFeature([], tf.int64) for name in ("masked", "label")},
-    }
-    records = tf.data.TFRecordDataset([str(path) for path in paths])
-    rows = [tf.io.parse_single_example(record, spec) for record in records]
+    records = (record for path in paths for record in read_tfrecord(path))
+    rows: list[dict[str, Any]] = [{name: value for name, (value,) in values_of(record)} for record in records]
     height, width = recipe.network.height, recipe.network.width
     if not rows:
         raise Rejected(f"{', '.join(map(str, paths))}: no pictures in it; at least one is needed")
     try:
-        images = [np.frombuffer(r["image"].numpy(), np.uint8).reshape(height, width, channels) for r in rows]
-        masks = [np.frombuffer(r["mask"].numpy(), np.uint8).reshape(height, width) for r in rows]
+        images = [np.frombuffer(r["image"], np.uint8).reshape(height, width, channels) for r in rows]
+        masks = [np.frombuffer(r["mask"], np.uint8).reshape(height, width) for r in rows]
     except ValueError as error:
         raise Rejected(f"{paths[0]}: pictures are not {height}x{width}x{channels} as the recipe says") from error
     return Pictures(
         np.stack(images),
-        np.asarray([r["label"].numpy() for r in rows], np.int64),
-        tuple(r["part"].numpy().decode() for r in rows),
+        np.asarray([r["label"] for r in rows], np.int64),
+        tuple(r["part"].decode() for r in rows),
         np.stack(masks),
-        np.asarray([r["masked"].numpy() for r in rows], bool),
+        np.asarray([r["masked"] for r in rows], bool),
     )

@@ -18,5 +18,5 @@ SCHEMA_RULES: dict[str, Any] = {
 }
 """Rules of `trainer.components.schema_gen`; no column but those that are always there must be in later data."""
 
-OFTEN_CONSTANT = ["bright_share", "dark_share", "exposure", "label", "lot", "masked", "station"]
+OFTEN_CONSTANT = ["bright_share", "dark_share", "exposure", "label", "lot", "masked", "part", "station"]
 """Columns that may well be the same in every picture: nobody is warned."""

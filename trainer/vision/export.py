@@ -24,7 +24,7 @@ def export(network: Network, recipe: Recipe, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     network.training.save_weights(folder / WEIGHTS)
-    single = build(recipe, batch=1)
+    single = build(recipe, batch=1, own=network.own)
     single.training.set_weights(network.training.get_weights())
     target, unfinished = folder / SAVED_MODEL, folder / f"{SAVED_MODEL}.part"
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -29,11 +29,11 @@ class TwoRates(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras has no ty
 
     def __init__(self, slow: list[Any], **options: Any) -> None:
         super().__init__(1e-9, **options)
-        self._slow = {variable.value.ref() for variable in slow}
+        self._slow = {self._var_key(variable) for variable in slow}
         if slow:
             self.exclude_from_weight_decay(var_list=slow)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Take one step; `learning_rate` is that of what is new."""
-        share = _BODY_RATE if variable.ref() in self._slow else 1.0
+        share = _BODY_RATE if self._var_key(variable) in self._slow else 1.0
         super().update_step(gradient, variable, learning_rate * share)

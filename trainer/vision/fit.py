@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import defect_probability, probabilities
 from trainer.checkpoint import Arrays
+from trainer.distribute.strategy import Devices, devices_of
 from trainer.evaluation import rates
 from trainer.vision import checkpoint
 from trainer.vision.backbones import load_pretrained
@@ -26,10 +27,11 @@ from trainer.vision.data import Batch, Pictures
 from trainer.vision.feeding import Feed, Watch
 from trainer.vision.finetune import TwoRates, settle
 from trainer.vision.lessons import Lessons
-from trainer.vision.loss import losses
 from trainer.vision.network import Network, build
+from trainer.vision.own import OwnPictures
 from trainer.vision.predict import predict
 from trainer.vision.schedule import rate_at
+from trainer.vision.stepping import reseed, step_of
 from trainer.vision.weights import load_weights, weights_of
 
 _WEIGHT_DECAY = 0.05
@@ -61,19 +63,29 @@ class Fit:
     """One fit of a network: network, optimiser, averaged and best weights."""
 
     def __init__(
-        self, lessons: Lessons, eval_pictures: Pictures | None, recipe: Recipe, seed: int, folder: Path
+        self,
+        lessons: Lessons,
+        eval_pictures: Pictures | None,
+        recipe: Recipe,
+        seed: int,
+        folder: Path,
+        own: OwnPictures | None = None,
+        devices: Devices | None = None,
     ) -> None:
         keras.utils.set_random_seed(seed)
+        self._devices = devices or devices_of("none")
         self._lessons, self._eval, self._recipe = lessons, eval_pictures, recipe
         self._seed, self._folder = seed, folder
         self._batch = min(recipe.network.batch, lessons.count)
         self._steps = max(lessons.count // self._batch, _FEWEST_STEPS)
-        self._network = build(recipe, dropout=lessons.dropout, precision=recipe.network.precision)
-        self._model = self._network.training
-        slow = settle(self._model) if recipe.network.weights else []
-        self._optimiser = TwoRates(slow, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
-        self._optimiser.build(self._model.trainable_variables)
-        self._step = _compiled_step(self._model, self._optimiser, tf.constant(lessons.weights))
+        with self._devices.strategy.scope():
+            self._network = build(recipe, dropout=lessons.dropout, precision=recipe.network.precision, own=own)
+            self._model = self._network.training
+            slow = settle(self._model) if recipe.network.weights else []
+            self._optimiser = TwoRates(slow, weight_decay=_WEIGHT_DECAY, beta_2=0.99, global_clipnorm=5.0)
+            self._optimiser.build(self._model.trainable_variables)
+        weights = tf.constant(lessons.weights)
+        self._step = step_of(self._model, self._optimiser, weights, self._devices, self._batch)
         self._rate = recipe.network.learning_rate
         self._average: Arrays = []
         self._best: Arrays = []
@@ -126,7 +138,7 @@ class Fit:
 
     def epoch(self, epoch: int) -> Epoch:
         """Train one epoch, measure it, remember the best, write the checkpoint."""
-        _reseed(self._model, self._seed, epoch)
+        reseed(self._model, self._seed, epoch)
         sums = np.zeros(3)
         for number, batch in enumerate(self.watch.over(self._batches, self._steps)):
             step = epoch * self._steps + number
@@ -141,7 +153,8 @@ class Fit:
             self._follow(step)
         total, classes, place = sums / self._steps
         score = self._measure(epoch)
-        self._save(epoch + 1)
+        if self._devices.chief:
+            self._save(epoch + 1)
         return Epoch(epoch + 1, self._recipe.network.epochs, float(total), float(classes), float(place), score)
 
     def _follow(self, step: int) -> None:
@@ -157,6 +170,7 @@ class Fit:
             now = weights_of(self._model)
             self._model.set_weights(self._average)
             auroc, score = quality(self._network, self._eval, self._recipe)
+            score = self._devices.agreed(score)
             self._model.set_weights(now)
         late = epoch + 1 > _JUDGED_FROM * self._recipe.network.epochs
         if late and score > self.best_score:
@@ -182,30 +196,6 @@ class Fit:
         """Return the network with its best weights."""
         self._model.set_weights(self._best)
         return self._network
-
-
-def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Let what is left out in an epoch depend on nothing that a resumed training does not know."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            _reseed(layer, seed, epoch)
-        elif isinstance(layer, keras.layers.Dropout | keras.layers.SpatialDropout2D) and layer.rate > 0:
-            layer.seed_generator.state.assign([seed, epoch])
-
-
-def _compiled_step(model: keras.Model, optimiser: Any, weights: Any) -> Callable[[dict[str, Any]], Any]:
-    """Return the training step: a batch in, the losses (total, classes, place) out."""
-
-    def step(batch: dict[str, Any]) -> Any:
-        images, masks = tf.cast(batch["images"], tf.float32), tf.cast(batch["masks"], tf.float32)
-        with tf.GradientTape() as tape:
-            found = losses(model(images, training=True), batch["labels"], masks, batch["masked"], weights)
-        gradients = tape.gradient(found.total, model.trainable_variables)
-        optimiser.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return tf.stack([found.total, found.classes, found.place])
-
-    compiled: Callable[[dict[str, Any]], Any] = tf.function(step, autograph=False)
-    return compiled
 
 
 def quality(network: Network, pictures: Pictures, recipe: Recipe) -> tuple[float, float]:

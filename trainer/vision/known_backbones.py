@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
+from trainer.own_code import OWN_CODE
 
-OWN = {
+CHANNELS = {
     "tiny": (8, 16, 24, 32),
     "small": (12, 24, 40, 64),
     "medium": (16, 32, 64, 96),
@@ -79,9 +80,11 @@ PRETRAINED = (*APPLICATIONS, LITE)
 
 def check(backbone: str, weights: str = "") -> None:
     """Raise ConfigError for a backbone that is not known, or weights that it cannot have."""
-    if backbone not in OWN and backbone not in PRETRAINED:
-        known = ", ".join(sorted((*OWN, *PRETRAINED)))
-        raise ConfigError(f"network.backbone is '{backbone}', expected one of {known}")
+    if backbone not in CHANNELS and backbone not in PRETRAINED and backbone != OWN_CODE:
+        known = ", ".join(sorted((*CHANNELS, *PRETRAINED)))
+        raise ConfigError(
+            f"network.backbone is '{backbone}', expected one of {known}, or '{OWN_CODE}' with a pipeline.module"
+        )
     if weights and backbone not in PRETRAINED:
         known = ", ".join(sorted(PRETRAINED))
         raise ConfigError(

@@ -8,7 +8,7 @@ nearest-neighbour enlargement, means, maxima, and one sigmoid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +17,13 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Colour, Recipe
+from trainer.own_code import OWN_CODE
 from trainer.vision.backbones import application_features, convolution, enlarged, own_features
 from trainer.vision.contrast import fixed, relative
 from trainer.vision.known_backbones import PRETRAINED, check
+from trainer.vision.own import EMBEDDING, HEAT, LOGITS, OwnPictures
 
 STRIDE = 8
 """The heatmap has one cell for each STRIDE x STRIDE pixels of the input (rounded up)."""
@@ -39,11 +42,22 @@ class Network:
     1; logits), `hint` (batch, classes; logits made from the embedding alone, only to teach it) and `verdict` (batch, h,
     w, 1; logits of the anomaly model, which is fitted after the training).
     `serving` gives `logits`, `heatmap` (batch, h, w; 0..1) and `embedding` (batch, recipe.network.embedding).
-    Pictures are float32 0..255; the scaling is part of the network.
+    Pictures are float32 0..255; the scaling is part of the network. `own` is the user's code that it was built with.
     """
 
     training: keras.Model
     serving: keras.Model
+    own: OwnPictures | None = None
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the training sees: tensors as `Network` says, float32."""
+
+    logits: Any
+    heat: Any
+    embedding: Any
+    verdict: Any
 
 
 def channels(recipe: Recipe) -> int:
@@ -56,33 +70,73 @@ def map_size(recipe: Recipe) -> tuple[int, int]:
     return -(-recipe.network.height // STRIDE), -(-recipe.network.width // STRIDE)
 
 
-def build(recipe: Recipe, batch: int | None = None, dropout: float = 0.0, precision: str = "float32") -> Network:
+def build(
+    recipe: Recipe,
+    batch: int | None = None,
+    dropout: float = 0.0,
+    precision: str = "float32",
+    own: OwnPictures | None = None,
+) -> Network:
     """Build the network with fresh weights; `batch` fixes the batch size (an export needs 1).
 
     `dropout` is the share of features that are left out at random while training. With `precision` "mixed" the
-    backbone calculates in bfloat16; weights, brightness and answers stay float32.
-    Raises ConfigError for a backbone that is not known.
+    backbone calculates in bfloat16; weights, brightness and answers stay float32. `own` is the user's code, if any.
+    Raises ConfigError for a backbone that is not known, Rejected where the user's code makes no network for it.
     """
     check(recipe.network.backbone)
     shape = (recipe.network.height, recipe.network.width, channels(recipe))
     image = keras.Input(shape, batch_size=batch, name="image", dtype="float32")
-    seen = relative(image)
+    found = _answers(image, recipe, dropout, precision, own or OwnPictures(None, None))
+    hint = layers.Dense(len(recipe.labels.names), name="hint")(ops.relu(found.embedding))
+    taught = {"logits": found.logits, "heat": found.heat, "hint": hint, "verdict": found.verdict}
+    logits, heat = found.logits, found.heat
+    if recipe.network.model == "anomaly":
+        logits, heat = _of_a_defect(found.verdict, len(recipe.labels.names)), found.verdict
+    heatmap = ops.sigmoid(ops.squeeze(heat, axis=-1))
+    serving = keras.Model(image, {"logits": logits, "heatmap": heatmap, "embedding": found.embedding})
+    return Network(keras.Model(image, taught), serving, own)
+
+
+def _answers(image: Any, recipe: Recipe, dropout: float, precision: str, own: OwnPictures) -> _Answers:
+    """Return what the recipe's backbone, or the user's network, makes of the picture."""
+
+    def dropped(features: Any) -> Any:
+        return layers.SpatialDropout2D(dropout)(features)
+
+    seen = own.seen(image) if own.prepare else relative(image)
     with _calculated_in(precision):
-        found = _features(recipe.network.backbone, seen, dropout)
+        backbone = recipe.network.backbone
+        if backbone == OWN_CODE:
+            levels = own.answers(seen, recipe)
+            if isinstance(levels, dict):
+                return _complete(levels, recipe)
+        else:
+            find = application_features if backbone in PRETRAINED else own_features
+            levels = find(backbone, seen, dropped)
+        found = _joined(*levels, dropped)
     features, parts = (ops.cast(x, "float32") for x in found)
+    return _read(features, parts, recipe)
+
+
+def _complete(outputs: dict[str, Any], recipe: Recipe) -> _Answers:
+    """Take all answers from the user's network."""
+    if recipe.network.model == "anomaly":
+        raise ConfigError(
+            "the anomaly model is fitted to features: let build_model return these, or set network.model: "
+            "classification and train with defective pictures, too"
+        )
+    logits, heat, embedding = (ops.cast(outputs[name], "float32") for name in (LOGITS, HEAT, EMBEDDING))
+    return _Answers(logits, heat, embedding, heat)
+
+
+def _read(features: Any, parts: Any, recipe: Recipe) -> _Answers:
+    """Read all answers from the features."""
     rare = keras.initializers.Constant(_DEFECTS_ARE_RARE)
     heat = layers.Conv2D(1, 1, name="heat", bias_initializer=rare)(features)
     kinds = layers.Conv2D(len(recipe.labels.defects), 1, name="kinds")(features)
     logits = _pooled(heat, heat + kinds, len(recipe.labels.names))
     embedding = layers.Dense(recipe.network.embedding, name="embedding")(layers.GlobalAveragePooling2D()(features))
-    hint = layers.Dense(len(recipe.labels.names), name="hint")(ops.relu(embedding))
-    verdict = _verdict(heat, parts)
-    training = keras.Model(image, {"logits": logits, "heat": heat, "hint": hint, "verdict": verdict})
-    if recipe.network.model == "anomaly":
-        logits, heat = _of_a_defect(verdict, len(recipe.labels.names)), verdict
-    heatmap = ops.sigmoid(ops.squeeze(heat, axis=-1))
-    serving = keras.Model(image, {"logits": logits, "heatmap": heatmap, "embedding": embedding})
-    return Network(training, serving)
+    return _Answers(logits, heat, embedding, _verdict(heat, parts))
 
 
 @contextmanager
@@ -96,18 +150,12 @@ def _calculated_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _features(backbone: str, seen: Any, dropout: float) -> tuple[Any, Any]:
+def _joined(fine: Any, coarse: Any, dropped: Callable[[Any], Any]) -> tuple[Any, Any]:
     """Fine features at stride 8, joined with what the coarse level at stride 16 and the whole picture say.
 
     Also returns the coarse level alone, which knows small parts of the picture only. While training, whole features are
     left out at random: few defective parts are learned by heart otherwise.
     """
-
-    def dropped(features: Any) -> Any:
-        return layers.SpatialDropout2D(dropout)(features)
-
-    find = application_features if backbone in PRETRAINED else own_features
-    fine, coarse = find(backbone, seen, dropped)
     parts = layers.Activation("linear", name=PARTS)(coarse)
     width = fine.shape[-1]
     whole = layers.Dense(coarse.shape[-1])(layers.GlobalAveragePooling2D(keepdims=True)(coarse))

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
-import tensorflow as tf
-
-from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
+from trainer.distribute.strategy import Devices, devices_of
+from trainer.memory import with_memory
 from trainer.vision.anomaly import fit_anomaly, held_out
 from trainer.vision.data import Pictures
 from trainer.vision.feeding import Watch
 from trainer.vision.fit import Epoch, Fit
 from trainer.vision.lessons import DrawnLessons, LabelledLessons
 from trainer.vision.network import Network
+from trainer.vision.own import OwnPictures
 
 _PRETRAINING_EPOCHS = 10
 
@@ -35,7 +35,6 @@ class TrainResult:
 
 
 Report = Callable[[Epoch], None]
-Result = TypeVar("Result")
 
 
 def beginning_with(recipe: Recipe, weights: str) -> Recipe:
@@ -43,14 +42,20 @@ def beginning_with(recipe: Recipe, weights: str) -> Recipe:
     return recipe.model_copy(update={"network": recipe.network.model_copy(update={"weights": weights})})
 
 
-def pretrain(recipe: Recipe, seed: int, checkpoint_dir: Path, report: Report = lambda epoch: None) -> Network:
+def pretrain(
+    recipe: Recipe,
+    seed: int,
+    checkpoint_dir: Path,
+    report: Report = lambda epoch: None,
+    own: OwnPictures | None = None,
+) -> Network:
     """Train the recipe's network on `network.pretraining` drawn surfaces alone and return it.
 
     It can be killed and called again, as `train` can.
     """
     network = recipe.network.model_copy(update={"epochs": _PRETRAINING_EPOCHS})
     lessons = DrawnLessons(recipe, max(recipe.network.pretraining // _PRETRAINING_EPOCHS, 1), seed)
-    fit = Fit(lessons, None, recipe.model_copy(update={"network": network}), seed, checkpoint_dir)
+    fit = Fit(lessons, None, recipe.model_copy(update={"network": network}), seed, checkpoint_dir, own)
     for epoch in _epochs(fit, fit.begin(None), _PRETRAINING_EPOCHS):
         report(epoch)
     return fit.finished()
@@ -66,8 +71,10 @@ def train(
     pretrained: Path | None = None,
     warm_start: Path | None = None,
     halve_batch: bool = False,
+    own: OwnPictures | None = None,
+    devices: Devices | None = None,
 ) -> TrainResult:
-    """Train the recipe's network and return it with its best weights.
+    """Train the recipe's network, or that of the user's `own` code, and return it with its best weights.
 
     After each epoch a checkpoint is written below `checkpoint_dir`; a training that was killed goes on after its last
     finished epoch when it is called again with the same arguments. It begins with the weights (`.weights.h5`) of a
@@ -76,7 +83,8 @@ def train(
     one when there are none.
 
     The anomaly model (`network.model`) learns from the good ones alone; defective ones calibrate it. When the memory
-    runs out and `halve_batch` allows it, the training begins again with half the batch, once.
+    runs out and `halve_batch` allows it, the training begins again with half the batch, once. Several `devices` share
+    each batch, and learn what one would; on them the batch is never halved.
 
     Raises Rejected for pictures without a good or a defective one, and when the loss stops being a number;
     ConfigError when the memory is not enough.
@@ -84,7 +92,7 @@ def train(
     for weights in (pretrained, warm_start):
         if weights is not None and not weights.is_file():
             raise Rejected(f"{weights}: no such weights file; name that of a former model or train from scratch")
-    begin = _Begin(warm_start or pretrained, warm_start is not None)
+    begin = _Begin(warm_start or pretrained, warm_start is not None, own, devices or devices_of("none"))
     if recipe.network.model != "anomaly":
         _check(train_pictures)
         return _fitted(train_pictures, eval_pictures, recipe, seed, checkpoint_dir, report, begin, halve_batch)
@@ -100,10 +108,12 @@ def train(
 
 @dataclass(frozen=True)
 class _Begin:
-    """The weights that a training begins with, and whether little is left to learn."""
+    """The weights that a training begins with, whether little is left to learn, the user's code, and the devices."""
 
     weights: Path | None
     gently: bool
+    own: OwnPictures | None
+    devices: Devices
 
 
 def _fitted(
@@ -118,7 +128,9 @@ def _fitted(
 ) -> TrainResult:
     def once(batch: int) -> TrainResult:
         chosen = recipe.model_copy(update={"network": recipe.network.model_copy(update={"batch": batch})})
-        fit = Fit(LabelledLessons(pictures, chosen, seed), eval_pictures, chosen, seed, folder)
+        fit = Fit(
+            LabelledLessons(pictures, chosen, seed), eval_pictures, chosen, seed, folder, begin.own, begin.devices
+        )
         resumed_from = fit.begin(begin.weights, begin.gently)
         history = []
         for epoch in _epochs(fit, resumed_from, chosen.network.epochs):
@@ -126,28 +138,9 @@ def _fitted(
             report(epoch)
         return TrainResult(fit.finished(), tuple(history), fit.best_epoch, fit.best_score, resumed_from, fit.watch)
 
-    result, remarks = with_memory(once, recipe.network.batch, halve_batch)
+    alone = begin.devices.replicas == 1
+    result, remarks = with_memory(once, recipe.network.batch, halve_batch and alone, "pictures")
     return replace(result, remarks=remarks)
-
-
-def with_memory(once: Callable[[int], Result], batch: int, halve: bool) -> tuple[Result, tuple[str, ...]]:
-    """Call `once` with the batch size; where TensorFlow's memory runs out and `halve` allows it, once more with half.
-
-    Also returns what is to be said of it. Raises ConfigError when the memory is not enough.
-    """
-    try:
-        return once(batch), ()
-    except tf.errors.ResourceExhaustedError as error:
-        if not halve or batch < 2:
-            raise _out_of_memory(batch) from error
-    try:
-        return once(batch // 2), (f"out of memory with batches of {batch}, trained with {batch // 2}",)
-    except tf.errors.ResourceExhaustedError as error:
-        raise _out_of_memory(batch // 2) from error
-
-
-def _out_of_memory(batch: int) -> ConfigError:
-    return ConfigError(f"out of memory with batches of {batch} pictures; lower network.batch or the picture's size")
 
 
 def _epochs(fit: Fit, done: int, of: int) -> Iterator[Epoch]:

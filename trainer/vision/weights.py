@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -20,7 +21,9 @@ def weights_of(model: keras.Model) -> Arrays:
 def load_weights(network: Network, path: Path) -> None:
     """Load a former model's `.weights.h5`. Raises Rejected when it is of another shape or no such file."""
     try:
-        network.training.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Keras tells of a nested network before it raises
+            network.training.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise Rejected(
             f"{path}: not the weights of a model with this recipe's size, labels and backbone; train from scratch"

@@ -55,6 +55,7 @@ def test_a_refused_model_is_released_once_and_on_record(tmp_path):
     done = say("bless", RUN, "--root", tmp_path, "--by", "A. Weber", "--reason", WHY, "--json")
     (made,) = overrides(tmp_path)
     assert json.loads(done.output)["by"] == made.by == "A. Weber"
+    assert "released by A. Weber" in (tmp_path / "runs" / "index.html").read_text()
     assert made.refused == tuple(metrics["reasons"])
     driver = Driver(tmp_path)
     blessing = driver.index.find(Runs(tmp_path).load(RUN).step("Evaluator").key).outputs["blessing"]
@@ -110,6 +111,14 @@ def test_the_page_needs_nothing_from_outside_and_shows_the_release(tmp_path):
     for title in ("Escape rate", "What a threshold costs", "ROC per part", "May a score be believed?", "Nearest to"):
         assert title in page
     assert len(page) < 3_000_000
+
+
+def test_the_status_says_what_became_of_each_model(tmp_path):
+    evaluated(tmp_path, "20260101-000001", thresholds=STRICT)
+    evaluated(tmp_path, "20260101-000002", seed=2)
+    first, second = say("pipeline", "status", "--root", tmp_path).output.splitlines()[:2]
+    assert first.split() == ["20260101-000001", "done", "not", "blessed"]
+    assert second.split() == ["20260101-000002", "done", "blessed"]
 
 
 def test_an_unknown_run_is_one_line(tmp_path):

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.contracts.quality import QUALITY_FEATURES
-from trainer.data.examples import TEXTS, Example, columns, pictures, write_shard
+from trainer.data.examples import TEXTS, Example, write_shard
+from trainer.data.picture_columns import columns, pictures
 
 
 def example(number: int) -> Example:

@@ -3,7 +3,7 @@
 import pytest
 
 from edge_agent.contracts.errors import Rejected
-from trainer.tabular.module import BUILD_MODEL, METRICS, PREPROCESSING, OwnCode
+from trainer.own_code import BUILD_MODEL, METRICS, PREPROCESSING, OwnCode
 
 
 def own(folder, text):

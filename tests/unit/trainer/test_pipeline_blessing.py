@@ -24,7 +24,7 @@ def limit(which: str, **policy):
     return next(one for one in found if (one.change is not None) == (which == "change"))
 
 
-def concluded(parts: int, former_skill: float | None = None, skill: float = 3.0, **blessing):
+def concluded(parts: int, former_skill: float | None = None, skill: float = 3.0, latest: str = "", **blessing):
     recipe = RECIPE.model_copy(update={"blessing": Blessing(**blessing)})
 
     def model(with_skill):
@@ -33,7 +33,7 @@ def concluded(parts: int, former_skill: float | None = None, skill: float = 3.0,
         return candidate(logits, known, recipe, None, "tile v1")
 
     former = None if former_skill is None else model(former_skill)
-    return conclude(model(skill), former, recipe, EvaluatorSettings())
+    return conclude(model(skill), former, recipe, EvaluatorSettings(), latest)
 
 
 def test_the_old_words_are_limits_and_what_nothing_can_break_is_none():
@@ -89,6 +89,12 @@ def test_a_loss_beyond_chance_is_refused_and_one_within_it_is_not():
     assert same.decision.blessed
     statuses = [one["status"] for one in same.metrics["limits"] if one["kind"] == "change"]
     assert statuses == ["proven"]
+
+
+def test_that_nothing_was_compared_is_said():
+    said = concluded(24, latest="tile v1").metrics["remarks"]
+    assert said[-1] == "not compared with tile v1: it takes other inputs, or knows other labels"
+    assert not any("not compared" in one for one in concluded(24, 3.0, latest="tile v1").metrics["remarks"])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from trainer.cli import main
-from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.runs import RunRecord, Runs, StepRecord
 
 ROW = "part,force,label\n1,2.5,ok\n2,3.5,burr\n"
 
@@ -29,6 +29,8 @@ def run(root, data, *more):
         (["--only", "Trainr"], "no step 'Trainr'"),
         (["--from", "Evaluator", "--to", "Trainer"], "exchange them"),
         (["--only", "Trainer", "--from", "Trainer"], "cannot be given together"),
+        (["--set", "variants=flaot32"], "variant 'flaot32' is unknown; did you mean 'float32'?"),
+        (["--set", "variants=float32,int8"], "'int8' is not made of a model for tables"),
     ],
 )
 def test_wrong_options_leave_no_run(tmp_path, table, more, said):
@@ -47,7 +49,27 @@ def test_data_that_is_not_there_hides_no_earlier_run(tmp_path):
     assert json.loads(shown.output)["latest"]["state"] == "done"
 
 
+def test_a_span_that_is_not_there_leaves_no_run(tmp_path, table):
+    (tmp_path / "span-1").mkdir()
+    table.rename(tmp_path / "span-1" / "rows.csv")
+    done = run(tmp_path / "root", tmp_path / "span-{SPAN}", "--set", "spans=9")
+    assert (done.exit_code, "no span 9 there; found 1" in done.output) == (3, True)
+    assert not Runs(tmp_path / "root").names()
+
+
 def test_an_unknown_run_is_told_with_the_known_ones(tmp_path):
     Runs(tmp_path).save(RunRecord("19700101-000001", "turned-part", 1000, state="done"))
     done = CliRunner().invoke(main, ["pipeline", "report", "--root", str(tmp_path), "--run", "x"])
     assert "no record of a run 'x'; the last ones: 19700101-000001" in done.output
+
+
+def test_a_run_whose_database_was_not_there_does_not_lead_the_collection_to_it(tmp_path):
+    runs, arguments = Runs(tmp_path), {"recipe": "turned-part", "folders": [], "version": ""}
+    good = RunRecord("19700101-000001", "turned-part", 1000, state="done", arguments={**arguments, "assignments": []})
+    lost = RunRecord("19700101-000002", "turned-part", 2000, state="failed", steps=[StepRecord("ExampleGen", "failed")])
+    lost.arguments = {**arguments, "assignments": ["metadata_url=mysql://nobody@127.0.0.1:1/lineage"]}
+    for record in (good, lost):
+        runs.save(record)
+    assert runs.latest_made().run == good.run
+    done = CliRunner().invoke(main, ["pipeline", "gc", "--root", str(tmp_path)])
+    assert done.exit_code == 0, done.output

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -7,6 +8,7 @@ from tests.simulators.ticket_fleet import TicketFleet
 from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
+from trainer.pipeline.lock import file_lock
 from trainer.pipeline.progress import Lines
 from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
@@ -168,6 +170,18 @@ def test_a_ticket_that_cannot_be_served_yet_keeps_no_other_waiting(fleet, tmp_pa
     assert [outcome["ticket"] for outcome in found] == ["t-2", "t-1"]
     assert all("nobody has labelled a part yet" in outcome["error"] for outcome in found)
     assert {ticket["state"] for ticket in fleet.tickets.values()} == {"approved"}
+
+
+def test_one_ticket_at_a_time_is_served_in_a_root(fleet, tmp_path):
+    fleet.open_ticket("t-1")
+    root, said = tmp_path / "root", []
+    request = Request("machined-surface", (tmp_path,), root)
+    with file_lock(root / "locks" / "tickets"):
+        (found,) = watch_once(request, tmp_path / "home", "assisted", lambda: Lines(_Nowhere()), said.append)
+        with pytest.raises(Unavailable, match="one is served at a time"):
+            serve_ticket(request, "t-1", tmp_path / "home", Lines(_Nowhere()))
+    assert f"process {os.getpid()} serves a ticket" in found["error"]
+    assert fleet.said == []
 
 
 class _Nowhere:

@@ -57,6 +57,8 @@ def test_data_that_stopped_the_run_is_the_first_thing_said():
 def test_without_defective_parts_nothing_is_claimed(tmp_path):
     metrics = evaluated(tmp_path, RUN, bad=0.0)
     assert what_passes(metrics).startswith("No defective part was tested")
+    found = headline(metrics, Refusals(evaluation=metrics["reasons"]), None)
+    assert found.title == "This model must not ship yet: too few parts were tested."
     write_again(tmp_path)
     assert "No defective part was tested" in page_of(tmp_path)
 

@@ -189,7 +189,7 @@ def test_the_anomaly_model_learns_from_good_parts_alone(tmp_path: Path) -> None:
 def test_a_training_that_runs_out_of_memory_begins_again_with_half_the_batch_once() -> None:
     import tensorflow as tf
 
-    from trainer.vision.training import with_memory
+    from trainer.memory import with_memory
 
     with pytest.raises(tf.errors.ResourceExhaustedError) as exhausted:
         tf.zeros((2**21, 2**21))  # TensorFlow tries this for ten seconds, so what it raises serves for all below
@@ -202,12 +202,12 @@ def test_a_training_that_runs_out_of_memory_begins_again_with_half_the_batch_onc
 
         return once
 
-    assert with_memory(trained(8), 8, True) == (8, ())
-    assert with_memory(trained(4), 8, True) == (4, ("out of memory with batches of 8, trained with 4",))
+    assert with_memory(trained(8), 8, True, "pictures") == (8, ())
+    assert with_memory(trained(4), 8, True, "pictures") == (4, ("out of memory with batches of 8, trained with 4",))
     with pytest.raises(ConfigError, match=r"out of memory with batches of 4 pictures; lower network\.batch"):
-        with_memory(trained(2), 8, True)
+        with_memory(trained(2), 8, True, "pictures")
     with pytest.raises(ConfigError, match="out of memory with batches of 8 pictures"):
-        with_memory(trained(4), 8, False)
+        with_memory(trained(4), 8, False, "pictures")
 
 
 def test_a_curve_is_written_for_tensorboard(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from edge_agent.channel import LocalChannel
 from edge_agent.config import ChecksConfig, StationConfig, UiConfig
 from edge_agent.home import Home
 from edge_agent.station.pinbook import PinBook, Role
-from edge_agent.station.server import Station, address, build, listen, serving
+from edge_agent.station.port import address
+from edge_agent.station.server import Station, build, listen, serving
 from tests.simulators.clock import HandClock
 from tests.simulators.station import HEALTHY, PIN, StationHome
 

@@ -12,7 +12,8 @@ from edge_agent.config import UiConfig
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.home import Home
 from edge_agent.station.pages import LANGUAGES, accepted_language, check_languages
-from edge_agent.station.server import address, listen, main
+from edge_agent.station.port import address
+from edge_agent.station.server import listen, main
 
 STATIC = files("edge_agent.station").joinpath("static")
 SCRIPTS = [path for path in STATIC.iterdir() if path.name.endswith(".js")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,7 +20,11 @@ from edge_agent.contracts.errors import LinesideError, Rejected
 
 PREPROCESSING, BUILD_MODEL, METRICS = "preprocessing_fn", "build_model", "metrics"
 FUNCTIONS = (PREPROCESSING, BUILD_MODEL, METRICS)
+OWN_CODE = "own"
+"""What `network.backbone` says where the file's `build_model` makes the network for pictures."""
 _NAME = "lineside_own_code"
+_HEADING = 40
+_BOLD = re.compile("\x1b\\[1m(.*?)\x1b\\[0m", re.DOTALL)
 
 
 class OwnCode:
@@ -28,6 +33,19 @@ class OwnCode:
     def __init__(self, path: str) -> None:
         self.path = Path(path) if path else None
         self._module = _load(self.path) if self.path else None
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Which of the functions the file has."""
+        return tuple(name for name in FUNCTIONS if getattr(self._module, name, None) is not None)
+
+    def takes(self, name: str) -> int:
+        """Return whether a function that the file has takes an argument: 1, else 0."""
+        try:
+            inspect.signature(getattr(self._module, name)).bind(0)
+        except (TypeError, ValueError):
+            return 0
+        return 1
 
     def function(self, name: str, arguments: int) -> Callable[..., Any] | None:
         """Return a function that takes that many arguments, or None where the file has none of that name.
@@ -92,6 +110,10 @@ def _place(path: Path, error: Exception) -> str:
 
 
 def _message(error: Exception) -> str:
-    """Return the error's own words in one line; TensorFlow puts whole stacks before them."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines)[-400:] if len(lines) < 4 else lines[-1][-400:]
+    """Return the error's own words in one line: TensorFlow puts whole stacks before them, Keras paragraphs around."""
+    bold = _BOLD.search(str(error))
+    lines = [line.strip() for line in (bold.group(1) if bold else str(error)).splitlines() if line.strip()]
+    if len(lines) < 4:
+        return " ".join(lines)[-400:]
+    heading = lines[0].endswith(":") and len(lines[0]) < _HEADING
+    return lines[-1][-400:] if heading else lines[0][:400]
