@@ -81,7 +81,7 @@ def test_pretrained_weights_come_from_a_file_and_a_wrong_one_is_named(tmp_path: 
         load_pretrained(network, "mobilenet-v2-0.35", str(tmp_path / "other.h5"))
     with pytest.raises(ConfigError, match=r"no such file; fetch https://.*0\.35_224_no_top\.h5"):
         load_pretrained(network, "mobilenet-v2-0.35", str(tmp_path / "absent.h5"))
-    with pytest.raises(ConfigError, match="only efficientnet-v2-b0"):
+    with pytest.raises(ConfigError, match="only efficientnet-lite0"):
         load_pretrained(network, "tiny", "imagenet")
 
 
