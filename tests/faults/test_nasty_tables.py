@@ -5,8 +5,9 @@ import csv
 import pytest
 
 from edge_agent.contracts.errors import Rejected
-from tests.simulators.data_steps import quarantine, run_data_steps, told
+from tests.simulators.data_steps import quarantine, run_data_steps, splits, told
 from tests.simulators.sensor_table import RECIPE, write_table
+from trainer.data.manifest import SPLITS
 from trainer.samples.sensors import COLUMNS
 
 ROWS = 300
@@ -108,3 +109,35 @@ def test_rows_of_production_without_labels_are_compared_with_training(training, 
     (feature,) = [line for line in blocking if line.startswith("serving: coolant_temperature_c: ")]
     assert f"{ROWS - 1} of {ROWS - 1} records have another value in the serving data" in feature
     assert not [line for line in blocking if "label" in line or "feed_force" in line]
+
+
+def test_rows_are_split_by_their_own_hash_wherever_they_stand(training, tmp_path):
+    table, _ = training
+    lines = table.read_text().splitlines()
+    for number in range(1, len(lines), 2):
+        lines[number] = lines[number].replace(lines[number].partition(",")[0], "one-part", 1)
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "b.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    found = [
+        steps(tmp_path / name, tmp_path / f"root of {name}", "example_gen.split=by-hash") for name in ("a.csv", "b.csv")
+    ]
+    rows = [{name: one["ExampleGen.examples"].properties[f"pictures_{name}"] for name in SPLITS} for one in found]
+    assert rows[0] == rows[1]
+    assert 30 <= rows[0]["test"] <= 90
+    assert found[0]["ExampleValidator.anomalies"].blessed
+    (line,) = [line for line in told(found[0])["warnings"] if line.startswith("part: 1 parts")]
+    assert line.endswith("(one-part); as example_gen.split by-hash asks: what is evaluated was partly learned from")
+    whole = steps(tmp_path / "a.csv", tmp_path / "whole", "example_gen.split=by-part", last="ExampleGen")
+    assert list(splits(whole)) == sorted(splits(whole))
+    assert len(splits(whole)) == ROWS // 2 + 1
+    assert "one-part" in splits(whole)
+
+
+@pytest.mark.fault("T08")
+def test_a_row_that_asks_for_no_split_there_is_costs_itself_alone(tmp_path):
+    wishes = dict.fromkeys(range(0, ROWS, 5), "test")
+    table = write_table(tmp_path / "a.csv", ROWS, split={**wishes, 7: "validation"})
+    known = steps(table, tmp_path / "root", "table.split=split", "max_bad=0.01", last="ExampleGen")
+    assert {path: one["reason"] for path, one in quarantine(known).items()} == {
+        "a.csv:9": "column 'split' is 'validation', expected one of train, eval, test"
+    }

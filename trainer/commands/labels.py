@@ -26,8 +26,9 @@ def labels() -> None:
 @labels.command(context_settings=_HELP)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--consensus", type=click.Path(path_type=Path, dir_okay=False), help="Write image and label agreed on.")
+@click.option("--apply", "into_table", is_flag=True, help="Put what was agreed on into FOLDER/labels.csv.")
 @json_option
-def agreement(folder: Path, consensus: Path | None, as_json: bool) -> None:
+def agreement(folder: Path, consensus: Path | None, into_table: bool, as_json: bool) -> None:
     """Show how far the labellers of FOLDER agree: kappa with its interval, each labeller, disputed pictures.
 
     Their opinions stand in labellers.csv (image, labeller, label, time) or in columns such as label.anna of labels.csv.
@@ -37,6 +38,7 @@ def agreement(folder: Path, consensus: Path | None, as_json: bool) -> None:
     """
     from trainer.evaluation.plain import finite
     from trainer.labels import agreement as rules
+    from trainer.labels.adopt import adopt
     from trainer.labels.exchange import write_consensus
     from trainer.labels.opinions import read_opinions
 
@@ -44,6 +46,7 @@ def agreement(folder: Path, consensus: Path | None, as_json: bool) -> None:
     verdicts = rules.consensus(opinions)
     if consensus is not None:
         write_consensus(verdicts, consensus)
+    changed = [asdict(one) for one in adopt(folder, verdicts)] if into_table else None
     found = {
         "pictures": len(verdicts),
         "labels": list(opinions.labels),
@@ -51,6 +54,7 @@ def agreement(folder: Path, consensus: Path | None, as_json: bool) -> None:
         "labellers": [asdict(one) for one in rules.labellers(opinions, verdicts)],
         "disputed": [asdict(one) for one in sorted(verdicts, key=lambda one: one.sure) if one.disputed],
         "refused": [asdict(one) for one in opinions.refused],
+        "changed": changed,
     }
     report(as_json, found, lambda: _show_agreement(found))
 
@@ -66,6 +70,10 @@ def _show_agreement(found: dict[str, Any]) -> None:
     for one in found["disputed"][:_SHOWN]:
         said = ", ".join(f"{name}: {label}" for name, label in sorted(one["said"].items()))
         click.echo(f"  {one['image']}: {one['label']} ({one['sure']:.0%}); {said}")
+    if found["changed"] is not None:
+        click.echo(f"{len(found['changed'])} labels of labels.csv were changed")
+    for one in (found["changed"] or ())[:_SHOWN]:
+        click.echo(f"  {one['image']}: {one['before'] or 'none'} became {one['label']}")
     for one in found["refused"][:_SHOWN]:
         click.echo(f"  not used: {one['where']}: {one['reason']}", err=True)
 

@@ -31,7 +31,8 @@ def bulk_inferrer(
 
     out = inference_result / f"{NAME}.{format}"
     model = open_model(bundle)
-    made = predict(model, Path(data), out, context.scratch / "batches", Wishes(max_bad=max_bad), context.progress)
+    wishes = Wishes(max_bad=max_bad, allowed_by="bulk_inferrer.max_bad", keeps_list=False)
+    made = predict(model, Path(data), out, context.scratch / "batches", wishes, context.progress)
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in made["verdicts"].items())
     reasons = [f"{made['parts']} parts: {verdicts}", *([f"{made['bad']} bad"] if made["bad"] else [])]
     kind = "rows" if "rows" in made else "pictures"

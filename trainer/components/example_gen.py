@@ -22,7 +22,7 @@ from trainer.data.picture_reader import Found, Listed, read_picture
 from trainer.data.picture_traits import MISNAMED
 from trainer.data.quarantine import by_kind, check_bad
 from trainer.data.spans import span_properties
-from trainer.data.split import asked_for, assign_together, torn
+from trainer.data.split import BY_HASH, BY_PART, asked_for, assign_by_part, assign_together, by_hash, torn
 from trainer.pipeline.step import Context
 
 PICTURES = "pictures"
@@ -42,6 +42,7 @@ def example_gen(
     max_bad: float,
     salt: str,
     near_duplicates: str,
+    how: str,
     folders: Sequence[str],
     context: Context,
 ) -> dict[str, Any]:
@@ -49,14 +50,15 @@ def example_gen(
 
     `kept` holds the examples of a former run, whose parts stay in their splits. Raises Rejected when more than
     the share `max_bad` of all pictures is bad, when a picture changed since it was listed, or none is left.
-    With `near_duplicates` "together" the parts whose pictures look the same go into one split.
+    With `near_duplicates` "together" the parts whose pictures look the same go into one split. `how` says how to split,
+    see `trainer.data.split`.
     """
     settings = Recipe.model_validate(recipe)
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
     rows = without_repeats(listing["rows"])
     roots = [Path(folder).resolve() for folder in folders]
     group = one_thing(listing["rows"], roots, settings, context) if near_duplicates == "together" else {}
-    split = _splits(rows, settings, shares, kept, salt, group)
+    split = _splits(rows, settings, shares, kept, salt, group, how)
     read = _Read(list(listing["bad"]), len(rows), Oddities(settings.labels.good))
     for name in SPLITS:
         chosen = [row for row in rows if split(row) == name]
@@ -110,12 +112,18 @@ def part_labels(rows: Sequence[Listed], recipe: Recipe) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Split:
-    """The split of each part; the pictures of a part that the table tears apart stay where it wants each of them."""
+    """The split of each part; the pictures of a part that the table tears apart stay where it wants each of them.
+
+    `rows` has the split of each picture by folder and name, where parts have no say.
+    """
 
     parts: Mapping[str, str]
     torn: frozenset[str]
+    rows: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
     def __call__(self, row: Listed) -> str:
+        if self.rows:
+            return self.rows[(row["folder"], row["image"])]
         return str(row["split"]) if row["part"] in self.torn and row["split"] else self.parts[row["part"]]
 
     def of(self, part: str) -> str:
@@ -130,14 +138,21 @@ def _splits(
     kept: Path | None,
     salt: str,
     group: Mapping[str, str],
+    how: str,
 ) -> _Split:
+    if how == BY_HASH:
+        rows = [{**row, "split": row["split"] or by_hash(row["sha256"], shares, salt)} for row in rows]
+        of_row = {(row["folder"], row["image"]): row["split"] for row in rows}
+        return _Split(asked_for([(row["part"], row["split"]) for row in rows]), frozenset(), of_row)
     before: dict[str, str] = {}
     if kept is not None:
         content = json.loads((kept / "parts.json").read_text(encoding="utf-8"))
         before = {part: value["split"] for part, value in content.items()}
     wishes = [(row["part"], row["split"]) for row in rows]
-    assigned = assign_together(part_labels(rows, recipe), {**asked_for(wishes), **before}, shares, salt, group)
-    return _Split(assigned, frozenset(torn(wishes)))
+    stay, labels = {**asked_for(wishes), **before}, part_labels(rows, recipe)
+    if how == BY_PART:
+        return _Split(assign_by_part(labels, stay, shares, salt, group), frozenset(torn(wishes)))
+    return _Split(assign_together(labels, stay, shares, salt, group), frozenset(torn(wishes)))
 
 
 @dataclass

@@ -73,7 +73,9 @@ def example_validator(
         found.blocking += _feature_skew(examples, names, serving, (label,))
     if seen:
         found.seen(examples, expected, decode_seen((seen / SEEN).read_bytes(), str(seen)), limits, anomalies)
-    found.blocking += [*torn_parts(tables), *not_in_recipe(label, tables, labels, domains.get(label, ()))]
+    whole = limits.get("whole_parts", True)
+    (found.blocking if whole else found.warnings).extend(torn_parts(tables, whole))
+    found.blocking += [*not_in_recipe(label, tables, labels, domains.get(label, ()))]
     found.warnings += thin(tables, label, good)
     found.warnings += [f"{name} is empty in every record; fill it or leave the column out" for name in _empty(examples)]
     twice = _json(examples / leaks.FILE)

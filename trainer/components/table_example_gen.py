@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from edge_agent.contracts.errors import Rejected
 from trainer.data import leaks
 from trainer.data.manifest import SPLITS
 from trainer.data.spans import span_properties
-from trainer.data.split import asked_for, assign, torn
+from trainer.data.split import BY_HASH, BY_PART, asked_for, assign, assign_by_part, by_hash, torn
 from trainer.pipeline.step import Context
-from trainer.tabular.collecting import collected, read_listed
+from trainer.tabular.collecting import Collected, collected, read_listed
 from trainer.tabular.examples import inputs_among, write_columns, write_split
 from trainer.tabular.read import BadRow
 from trainer.tabular.repeats import repeats
@@ -35,14 +35,16 @@ def table_example_gen(
     table: Mapping[str, Any],
     max_bad: float,
     salt: str,
+    how: str,
     places: Sequence[str],
     context: Context,
 ) -> dict[str, Any]:
     """Read the files that `data/listing.json` names from `places` and write their rows as Examples.
 
     Rows of one part are in one split, every label is in all splits, and parts of `kept` (a former model's examples)
-    stay where they were. Raises Rejected when more than the share `max_bad` of all rows is bad, when a file changed
-    since it was listed, lacks a column or is no table at all, and when no row is left.
+    stay where they were; `how` says otherwise, see `trainer.data.split`. Raises Rejected when more than the share
+    `max_bad` of all rows is bad, when a file changed since it was listed, lacks a column or is no table at all, and
+    when no row is left.
     """
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
     files = read_listed(listing["files"], places, table["delimiter"], context.progress)
@@ -50,8 +52,12 @@ def table_example_gen(
     found = collected(files, lambda columns: layout, max_bad)
     left, bad = found.table, found.bad
     wishes = as_texts(found.columns[layout.split])[found.usable] if layout.split else np.full(len(found.usable), "")
-    parts = _parts(left.texts, good, wishes, shares, salt, kept)
-    split = np.asarray([parts[part]["split"] for part in left.texts[PART]], object)
+    if how == BY_HASH:
+        wishes = np.asarray(
+            [wish or by_hash(cells, shares, salt) for wish, cells in zip(wishes, _cells(found), strict=True)], object
+        )
+    parts = _parts(left.texts, good, wishes, shares, salt, kept, how)
+    split = wishes if how == BY_HASH else np.asarray([parts[part]["split"] for part in left.texts[PART]], object)
     context.progress("writing", None)
     counts = {}
     for name in SPLITS:
@@ -68,8 +74,20 @@ def table_example_gen(
     return {"examples": {**_properties(counts, parts, bad, [*named, *found.remarks], twice["counts"]), **spans}}
 
 
+def _cells(found: Collected) -> Iterator[str]:
+    """Yield all cells of each row as one text: what the row is, wherever it stands."""
+    columns = [found.columns[name] for name in sorted(found.columns)]
+    return ("\x1f".join(str(column[row]) for column in columns) for row in found.usable)
+
+
 def _parts(
-    texts: Mapping[str, Texts], good: str, wishes: Texts, shares: Mapping[str, float], salt: str, before: Path | None
+    texts: Mapping[str, Texts],
+    good: str,
+    wishes: Texts,
+    shares: Mapping[str, float],
+    salt: str,
+    before: Path | None,
+    how: str,
 ) -> dict[str, dict[str, Any]]:
     """Return split, label and number of rows of each part; a part is what its worst row is."""
     labels: dict[str, str] = {}
@@ -82,13 +100,15 @@ def _parts(
         known = {part: value["split"] for part, value in content.items()}
     wanted = [(str(part), str(wish)) for part, wish in zip(texts[PART], wishes, strict=True)]
     asked, in_two = asked_for(wanted), torn(wanted)
-    if in_two:
+    if in_two and how != BY_HASH:
         shown = ", ".join(in_two[:5])
         raise Rejected(f"{len(in_two)} parts have rows in two splits ({shown}); a part belongs to one split whole")
-    odd = sorted(set(asked.values()) - set(SPLITS))
-    if odd:
-        raise Rejected(f"a row asks for split '{odd[0]}', expected one of {', '.join(SPLITS)}")
-    split = assign(labels, {**asked, **known}, shares, salt)
+    if how == BY_HASH:
+        split = asked
+    elif how == BY_PART:
+        split = assign_by_part(labels, {**asked, **known}, shares, salt, {})
+    else:
+        split = assign(labels, {**asked, **known}, shares, salt)
     rows = Counter(texts[PART])
     return {part: {"split": split[part], "label": labels[part], "rows": rows[part]} for part in sorted(labels)}
 

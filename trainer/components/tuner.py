@@ -37,8 +37,9 @@ def tuner(
     in its own process; with one, the same seed gives the same trials. The study lies in the scratch folder, so that a
     killed step goes on; no trial begins after `minutes` (0 = no limit). Raises Rejected when no trial was completed.
     """
+    from trainer.reports.trials import write_page
     from trainer.tuning.study import Study
-    from trainer.tuning.table import PAGE, TABLE, best_of, write_page, write_table
+    from trainer.tuning.table import PAGE, TABLE, best_of, write_table
     from trainer.tuning.trial import Training, run_trial
 
     maximise = metric == "auroc"

@@ -11,7 +11,7 @@ from typing import Any
 from trainer.pipeline.index import Entry
 
 EXAMPLES, STATISTICS = "examples", "statistics"
-_SAME = {"shares": None, "salt": None, "near_duplicates": "by-name"}
+_SAME = {"shares": None, "salt": None, "near_duplicates": "by-name", "how": "stratified"}
 """Parameters that must agree, with what they were before there was a choice."""
 
 

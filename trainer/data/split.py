@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from trainer.data.manifest import SPLITS
 
 _ORDER = ("eval", "test")
+STRATIFIED, BY_PART, BY_HASH = "stratified", "by-part", "by-hash"
+"""Whole parts with every label in every split; whole parts by their names' hash alone; records by their own hash."""
 
 
 def asked_for(wishes: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -80,6 +82,23 @@ def assign_together(
     stay = {name: max(sorted(found), key=found.__getitem__) for name, found in votes.items()}
     whole = assign(its, stay, shares, salt)
     return {part: kept[part] if kept.get(part) in SPLITS else whole[group.get(part, part)] for part in labels}
+
+
+def assign_by_part(
+    parts: Iterable[str], kept: Mapping[str, str], shares: Mapping[str, float], salt: str, group: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the split of every part by the hash of its name (of its `group`'s) alone; `kept` parts stay."""
+    return {
+        part: kept[part] if kept.get(part) in SPLITS else by_hash(group.get(part, part), shares, salt) for part in parts
+    }
+
+
+def by_hash(name: str, shares: Mapping[str, float], salt: str) -> str:
+    """Return the split that a hash falls into; whatever else there is changes nothing."""
+    place = int.from_bytes(_hash(name, salt)[:8], "big") / 2**64
+    if place < shares["eval"]:
+        return "eval"
+    return "test" if place < shares["eval"] + shares["test"] else "train"
 
 
 def _quota(parts: int, share: float) -> int:

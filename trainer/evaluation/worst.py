@@ -17,7 +17,7 @@ from trainer.vision.data import Pictures
 
 _COUNT = 6
 _SIDE = 320
-_SEAM = 4
+_SEAM, _GREY = 4, 128
 _QUALITY = 85
 
 
@@ -88,5 +88,5 @@ def _panel(
     right = cv2.addWeighted(left, 0.55, coloured, 0.45, 0)
     left = left.copy()
     cv2.drawContours(left, contours, -1, (80, 200, 80), 1)
-    seam = np.full((size[1], _SEAM, 3), 255, np.uint8)
+    seam = np.full((size[1], _SEAM, 3), _GREY, np.uint8)
     return np.asarray(np.hstack([left, seam, right]), np.uint8)

@@ -20,8 +20,11 @@ class ExampleGenSettings(Strict):
     `max_bad` is the share of bad pictures or rows that is tolerated (`strict`: none), `salt` that of the split's hash.
     `spans`, where `--data` is a pattern: `latest`, `all`, `rolling:N`, a number, or a range such as `2-5`.
     `near_duplicates`: parts whose pictures look the same are split by their own names, or go `together` as one part.
+    `split`: `stratified`, whole parts and every label in every split; `by-part`, whole parts by the hash of their name
+    alone; `by-hash`, pictures or rows by the hash of their content, whatever part they are of.
     """
 
+    split: Literal["stratified", "by-part", "by-hash"] = "stratified"
     near_duplicates: Literal["by-name", "together"] = "by-name"
     max_bad: Share = 0.001
     salt: str = ""

@@ -11,6 +11,8 @@ from trainer.pipeline.progress import Display
 from trainer.pipeline.runs import RunRecord, Runs, StepRecord
 from trainer.pipeline.step import Artifact
 
+_BLESSING = "ModelBlessing"
+
 
 @dataclass
 class StepLog:
@@ -51,12 +53,20 @@ class StepLog:
         self, entry: StepRecord, status: str, outputs: dict[str, Artifact], remark: str = ""
     ) -> dict[str, Artifact]:
         """Note how it ended, and return its outputs."""
-        reasons = [reason for artifact in outputs.values() for reason in artifact.reasons]
+        said = "; ".join(reason for artifact in outputs.values() for reason in _told(artifact))
         with self._guard:
             entry.status = status
-            entry.remark = "interrupted" if self.interrupted and status == "failed" else remark or "; ".join(reasons)
+            entry.remark = "interrupted" if self.interrupted and status == "failed" else remark or said
             entry.outputs = {name: artifact.digest for name, artifact in outputs.items()}
             with suppress(Unavailable) if status == "failed" else nullcontext():
                 self.runs.save(self.record)
             self.display.end(entry.name, status, entry.seconds, entry.remark)
         return outputs
+
+
+def _told(artifact: Artifact) -> list[str]:
+    """Return what is told of an output; of a blessing the first reason, for the run's end lists them all."""
+    reasons = artifact.reasons
+    if artifact.type != _BLESSING or len(reasons) < 2:
+        return reasons
+    return [f"{reasons[0]} (and {len(reasons) - 1} more)"]

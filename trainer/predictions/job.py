@@ -27,12 +27,17 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Wishes:
-    """How many at once, the share that may be bad, threads of the edge runtime, what parts the cells of a CSV."""
+    """How many at once, the share that may be bad, threads of the edge runtime, what parts the cells of a CSV.
+
+    `allowed_by` names what sets `max_bad`; `keeps_list`: the list of what is bad stays where it is after an error, too.
+    """
 
     batch: int = 512
     max_bad: float = 0.01
     threads: int = 0
     delimiter: str = ","
+    allowed_by: str = "--max-bad"
+    keeps_list: bool = True
 
     @property
     def cores(self) -> int:
@@ -71,7 +76,7 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
     rows, bad = _collected(work, job.bad)
     listed = out.with_name(f"{out.name}.bad.csv")
     _write_bad(bad, listed)
-    _check_bad(bad, len(rows) + len(bad), wishes.max_bad, listed)
+    _check_bad(bad, len(rows) + len(bad), wishes, listed.name)
     if rows and "part" in rows[0]:
         with_parts(rows, model)
     write_table(rows, out)
@@ -137,14 +142,15 @@ def _collected(work: Path, unlisted: Sequence[Bad]) -> tuple[list[Row], list[Bad
     return rows, bad
 
 
-def _check_bad(bad: list[Bad], total: int, max_bad: float, listed: Path) -> None:
+def _check_bad(bad: list[Bad], total: int, wishes: Wishes, listed: str) -> None:
     if not bad:
         return
-    first = f"the first: {bad[0].place}: {bad[0].reason}; all of them: {listed.name}"
+    first = f"the first: {bad[0].place}: {bad[0].reason}" + (f"; all of them: {listed}" if wishes.keeps_list else "")
     if len(bad) == total:
         raise Rejected(f"none of {total} can be used; {first}")
-    if len(bad) > max_bad * total:
-        raise Rejected(f"{len(bad)} of {total} are bad, more than --max-bad {max_bad:.2%} allows; {first}")
+    if len(bad) > wishes.max_bad * total:
+        allowed = f"{wishes.allowed_by} {wishes.max_bad:.2%}"
+        raise Rejected(f"{len(bad)} of {total} are bad, more than {allowed} allows; {first}")
 
 
 def _write_bad(bad: list[Bad], path: Path) -> None:

@@ -114,7 +114,7 @@ def _judging(one: Evaluation) -> Judging:
 
 def write_comparison(found: Mapping[str, Any], target: Path) -> None:
     """Write the comparison as one HTML page that needs nothing else."""
-    from trainer.reports.page import environment
+    from trainer.reports.rendering import environment
 
     page = environment().get_template("compare.html").render(found=found, figures=("AUROC", *_FIGURES))
     write_atomically(target, page.encode())

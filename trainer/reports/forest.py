@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 _ROW, _HEAD, _NAME, _PANEL, _GAP, _COUNT = 26, 40, 172, 220, 46, 92
+_LETTERS = 26
 _METRICS = (("AUROC", "var(--accent)"), ("escape", "var(--bad)"), ("overkill", "var(--warn)"))
 
 
@@ -47,7 +48,8 @@ def forest_plot(rows: Sequence[ForestRow]) -> str:
         if number % 2 == 0:
             drawn.append(f'<rect class="stripe" x="0" y="{y}" width="{width}" height="{_ROW}" rx="5"/>')
         kind = "strong" if number == 0 else "plain" if row.judged else "faint"
-        drawn.append(f'<text class="{kind}" x="8" y="{y + 17}">{escape(row.name)}</text>')
+        title = f"<title>{escape(row.name)}</title>"
+        drawn.append(f'<text class="{kind}" x="8" y="{y + 17}">{title}{escape(_short(row.name))}</text>')
         few = "" if row.judged else " (few)"
         counts = f"{row.defective} / {row.parts}{few}"
         drawn.append(f'<text class="{kind}" x="{width - 8}" y="{y + 17}" text-anchor="end">{counts}</text>')
@@ -55,6 +57,11 @@ def forest_plot(rows: Sequence[ForestRow]) -> str:
     for number, (metric, colour) in enumerate(_METRICS):
         drawn.append(_panel(rows, metric, colour, _NAME + number * (_PANEL + _GAP), height))
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="metrics by slice">{"".join(drawn)}</svg>'
+
+
+def _short(name: str) -> str:
+    """Return a name that has room before the first panel: what tells slices apart is mostly at its end."""
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS // 2]}…{name[-_LETTERS // 2 + 1 :]}"
 
 
 def _panel(rows: Sequence[ForestRow], metric: str, colour: str, left: int, height: int) -> str:

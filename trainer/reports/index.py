@@ -50,7 +50,7 @@ class Row:
 
 def write_index(root: Path) -> Path:
     """Write ROOT/runs/index.html anew and return its path. Raises ConfigError for a damaged record."""
-    from trainer.reports.page import environment
+    from trainer.reports.rendering import environment
 
     runs = Runs(root)
     names = list(reversed(runs.names()))

@@ -8,24 +8,21 @@ from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from trainer.lineage.graph import Edge, Lineage, Node
 from trainer.pipeline.cache import write_atomically
 from trainer.reports.layered import Places, Sizes, place, reduced
+from trainer.reports.rendering import environment
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _MARGIN, _BOW = 12.0, 110.0
 _TEXT_WIDTH = 40
 
 
 def write_page(graph: Lineage, start: str, name: str, target: Path) -> None:
     """Write the page; the node with the id `start` is the one that was asked for by `name`."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template("lineage.html").render(
-        name=name, start=start, graph=graph, drawing=draw(graph, start), facts=_facts(graph)
+    page = (
+        environment()
+        .get_template("lineage.html")
+        .render(name=name, start=start, graph=graph, drawing=draw(graph, start), facts=_facts(graph))
     )
     write_atomically(target, page.encode())
 

@@ -7,8 +7,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from edge_agent.contracts.bundle import BundleFolder
 from trainer.evaluation.released import Override, read_override
 from trainer.pipeline.cache import write_atomically
@@ -19,9 +17,8 @@ from trainer.reports.charts import Mark, Series, histogram, line_chart
 from trainer.reports.data import data_counts, quality_histograms, rows_of
 from trainer.reports.evaluation import evaluation_section
 from trainer.reports.headline import Headline, Refusals, headline
+from trainer.reports.rendering import environment
 from trainer.reports.run_statistics import write_page
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(record: RunRecord, known: Known, lineage: list[str], target: Path) -> None:
@@ -60,13 +57,6 @@ def _headline(known: Known, override: Override | None) -> Headline:
         infra.reasons if infra is not None and not infra.blessed else (),
     )
     return headline(metrics, refusals, override)
-
-
-def environment() -> Environment:
-    """Return what renders the pages' templates."""
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
 
 
 def _data(known: Known) -> dict[str, Any] | None:

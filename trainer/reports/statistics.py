@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trainer.reports.charts import histogram
 from trainer.reports.deciles import decile_strips
+from trainer.reports.rendering import environment
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _WHOLE = ("", "All Examples")
 _COLOURS = ("var(--first)", "var(--second)", "var(--third)", "var(--fourth)")
 _TOP = 8
@@ -52,12 +49,11 @@ class SliceView:
 
 def statistics_page(found: Mapping[str, Any], title: str) -> str:
     """Return a page with the statistics by split (DatasetFeatureStatisticsList), slices to be chosen on it."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     colours = {split: _COLOURS[place % len(_COLOURS)] for place, split in enumerate(found)}
-    return environment.get_template("statistics.html").render(
-        title=title, slices=slice_views(found, colours), shared=shared_values, dict=dict
+    return (
+        environment()
+        .get_template("statistics.html")
+        .render(title=title, slices=slice_views(found, colours), shared=shared_values, dict=dict)
     )
 
 

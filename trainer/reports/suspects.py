@@ -11,7 +11,7 @@ from typing import Any
 from edge_agent.contracts.encoding import digest_bytes
 from trainer.labels.suspects import Suspect
 from trainer.pipeline.cache import write_atomically
-from trainer.reports.page import environment
+from trainer.reports.rendering import environment
 
 _HEIGHT, _QUALITY, _MOST = 180, 85, 200
 

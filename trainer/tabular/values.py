@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.row import LARGEST, MISSING, NUMBER
+from trainer.data.manifest import SPLITS
 from trainer.tabular.suspicions import COMMA, remark_on, with_commas
 
 LABEL, PART, ROW = "label", "@part", "@row"
@@ -91,6 +92,10 @@ def typed(columns: Mapping[str, Cells], layout: Layout) -> Typed:
             found.texts[name] = as_texts(columns[column])
             for row in np.flatnonzero(found.texts[name] == ""):
                 found.problems.setdefault(int(row), f"column '{column}' is empty")
+    for row, wish in enumerate(as_texts(columns[layout.split]) if layout.split else ()):
+        if wish and wish not in SPLITS:
+            expected = ", ".join(SPLITS)
+            found.problems.setdefault(row, f"column '{layout.split}' is '{wish}', expected one of {expected}")
     for name in layout.slices:
         found.texts[name] = as_texts(columns[name])
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
+from trainer.data.split import BY_HASH
 from trainer.data.table_source import files_of, list_tables
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
@@ -95,7 +96,7 @@ class TabularTask:
                     "good": labels.good,
                     "labels": list(labels.names),
                     "often_constant": ["label", *settings.table.slices],
-                    "limits": settings.example_validator.model_dump(exclude={"serving"}),
+                    "limits": self._limits(),
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -109,6 +110,11 @@ class TabularTask:
                 uses=self._own,
             ),
         ]
+
+    def _limits(self) -> dict[str, Any]:
+        """Return what blocks; parts that a split by hash tears apart are wanted so."""
+        found = self.settings.example_validator.model_dump(exclude={"serving"})
+        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
 
     def _serving(self) -> list[Step]:
         """Return the step that reads rows of production, if there are any to compare with."""
@@ -162,8 +168,9 @@ class TabularTask:
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what a row is."""
         settings, labels = self.settings, self.recipe.labels
-        shares, salt = self.recipe.split.model_dump(), settings.example_gen.salt
-        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), "shares": shares, "salt": salt}
+        how = settings.example_gen
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "how": how.split}
+        return {"good": labels.good, "table": settings.table.model_dump(mode="json"), **split}
 
     def _trained(self) -> dict[str, Any]:
         """The recipe as far as it changes the trained model; the size of a picture does not."""

@@ -10,6 +10,7 @@ from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Colour, Network, Recipe
 from trainer.data.source import list_data
+from trainer.data.split import BY_HASH
 from trainer.own_code import OWN_CODE
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
@@ -33,7 +34,6 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
-        check_variants(self.settings.converter.variants, table=False)
         check(self.recipe.network.backbone, self.recipe.network.weights)
         if self.recipe.network.backbone == OWN_CODE and not self.settings.module:
             raise ConfigError(
@@ -42,6 +42,7 @@ class VisionTask:
             )
         self._module = {"module": self.settings.module} if self.settings.module else {}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
+        check_variants(self.settings.converter.variants, table=False)
         converts = (f"{_HERE}.converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)
@@ -101,7 +102,7 @@ class VisionTask:
                     "good": self.recipe.labels.good,
                     "labels": labels,
                     "often_constant": OFTEN_CONSTANT,
-                    "limits": self.settings.example_validator.model_dump(exclude={"serving"}),
+                    "limits": self._limits(),
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -114,6 +115,11 @@ class VisionTask:
                 {"beam": self.settings.beam.model_dump(mode="json")},
             ),
         ]
+
+    def _limits(self) -> dict[str, Any]:
+        """Return what blocks; parts that a split by hash tears apart are wanted so."""
+        found = self.settings.example_validator.model_dump(exclude={"serving"})
+        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
 
     def _serving(self) -> list[Step]:
         """Return the step that reads pictures of production, if there are any to compare with."""
@@ -202,8 +208,8 @@ class VisionTask:
     def _split(self) -> dict[str, Any]:
         """Return what decides which part is in which split, and what the model sees of it."""
         how = self.settings.example_gen
-        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "near_duplicates": how.near_duplicates}
-        return {"recipe": self._seen(), **split}
+        split = {"shares": self.recipe.split.model_dump(), "salt": how.salt, "how": how.split}
+        return {"recipe": self._seen(), **split, "near_duplicates": how.near_duplicates}
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""

@@ -15,15 +15,15 @@ Texts = Mapping[str, Sequence[str]]
 """Text columns of a split, "" for a missing value."""
 
 
-def torn_parts(tables: Mapping[str, Texts]) -> Iterator[str]:
-    """Say which parts have records in more than one split."""
+def torn_parts(tables: Mapping[str, Texts], whole: bool = True) -> Iterator[str]:
+    """Say which parts have records in more than one split; unless parts shall be `whole`, that was asked for."""
     found = torn((part, split) for split, table in tables.items() for part in table.get("part", ()))
     if found:
         shown = ", ".join(found[:10]) + (" …" if len(found) > 10 else "")
-        yield (
-            f"part: {len(found)} parts have pictures in two splits or more ({shown}); a part belongs to one split "
-            "whole: correct the column 'split' of the table"
-        )
+        said = "a part belongs to one split whole: correct the column 'split' of the table"
+        if not whole:
+            said = "as example_gen.split by-hash asks: what is evaluated was partly learned from"
+        yield f"part: {len(found)} parts have pictures in two splits or more ({shown}); {said}"
 
 
 def unknown_values(split: str, feature: str, table: Texts, known: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -90,7 +90,7 @@ class OwnPictures:
         return answer if isinstance(found, dict) else (answer["fine"], answer["coarse"])
 
 
-class _Prepared(keras.layers.Layer):
+class _Prepared(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Calls the user's function on TensorFlow's tensors."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:

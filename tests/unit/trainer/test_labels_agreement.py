@@ -115,3 +115,24 @@ def test_the_command_says_kappa_disputes_and_writes_what_was_agreed_on(tmp_path)
     found = json.loads(CliRunner().invoke(main, ["labels", "agreement", str(tmp_path), "--json"]).output)
     assert found["kappa"]["kind"] == "fleiss"
     assert found["disputed"][0]["sure"] <= found["disputed"][-1]["sure"]
+
+
+def test_what_was_agreed_on_goes_into_the_table_and_all_else_stays(tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text('\ufeffimage,mask,part,label,note\na.png,m.png,p1,ok,"x, y"\nb.png,,p2,pit,\nc.png,,p3,ok,\n')
+    lines = [f"{image},{who},{label}" for image, label in (("a.png", "pit"), ("b.png", "pit")) for who in "xyz"]
+    (tmp_path / "labellers.csv").write_text("image,labeller,label\n" + "\n".join([*lines, "gone.png,x,ok"]) + "\n")
+    done = CliRunner().invoke(main, ["labels", "agreement", str(tmp_path), "--apply"])
+    assert done.exit_code == 0
+    assert "1 labels of labels.csv were changed\n  a.png: ok became pit" in done.output
+    assert table.read_text() == (
+        'image,mask,part,label,note\na.png,m.png,p1,pit,"x, y"\nb.png,,p2,pit,\nc.png,,p3,ok,\n'
+    )
+    before = table.stat().st_mtime_ns
+    again = json.loads(CliRunner().invoke(main, ["labels", "agreement", str(tmp_path), "--apply", "--json"]).output)
+    assert again["changed"] == []
+    assert table.stat().st_mtime_ns == before
+    table.write_text("image,part,label\na.png,p1\n")
+    ragged = CliRunner().invoke(main, ["labels", "agreement", str(tmp_path), "--apply"])
+    assert ragged.exit_code == 3
+    assert "record 2 has not 3 fields" in ragged.output

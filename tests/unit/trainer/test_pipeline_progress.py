@@ -1,8 +1,12 @@
 """What a run tells where there is no terminal: plain lines, with the time that is left."""
 
 import io
+from pathlib import Path
 
 from trainer.pipeline.progress import Lines, Pace
+from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.step import Artifact
+from trainer.pipeline.steplog import StepLog
 
 
 class Clock:
@@ -38,3 +42,15 @@ def test_what_a_killed_run_had_done_says_nothing_of_the_pace():
     assert pace.left(10.0, 0.75) == 10.0
     assert pace.left(11.0, 0.1) is None
     assert round(pace.left(12.0, 0.2), 6) == 8.0
+
+
+def test_of_a_blessing_the_first_reason_is_told_and_of_other_outputs_all(tmp_path):
+    out = io.StringIO()
+    log = StepLog(RunRecord("r1", "tile", 0), Runs(tmp_path), Lines(out), ["Evaluator", "ExampleValidator"])
+    for step, kind in (("Evaluator", "ModelBlessing"), ("ExampleValidator", "ExampleAnomalies")):
+        entry = log.begin(step)
+        log.end(entry, "done", {"made": Artifact(kind, "0", Path(), {"reasons": ["one", "two", "three"]})})
+    assert [one.split()[-4:] for one in out.getvalue().splitlines()] == [
+        ["one", "(and", "2", "more)"],
+        ["s", "one;", "two;", "three"],
+    ]

@@ -107,3 +107,12 @@ def test_a_killed_run_is_closed_at_the_next_start(tmp_path):
     runs.close_killed(5)
     record = runs.load("r1")
     assert (record.state, record.steps[0].status, record.ended_ms) == ("failed", "failed", 5)
+
+
+def test_a_long_name_of_a_slice_keeps_to_its_column_and_is_whole_in_its_title():
+    name = "station=assembly-hall-3-line-2-camera-4-top-view"
+    found = {"value": 0.9, "low": 0.8, "high": 0.95}
+    row = ForestRow(name, 9, 3, True, dict.fromkeys(("AUROC", "escape", "overkill"), found))
+    chart = forest_plot([row])
+    ElementTree.fromstring(chart)
+    assert f"<title>{name}</title>station=assem…a-4-top-view</text>" in chart

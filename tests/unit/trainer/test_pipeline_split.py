@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.split import asked_for, assign, assign_together, torn
+from trainer.data.split import asked_for, assign, assign_by_part, assign_together, by_hash, torn
 
 SHARES = {"eval": 0.2, "test": 0.2}
 PARTS = {f"p{i}": ("ok" if i % 3 else "scratch") for i in range(60)}
@@ -90,3 +90,20 @@ def test_no_group_is_torn_apart(group, salt):
     split = assign_together(PARTS, {}, SHARES, salt, group)
     for name in set(group.values()):
         assert len({split[part] for part, its in group.items() if its == name}) == 1
+
+
+def test_a_split_by_the_hash_alone_depends_on_nothing_else_and_meets_the_shares():
+    split = {f"p{i}": by_hash(f"p{i}", SHARES, "") for i in range(5000)}
+    counts = {name: sum(where == name for where in split.values()) for name in ("train", "eval", "test")}
+    assert counts["eval"] == pytest.approx(1000, abs=90)
+    assert counts["test"] == pytest.approx(1000, abs=90)
+    assert by_hash("p1", {"eval": 0, "test": 0}, "") == "train"
+    assert any(by_hash(part, SHARES, "x") != where for part, where in split.items())
+
+
+def test_whole_parts_by_their_hash_keep_those_that_were_split_before():
+    group = {"p1": "g", "p2": "g"}
+    split = assign_by_part(PARTS, {"p3": "test", "p4": "elsewhere"}, SHARES, "s", group)
+    assert split["p3"] == "test"
+    assert split["p1"] == split["p2"] == by_hash("g", SHARES, "s")
+    assert split["p4"] == by_hash("p4", SHARES, "s")

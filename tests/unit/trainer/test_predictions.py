@@ -70,6 +70,13 @@ def test_what_cannot_be_read_is_set_aside_and_the_rest_predicted(parts, tmp_path
     assert len(other.with_name("other.csv.bad.csv").read_text().splitlines()) == 5
 
 
+def test_in_a_step_the_setting_is_named_and_no_list_that_is_removed(parts, tmp_path):
+    step = {"max_bad": 0.001, "allowed_by": "bulk_inferrer.max_bad", "keeps_list": False}
+    with pytest.raises(Rejected, match=r"more than bulk_inferrer\.max_bad 0\.10% allows; the first: ") as found:
+        run(parts, tmp_path / "p.csv", tmp_path / "work", **step)
+    assert "all of them" not in str(found.value)
+
+
 def test_where_nothing_can_be_used_it_is_said_whatever_may_be_bad(tmp_path):
     listed = tmp_path / "list.csv"
     listed.write_text("image,part\nnone.jpg,p1\n../../etc/passwd,p2\n")
