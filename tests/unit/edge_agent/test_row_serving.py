@@ -102,6 +102,11 @@ def test_a_cell_that_is_no_number_is_named_and_a_missing_one_is_not(program, row
     odd = program.post(PREDICT, json={"instances": [rows["ok"], {**rows["ok"], "feed_force_n": "abc"}]})
     assert odd.status_code == 400
     assert odd.json()["error"].startswith("instance 1: column 'feed_force_n' is 'abc'")
+    for cell in (10**400, True, [1], {"a": 1}):
+        said = program.post(PREDICT, json={"instances": [{**rows["ok"], "feed_force_n": cell}]})
+        assert (said.status_code, "column 'feed_force_n'" in said.json()["error"]) == (400, True)
+    nested = program.post(PREDICT, json={"instances": [{**rows["ok"], "material": ["steel"]}]})
+    assert "column 'material' is a list, expected a text" in nested.json()["error"]
     missing = program.post(PREDICT, content=json.dumps({"instances": [{**rows["ok"], "feed_force_n": float("nan")}]}))
     assert missing.json()["predictions"][0]["score"] is not None
 
