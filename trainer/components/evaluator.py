@@ -29,12 +29,16 @@ from trainer.vision.evaluate import heatmap_hit_rate
 
 @dataclass(frozen=True)
 class Question:
-    """What every model is asked: `pictures` by split, what is `known` of them, and the recipe they are judged by."""
+    """What every model is asked: `pictures` by split, what is `known` of them, and the recipe they are judged by.
+
+    `told` hears how many more pictures a model has answered.
+    """
 
     recipe: Recipe
     cost: Cost | None
     pictures: Mapping[str, Pictures]
     known: Mapping[str, Answers]
+    told: Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,12 @@ def evaluator(
     wanted, asked = Recipe.model_validate(recipe), EvaluatorSettings.model_validate(settings)
     pictures = {split: load_pictures(examples, transform_graph, split, wanted) for split in (EVAL, TEST)}
     known = {split: _known(examples, split, pictures[split], wanted) for split in (EVAL, TEST)}
-    question = Question(wanted, cost_of(asked.cost), pictures, known)
-    context.progress(f"{len(pictures[TEST])} test pictures", None)
+    compared = baseline is not None and _comparable(baseline, wanted)
+    count = sum(map(len, pictures.values())) * (2 if compared else 1)
+    question = Question(wanted, cost_of(asked.cost), pictures, known, _counted(count, context))
     judged = judge(model, question, built=not module)
     former = None
-    if baseline is not None and _comparable(baseline, wanted):
+    if baseline is not None and compared:
         former = judge_former(baseline, question, baseline_name)
     found = conclude(judged.candidate, former, wanted, asked, baseline_name)
     more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
@@ -88,13 +93,25 @@ def evaluator(
     return write_outcome(model.name, judged.candidate, found, more, evaluation, blessing)
 
 
+def _counted(count: int, context: Context) -> Callable[[int], None]:
+    """Return what hears of answers and tells the share of `count` that is there."""
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done += more
+        context.progress(f"{done} of {count} answers", done / count)
+
+    return told
+
+
 def judge(model: Path, question: Question, built: bool = True) -> Judged:
     """Let a model answer; temperature and thresholds come from the eval pictures only, where there are any.
 
     The network is `built` from the recipe, which answers many pictures at once, or is the SavedModel.
     """
     if not built:
-        return _judged(question, _by_saved_model(model))
+        return _judged(question, _by_saved_model(model, question))
     from trainer.vision.export import WEIGHTS
     from trainer.vision.network import build
     from trainer.vision.predict import predict
@@ -102,19 +119,19 @@ def judge(model: Path, question: Question, built: bool = True) -> Judged:
 
     network = build(Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")))
     load_weights(network, model / WEIGHTS)
-    return _judged(question, lambda images: predict(network, images))
+    return _judged(question, lambda images: predict(network, images, question.told))
 
 
 def judge_former(model: Path, question: Question, name: str) -> Candidate:
     """Let a former model answer by its SavedModel, which no change of the network's code can touch."""
-    return _judged(question, _by_saved_model(model), name).candidate
+    return _judged(question, _by_saved_model(model, question), name).candidate
 
 
-def _by_saved_model(model: Path) -> Callable[[npt.NDArray[np.uint8]], Any]:
+def _by_saved_model(model: Path, question: Question) -> Callable[[npt.NDArray[np.uint8]], Any]:
     from trainer.vision.export import SAVED_MODEL
     from trainer.vision.predict import predict_saved
 
-    return lambda images: predict_saved(model / SAVED_MODEL, images)
+    return lambda images: predict_saved(model / SAVED_MODEL, images, question.told)
 
 
 def _judged(question: Question, answers: Callable[[npt.NDArray[np.uint8]], Any], name: str = "") -> Judged:

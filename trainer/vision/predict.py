@@ -27,7 +27,15 @@ class Outputs:
     embeddings: npt.NDArray[np.float32]
 
 
-def predict(network: Network, images: npt.NDArray[np.uint8]) -> Outputs:
+Told = Callable[[int], None]
+"""Is told how many more pictures were answered."""
+
+
+def _nobody(_more: int) -> None:
+    pass
+
+
+def predict(network: Network, images: npt.NDArray[np.uint8], told: Told = _nobody) -> Outputs:
     """Run the serving network over pictures (n, H, W, C) uint8, n at least 1."""
     collected: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in NAMES}
     run = _compiled(network)
@@ -36,11 +44,12 @@ def predict(network: Network, images: npt.NDArray[np.uint8]) -> Outputs:
         answers = run(tf.constant(_filled(piece), tf.float32))
         for name in NAMES:
             collected[name].append(answers[name].numpy()[: len(piece)])
+        told(len(piece))
     logits, heatmaps, embeddings = (np.concatenate(collected[name]) for name in NAMES)
     return Outputs(logits, heatmaps, embeddings)
 
 
-def predict_saved(saved_model: Path, images: npt.NDArray[np.uint8]) -> Outputs:
+def predict_saved(saved_model: Path, images: npt.NDArray[np.uint8], told: Told = _nobody) -> Outputs:
     """Let an exported network answer, picture by picture: also one that this version's code would build differently.
 
     `images` (n, H, W, C) uint8, n at least 1. Raises Rejected for a SavedModel that cannot be read or takes others.
@@ -48,7 +57,10 @@ def predict_saved(saved_model: Path, images: npt.NDArray[np.uint8]) -> Outputs:
     try:
         loaded = tf.saved_model.load(str(saved_model))
         call = loaded.signatures["serving_default"]
-        answers = [call(image=tf.constant(image[None], tf.float32)) for image in images]
+        answers = []
+        for image in images:
+            answers.append(call(image=tf.constant(image[None], tf.float32)))
+            told(1)
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
         raise Rejected(f"{saved_model}: cannot answer these pictures ({' '.join(str(error).split())[:200]})") from error
     return Outputs(*(np.concatenate([one[name].numpy() for one in answers]) for name in NAMES))

@@ -1,8 +1,6 @@
 """Labels on their way to other tools and back: no mask is lost, and what cannot be used is kept with its reason."""
 
 import json
-import unicodedata
-from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -15,7 +13,7 @@ from edge_agent.contracts.errors import Rejected
 from trainer.cli import main
 from trainer.labels.exchange import export_labels, import_labels
 from trainer.labels.masks import brush, from_brush, from_compressed, from_polygons, from_run_lengths, run_lengths
-from trainer.labels.records import Places, read_folder
+from trainer.labels.records import read_folder
 
 KINDS = ["csv", "coco", "label-studio"]
 
@@ -205,98 +203,3 @@ def test_another_kind_of_file_is_one_line(folder, kind, text):
     done = CliRunner().invoke(main, ["labels", "import", str(source), str(folder), "--format", kind, "--replace"])
     assert done.exit_code == 3
     assert done.output.count("\n") == 1
-
-
-STRANGE = ["Teil ä#1 %41&b.png", "ре́зьба.png", "a b?c.png"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_strange_names_and_labels_go_there_and_back(tmp_path, kind):
-    made = tmp_path / "teile"
-    made.mkdir()
-    for name in STRANGE:
-        (made / name).write_bytes(cv2.imencode(".png", np.full((8, 9), 90, np.uint8))[1].tobytes())
-    rows = [f'"{name}",p{number},"Riß ""<&"' for number, name in enumerate(STRANGE)]
-    (made / "labels.csv").write_text("image,part,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    target = tmp_path / "labels.out"
-    export_labels(made, target, kind)
-    assert import_labels(target, made, kind, "ok", True)["refused"] == []
-    found, _ = read_folder(made)
-    assert [one.image for one in found] == STRANGE
-    assert {one.label for one in found} == {'Riß "<&'}
-    if kind == "label-studio":
-        tree = ElementTree.parse(target.with_suffix(".xml"))
-        assert {one.get("value") for one in tree.iter("Choice")} == {'Riß "<&'}
-
-
-def test_names_of_windows_and_of_other_code_points_are_found_and_none_outside(folder):
-    (folder / "images" / "Nut ä.png").write_bytes((folder / "images" / "0.png").read_bytes())
-    outside = folder.parent / "secret.png"
-    outside.write_bytes((folder / "images" / "0.png").read_bytes())
-    places = Places(folder)
-    assert places.find("D:\\lines\\images\\1.png") == "images/1.png"
-    assert places.find(unicodedata.normalize("NFD", "x/Nut ä.png")) == "images/Nut ä.png"
-    assert places.find("/data/local-files/?d=images/Nut%20%C3%A4.png") == "images/Nut ä.png"
-    for name in ("../secret.png", str(outside), "images/../../secret.png", "%2e%2e/secret.png", "", "."):
-        with pytest.raises(Rejected, match="no picture"):
-            places.find(name)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        {"images": [5, {"id": [1], "file_name": "0.png"}], "annotations": [7], "categories": ["pit", {"id": {}}]},
-        _coco(segmentation={"size": [20, 30], "counts": [2**62] * 4 + [600]}),
-        _coco(segmentation={"size": [20, 30], "counts": [1e30]}),
-        _coco(segmentation={"size": [20], "counts": [600]}),
-        _coco(segmentation={"size": [20, 30], "counts": "o" * 4000}),
-        _coco(segmentation=[[1e300, 0, 5, 5, 0, 5]]),
-        _coco(segmentation=["x", 3]),
-        _coco(segmentation=[[None] * 6]),
-    ],
-)
-def test_no_record_of_a_coco_file_ends_the_import(folder, content):
-    source = folder.parent / "coco.json"
-    source.write_text(json.dumps(content))
-    counted = import_labels(source, folder, "coco", "ok", True)
-    assert counted["pictures"] == 1
-    assert counted["refused"]
-
-
-@pytest.mark.parametrize(
-    "task",
-    [
-        {"data": "0.png", "annotations": [{"result": []}]},
-        {"data": {"image": "0.png"}, "annotations": [5]},
-        {"data": {"image": "0.png"}, "annotations": [{"result": [{"type": "brushlabels", "value": {}}]}]},
-        {"data": {"image": "0.png"}, "annotations": [{"result": [{"type": "choices", "value": {"choices": 3}}]}]},
-        {"data": {"image": "0.png"}, "annotations": {"result": []}},
-    ],
-)
-def test_no_task_of_label_studio_ends_the_import(folder, task):
-    good = {"data": {"image": "1.png"}, "annotations": [{"result": []}]}
-    source = folder.parent / "tasks.json"
-    source.write_text(json.dumps([task, good]))
-    counted = import_labels(source, folder, "label-studio", "ok", True)
-    assert (counted["pictures"], len(counted["refused"])) == (1, 1)
-
-
-def test_what_several_people_said_in_label_studio_is_kept_for_the_agreement(folder):
-    def said(who, label):
-        choice = {"type": "choices", "value": {"choices": [label]}}
-        return {"completed_by": who, "result": [choice], "created_at": "2026-01-01T00:00:00Z"}
-
-    anna, bert = {"id": 1, "email": "anna@plant"}, {"id": 2, "email": "bert@plant"}
-    tasks = [
-        {"data": {"image": f"{n}.png"}, "annotations": [said(anna, "pit"), said(bert, "pit" if n else "ok")]}
-        for n in range(3)
-    ]
-    source = folder.parent / "tasks.json"
-    source.write_text(json.dumps(tasks))
-    done = CliRunner().invoke(
-        main, ["labels", "import", str(source), str(folder), "--format", "label-studio", "--replace"]
-    )
-    assert "what 2 people said is in labellers.csv" in done.output
-    found = json.loads(CliRunner().invoke(main, ["labels", "agreement", str(folder), "--json"]).output)
-    assert [one["name"] for one in found["labellers"]] == ["anna@plant", "bert@plant"]
-    assert [one["image"] for one in found["disputed"]] == ["images/0.png"]

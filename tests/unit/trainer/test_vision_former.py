@@ -34,7 +34,10 @@ def test_a_saved_model_answers_as_its_network_does(recipe: Recipe, former: Path)
     network = build(recipe)
     network.training.load_weights(former / WEIGHTS)
     images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 1), np.uint8)
-    now, saved = predict(network, images), predict_saved(former / SAVED_MODEL, images)
+    told: list[int] = []
+    now = predict(network, images, told.append)
+    saved = predict_saved(former / SAVED_MODEL, images, told.append)
+    assert told == [5, 1, 1, 1, 1, 1]
     for name in ("logits", "heatmaps", "embeddings"):
         np.testing.assert_allclose(getattr(saved, name), getattr(now, name), atol=1e-4)
 
