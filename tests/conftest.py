@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +24,19 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first: what runs beside others must not be begun last."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep that order where several processes run whole files."""
+    from tests.scheduling import InOrder
+
+    return InOrder(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def absent(what: str) -> None:
@@ -50,6 +64,18 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
             return
         time.sleep(0.02)
     pytest.fail(f"{what} did not happen within {seconds} s")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what the tests and the libraries in them leave in the temporary folder lie in one that goes with them."""
+    tmp_path_factory.getbasetemp()
+    with tempfile.TemporaryDirectory(prefix="lineside-", ignore_cleanup_errors=True) as folder:
+        before = tempfile.tempdir
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        yield
+        tempfile.tempdir = before
+        os.environ.pop("TMPDIR")
 
 
 @pytest.fixture(scope="session")

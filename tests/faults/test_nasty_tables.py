@@ -141,3 +141,24 @@ def test_a_row_that_asks_for_no_split_there_is_costs_itself_alone(tmp_path):
     assert {path: one["reason"] for path, one in quarantine(known).items()} == {
         "a.csv:9": "column 'split' is 'validation', expected one of train, eval, test"
     }
+
+
+def test_spans_whose_columns_differ_block_and_name_the_command_that_goes_on(tmp_path):
+    for span in (1, 2):
+        (tmp_path / f"span-{span}").mkdir()
+    write_table(tmp_path / "span-1" / "r.csv", ROWS)
+    first = write_table(tmp_path / "r.csv", ROWS, seed=2).read_text()
+    (tmp_path / "span-2" / "r.csv").write_text(first.replace("feed_force_n", "force", 1))
+    spans, root = tmp_path / "span-{SPAN}", tmp_path / "root"
+    assert steps(spans, root, "spans=1")["ExampleValidator.anomalies"].blessed
+    known = steps(spans, root)
+    blocking = told(known)["blocking"]
+    assert [line.partition(":")[0] for line in blocking] == ["feed_force_n", "force"]
+    assert "force is new: was it renamed" in blocking[0]
+    with pytest.raises(Rejected, match=r"2/r\.csv has no column 'feed_force_n', which 1/r\.csv has"):
+        steps(spans, root, "spans=all")
+    schema = (known["SchemaGen.schema"].path / "schema.pbtxt").read_text()
+    (root / "schema.pbtxt").write_text(schema)
+    reviewed = told(steps(spans, root))
+    assert reviewed["blocking"] == []
+    assert [one["feature"] for one in reviewed["distances"] if one["feature"] == "force"] == []

@@ -168,10 +168,16 @@ def _wait(condition, seconds, what):
 
 @pytest.mark.fault("T14")
 def test_killed_while_training_it_goes_on_after_the_last_finished_epoch(tmp_path):
-    data, root = tmp_path / "data", tmp_path / "root"
+    data, root, temporary = tmp_path / "data", tmp_path / "root", tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
     generate_samples(data, 20, 3, frames=2)
     process = subprocess.Popen(
-        _command(data, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        _command(data, root),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
     )
     _wait(lambda: _epochs(root) >= 3, 300, "the third epoch")
     process.send_signal(signal.SIGKILL)
@@ -180,8 +186,10 @@ def test_killed_while_training_it_goes_on_after_the_last_finished_epoch(tmp_path
     _wait(lambda: not _workers(root), 30, "the end of the worker whose parent died")
     reached = _epochs(root)
 
-    done = subprocess.run(_command(data, root), capture_output=True, text=True, timeout=500, check=False)
+    again = _command(data, root)
+    done = subprocess.run(again, capture_output=True, text=True, timeout=500, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert [*temporary.iterdir(), *(root / "staging").iterdir()] == []
     found = json.loads(done.stdout.strip().splitlines()[-1])
     status = {step["name"]: step["status"] for step in found["steps"]}
     assert [status[name] for name in ("ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform")] == (

@@ -37,8 +37,11 @@ def tiny_data(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_run(tiny_data, tmp_path_factory):
     """The root of a pipeline that has run once on `tiny_data`, and the answer of that run."""
-    root = tmp_path_factory.mktemp("root")
-    return root, result(run(tiny_data, root))
+    root, temporary = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("temporary")
+    found = result(run(tiny_data, root, temporary=temporary))
+    assert sorted(temporary.iterdir()) == []
+    assert sorted((root / "staging").iterdir()) == []
+    return root, found
 
 
 @pytest.fixture(scope="module")

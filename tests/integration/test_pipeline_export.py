@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from tests.simulators.environments import locked_environment
+from tests.simulators.environments import shared_environment
 from trainer.cli import main
 from trainer.commands.pipeline import pipeline
 from trainer.pipeline.driver import Driver
@@ -52,9 +52,8 @@ def export(orchestrator, out, *more):
     assert done.exit_code == 0, done.output
 
 
-def test_airflow_loads_the_dag(waits, tmp_path):
-    environment = tmp_path / "airflow"
-    locked_environment(environment, "airflow")
+def test_airflow_loads_the_dag(waits, tmp_path, tmp_path_factory):
+    environment = shared_environment(tmp_path_factory, "airflow")
     (tmp_path / "dags").mkdir()
     export("airflow", tmp_path / "dags" / "workers.py")
     text = (tmp_path / "dags" / "workers.py").read_text()
@@ -84,9 +83,8 @@ def test_airflow_loads_the_dag(waits, tmp_path):
     assert (tmp_path / "again.py").read_text() == text
 
 
-def test_kubeflow_compiles_the_pipeline(waits, tmp_path):
-    environment = tmp_path / "kfp"
-    locked_environment(environment, "kfp")
+def test_kubeflow_compiles_the_pipeline(waits, tmp_path, tmp_path_factory):
+    environment = shared_environment(tmp_path_factory, "kfp")
     export("kubeflow", tmp_path / "pipeline.py", *CONTAINER)
     command = [environment / "bin" / "python", "-W", "error", tmp_path / "pipeline.py", tmp_path / "pipeline.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

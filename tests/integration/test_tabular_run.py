@@ -17,7 +17,7 @@ import pytest
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import probabilities
-from tests.simulators.environments import locked_environment
+from tests.simulators.environments import shared_environment
 from tests.simulators.sensor_table import RECIPE, SET_TINY, run, write_table
 from tests.simulators.tiny_pipeline import result, trainer
 from trainer import checkpoint
@@ -273,19 +273,20 @@ def test_a_folder_of_rows_is_predicted_in_batches(ran, table, tmp_path):
     assert [float(row["score"]) for row in rows] == pytest.approx([row["score"] for row in single[:150]], abs=2e-6)
 
 
-def test_airflow_runs_the_exported_tasks(ran, table, tmp_path):
+def test_airflow_runs_the_exported_tasks(ran, table, tmp_path, tmp_path_factory):
     """The real Airflow in an environment of its own calls this `trainer`, step by step; the Pusher alone has work."""
     root, before = ran
     words = ["--recipe", RECIPE, "--data", table, "--root", root, *SET_TINY, "--set", "pusher.to=[folder]"]
     words += ["--set", f"pusher.place={tmp_path / 'served'}"]
     (tmp_path / "dags").mkdir()
     result(trainer("pipeline", "export", "--to", "airflow", "--out", tmp_path / "dags" / "dag.py", *words, "--json"))
-    locked_environment(tmp_path / "airflow", "airflow")
+    airflow = shared_environment(tmp_path_factory, "airflow") / "bin" / "airflow"
     home = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags")}
     home |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     for asked in (["db", "migrate"], ["dags", "test", RECIPE]):
-        command = [tmp_path / "airflow" / "bin" / "airflow", *asked]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **home})
+        done = subprocess.run(
+            [airflow, *asked], capture_output=True, text=True, check=False, env={**os.environ, **home}
+        )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     steps = [step["name"] for step in before["steps"]]
     made = Runs(root).last()[: len(steps)][::-1]

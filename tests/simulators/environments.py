@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from trainer.pipeline.lock import file_lock
+
 TOP = Path(__file__).resolve().parents[2]
+
+
+def shared_environment(factory: pytest.TempPathFactory, lock: str) -> Path:
+    """Return an environment of locked packages that is made once for all tests, also those of other processes."""
+    base = factory.getbasetemp()
+    together = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder, ready = together / "environments" / lock, together / "environments" / f"{lock}.ready"
+    with file_lock(together / "environments" / f"{lock}.lock"):
+        if not ready.exists():
+            locked_environment(folder, lock)
+            ready.touch()
+    return folder
 
 
 def locked_environment(folder: Path, lock: str) -> list[str]:

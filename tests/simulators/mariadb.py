@@ -28,7 +28,7 @@ grant all on {database}.* to '{user}'@'localhost';
 def mariadb(folder: Path) -> Iterator[str]:
     """Run a server below `folder` and give the URL of an empty database, with the password in it."""
     data, sock, port = folder / "data", folder / "sock", _free_port()
-    switch = _switch(folder)
+    switch = {**_switch(folder), "env": {**os.environ, "TMPDIR": str(folder)}}
     common = ["--no-defaults", f"--datadir={data}"]
     install = [program("mariadb-install-db"), *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
     subprocess.run(install, check=True, cwd=folder, stdout=subprocess.DEVNULL, **switch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,16 +22,17 @@ TINY = [
 SET_TINY = [word for setting in TINY for word in ("--set", setting)]
 
 
-def trainer(*arguments):
-    """Run `trainer` with the arguments."""
+def trainer(*arguments, temporary=None):
+    """Run `trainer` with the arguments; `temporary` is the folder for temporary files, if not the usual one."""
     command = [str(Path(sys.executable).with_name("trainer")), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=550, check=False)
+    environment = {**os.environ, "TMPDIR": str(temporary)} if temporary else None
+    return subprocess.run(command, capture_output=True, text=True, timeout=550, check=False, env=environment)
 
 
-def run(data, root, *more):
+def run(data, root, *more, temporary=None):
     """Run the pipeline on a folder of parts."""
     folders = ("--data", data, "--root", root)
-    return trainer("pipeline", "run", "--recipe", RECIPE, *folders, *SET_TINY, *more, "--json")
+    return trainer("pipeline", "run", "--recipe", RECIPE, *folders, *SET_TINY, *more, "--json", temporary=temporary)
 
 
 def result(done):

@@ -70,6 +70,7 @@ def diff(root: Path, as_json: bool) -> None:
 @click.option("--feature", required=True, help="The feature that changes.")
 @click.option("--value", "values", multiple=True, help="Accept this value of a text.")
 @click.option("--optional", is_flag=True, help="Records may lack it.")
+@click.option("--gone", is_flag=True, help="Records lack it from now on; a schema without it counts as reviewed.")
 @click.option("--min", "low", type=float, help="Accept numbers from here on.")
 @click.option("--max", "high", type=float, help="Accept numbers up to here.")
 @click.option("--drift", type=click.FloatRange(0), help="Accept this distance to the data before.")
@@ -90,7 +91,7 @@ def accept(root: Path, feature: str, out: Path | None, as_json: bool, **wanted: 
     from trainer.validation.reviewed import current, last_run, write
 
     if not any(value not in (None, False, ()) for value in wanted.values()):
-        raise ConfigError("nothing to accept; give --value, --optional, --min, --max, --drift, --skew or --new")
+        raise ConfigError("nothing to accept; give --value, --optional, --gone, --min, --max, --drift, --skew or --new")
     last = last_run(root)
     found = current(last)
     changes = _changes(found, feature, **wanted)
@@ -109,6 +110,7 @@ def _changes(
     feature: str,
     values: tuple[str, ...],
     optional: bool,
+    gone: bool,
     low: float | None,
     high: float | None,
     drift: float | None,
@@ -122,6 +124,8 @@ def _changes(
         found += schema_changes.accept_new(schema, feature, new)
     if values:
         found += schema_changes.accept_values(schema, feature, values)
+    if gone:
+        found += schema_changes.accept_gone(schema, feature)
     if optional:
         found += schema_changes.accept_missing(schema, feature)
     if low is not None or high is not None:

@@ -21,6 +21,7 @@ from trainer.data import leaks
 from trainer.data.records import KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
 from trainer.pipeline.step import Context
 from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
+from trainer.validation.columns import changed_columns, kinds_of
 from trainer.validation.feature_skew import feature_skew
 from trainer.validation.record_checks import Texts, idle_features, not_in_recipe, thin, torn_parts, unknown_values
 from trainer.validation.seen_windows import comparable, counted, invalid_values, statistics_of
@@ -63,11 +64,14 @@ def example_validator(
         context.progress(name, None)
         given = require_statistics(statistics, name)
         former = load_statistics(previous, name) if previous and name == _COMPARED else None
-        compared = _with_limits(expected, given, limits, former is not None, served is not None and name == _COMPARED)
-        result = _validated(given, compared, TRAINING, former, served if name == _COMPARED else None)
+        there = served if name == _COMPARED else None
+        compared = _with_limits(expected, kinds_of(given), limits, kinds_of(former), kinds_of(there))
+        result = _validated(given, compared, TRAINING, former, there)
         found.tfdv(name, result, anomalies)
         found.values(name, tables[name], domains)
         found.warnings += idle_features(name, given.datasets[0], often_constant)
+        changed = list(changed_columns(kinds_of(given), kinds_of(former)))
+        (found.blocking if limits.get("columns_block") else found.warnings).extend(changed)
     if serving and served:
         found.tfdv("serving", _validated(served, expected, SERVING, None, None), anomalies)
         found.blocking += _feature_skew(examples, names, serving, (label,))
@@ -166,17 +170,24 @@ def _whole(statistics: Any) -> Any:
     return ready
 
 
-def _with_limits(schema: Any, given: Any, limits: Mapping[str, Any], drift: bool, skew: bool) -> Any:
-    """Return the schema with a comparator for every feature that has none: the settings' limit, or measuring only."""
+def _with_limits(
+    schema: Any, given: Mapping[str, str], limits: Mapping[str, Any], drift: Mapping[str, str], skew: Mapping[str, str]
+) -> Any:
+    """Return the schema with a comparator for every feature that has none: the settings' limit, or measuring only.
+
+    Compared is what both data have, of one kind; see `kinds_of`.
+    """
     ready = type(schema)()
     ready.CopyFrom(schema)
-    kinds = {".".join(f.path.step): f.WhichOneof("stats") for f in given.datasets[0].features}
     for feature in ready.feature:
-        numeric = kinds.get(feature.name) == "num_stats"
-        for wanted, name in ((drift, "drift"), (skew, "skew")):
+        kind = given.get(feature.name)
+        for there, name in ((drift, "drift"), (skew, "skew")):
             comparator = f"{name}_comparator"
-            if not wanted or feature.HasField(comparator) or feature.name == "part" or feature.not_in_environment:
+            if kind is None or there.get(feature.name) != kind or feature.HasField(comparator):
                 continue
+            if feature.name == "part" or feature.not_in_environment:
+                continue
+            numeric = kind == "num_stats"
             limit = limits[f"{name}_numeric" if numeric else f"{name}_categorical"] or _MEASURE_ONLY
             measure = "jensen_shannon_divergence" if numeric else "infinity_norm"
             getattr(getattr(feature, comparator), measure).threshold = limit

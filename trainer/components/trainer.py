@@ -114,7 +114,7 @@ def train_pictures(
     if result.resumed_from:
         reasons.append(f"went on after epoch {result.resumed_from}")
     properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}
-    return {"model": {**properties, "warm_started": former is not None, "own": int(bool(own))}}
+    return {"model": {**properties, "warm_started": former is not None, "own": int(own.changes(chosen))}}
 
 
 def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
@@ -140,7 +140,7 @@ def _check_own(own: OwnPictures, recipe: Recipe, scratch: Path, context: Context
 
     folder = scratch / "convertible"
     done = folder / "checked"
-    if not own or done.is_file():
+    if not own.changes(recipe) or done.is_file():
         return
     context.progress("does your own code become int8?", None)
     shutil.rmtree(folder, ignore_errors=True)
@@ -184,7 +184,8 @@ def _weights(warm_start: Path | None, recipe: Recipe, own: OwnPictures | None = 
     try:
         load_weights(build(recipe, own=own), warm_start / WEIGHTS)
     except Rejected:
-        who = "other code of your own" if own else "another version of the trainer"
+        other = own is not None and own.changes(recipe)
+        who = "other code of your own" if other else "another version of the trainer"
         return None, f"trained from scratch: the former model's network was built by {who}"
     return warm_start / WEIGHTS, ""
 

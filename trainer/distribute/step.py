@@ -7,7 +7,6 @@ are added up over all of them, and only then clipped and applied.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,15 +33,16 @@ def spread(
     def share(places: Any, whole: Any) -> Any:
         return tf.stack([tf.reduce_sum(row_losses(places)) / tf.cast(whole, tf.float32)])
 
-    def dealt(rows: npt.NDArray[np.int64], replica: int) -> Any:
-        return tf.constant(share_of(rows, replica, devices.replicas))
-
     step = together(model, optimiser, share, devices)
 
     def run(order: npt.NDArray[np.int64]) -> Losses:
         if order.shape[1] < devices.replicas:
             raise ConfigError(f"a batch of {order.shape[1]} rows for {devices.replicas} replicas; give each at least 1")
-        return np.asarray([step(partial(dealt, rows), len(rows))[0] for rows in order], np.float32)
+
+        def loss(rows: npt.NDArray[np.int64]) -> Any:
+            return step(lambda replica: tf.constant(share_of(rows, replica, devices.replicas)), len(rows))[0]
+
+        return np.asarray([loss(rows) for rows in order], np.float32)
 
     return run
 

@@ -143,8 +143,13 @@ def sync(path: Path) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file by new content that is either whole or not there: temporary file, fsync, rename.
 
+    A device or a pipe is written to as it is: a rename would put a file in its place.
     Raises Unavailable when the disk refuses; what was there before stays.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with writing(path):
+            path.write_bytes(data)
+        return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with writing(path):

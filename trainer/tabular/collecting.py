@@ -34,12 +34,25 @@ def read_listed(
 ) -> list[Rows]:
     """Read the files of a listing (`trainer.data.table_source`). Raises as `read_rows`."""
     files = []
-    for number, file in enumerate(listed, 1):
-        progress(f"reading {file['name']}", number / (len(listed) + 1))
+    for number, (file, name) in enumerate(zip(listed, names_of(listed), strict=True), 1):
+        progress(f"reading {name}", number / (len(listed) + 1))
         place = Path(places[file["place"]])
         path = place if place.is_file() else place / file["name"]
-        files.append(read_rows(path, file["name"], file["sha256"], delimiter))
+        files.append(read_rows(path, name, file["sha256"], delimiter))
     return files
+
+
+def names_of(listed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what each file is called: where two places have one of the same name, with the number of the place.
+
+    A row is called by its file and line, and without a column for the part that is what it is a part of.
+    """
+    places: dict[str, set[int]] = {}
+    for file in listed:
+        places.setdefault(file["name"], set()).add(file["place"])
+    return [
+        f"{file['place'] + 1}/{file['name']}" if len(places[file["name"]]) > 1 else str(file["name"]) for file in listed
+    ]
 
 
 def collected(files: list[Rows], layout_for: Callable[[Mapping[str, Any]], Layout], max_bad: float) -> Collected:

@@ -96,7 +96,7 @@ class TabularTask:
                     "good": labels.good,
                     "labels": list(labels.names),
                     "often_constant": ["label", *settings.table.slices],
-                    "limits": self._limits(),
+                    "limits": {**self._limits(), "columns_block": schema_output.startswith("SchemaGen")},
                 },
                 resolve=self._resolvers.compared,
             ),

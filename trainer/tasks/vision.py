@@ -34,6 +34,7 @@ class VisionTask:
     def __init__(self, order: Order, driver: Driver) -> None:
         self._order, self._driver = order, driver
         self.recipe, self.settings = order.recipe, order.settings
+        check_variants(self.settings.converter.variants, table=False)
         check(self.recipe.network.backbone, self.recipe.network.weights)
         if self.recipe.network.backbone == OWN_CODE and not self.settings.module:
             raise ConfigError(
@@ -42,7 +43,6 @@ class VisionTask:
             )
         self._module = {"module": self.settings.module} if self.settings.module else {}
         self._own = (Path(self.settings.module),) if self.settings.module else ()
-        check_variants(self.settings.converter.variants, table=False)
         converts = (f"{_HERE}.converter", *CONVERTS)
         making = Making(self._split(), (f"{_HERE}.trainer",), converts, self._converted(), self._size)
         self._resolvers = Resolvers(order, making, driver)

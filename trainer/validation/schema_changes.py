@@ -48,6 +48,15 @@ def accept_missing(schema: Any, name: str) -> list[str]:
     return [_named(feature, "may be missing")]
 
 
+def accept_gone(schema: Any, name: str) -> list[str]:
+    """Let a feature be gone: the schema has it no more."""
+    for place, feature in enumerate(schema.feature):
+        if feature.name == name:
+            del schema.feature[place]
+            break
+    return [f"{name}: gone, which is accepted"]
+
+
 def accept_range(schema: Any, name: str, low: float | None, high: float | None) -> list[str]:
     """Let a number reach from `low` to `high`; None leaves that end as it is. Raises Rejected for a text."""
     feature = feature_of(schema, name)

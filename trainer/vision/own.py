@@ -38,9 +38,9 @@ class OwnPictures:
         code = OwnCode(module)
         return cls(code.function(PREPROCESSING, 1), code.function(BUILD_MODEL, 2), hparams)
 
-    def __bool__(self) -> bool:
-        """Whether it changes the network at all."""
-        return bool(self.prepare or self.build)
+    def changes(self, recipe: Recipe) -> bool:
+        """Say whether the recipe's network is another one by it."""
+        return self.prepare is not None or recipe.network.backbone == OWN_CODE
 
     def unused(self, recipe: Recipe) -> list[str]:
         """Say which function the recipe does not ask for."""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,16 @@ def test_the_command_reads_an_archive_and_joins_parts(rows, tmp_path):
     missing = CliRunner().invoke(predict, [*words[:-2], "batch"])
     assert isinstance(missing.exception, Rejected)
     assert "no column 'batch'" in str(missing.exception)
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(rows, tmp_path):
+    table, pipe = tmp_path / "rows.csv", tmp_path / "pipe"
+    table.write_text(",".join(rows["ok"]) + "\n" + ",".join(str(cell) for cell in rows["ok"].values()) + "\n")
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    done = CliRunner().invoke(predict, ["--bundle", str(BUNDLE.folder), str(table), "--out", str(pipe)])
+    said = os.read(reading, 1 << 16).decode()
+    os.close(reading)
+    assert done.exit_code == 0, done.output
+    assert said.splitlines()[1].startswith("2,")
+    assert pipe.is_fifo()

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -148,6 +149,14 @@ def turn(link, target):
     fresh = link.with_name(".latest")
     fresh.symlink_to(target)
     fresh.replace(link)
+
+
+def test_what_is_accepted_sends_its_answers_at_once():
+    with listen("127.0.0.1", 0, "the server", "give another port") as listener, socket.socket() as client:
+        client.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY where the protocol says TCP"
 
 
 def test_columns_without_rows_are_no_rows():

@@ -62,12 +62,20 @@ def test_join_says_in_one_line_what_it_needs(monkeypatch: pytest.MonkeyPatch, tm
     assert len(done.output.strip().splitlines()) == 1
 
 
-def test_pictures_are_trained_on_one_device(tmp_path: Path) -> None:
-    _, chosen = load("machined-surface", ["trainer.strategy=mirrored"])
-    recipe, _ = load("machined-surface", [])
-    driver = Driver(tmp_path)
-    try:
-        with pytest.raises(ConfigError, match="pictures are trained on one device"):
-            task_of(Order(recipe, chosen, tmp_path, []), driver)
-    finally:
-        driver.close()
+def test_local_workers_train_pictures_and_say_nothing_of_the_result(tmp_path: Path) -> None:
+    trainers = []
+    for assignments in (["trainer.local_workers=2"], ["trainer.strategy=multi-worker"], ["trainer.strategy=mirrored"]):
+        recipe, chosen = load("machined-surface", assignments)
+        driver = Driver(tmp_path)
+        try:
+            graph = task_of(Order(recipe, chosen, tmp_path, []), driver).graph()
+        finally:
+            driver.close()
+        trainers.append(next(step for step in graph.steps if step.name == "Trainer"))
+    assert [step.parameters["settings"]["strategy"] for step in trainers] == [
+        "multi-worker",
+        "multi-worker",
+        "mirrored",
+    ]
+    assert trainers[0].parameters == trainers[1].parameters, "how many workers there are is no part of the key"
+    assert [step.locations["local_workers"] for step in trainers] == [2, 0, 0]

@@ -129,7 +129,8 @@ def test_another_backbone_leaves_build_model_out_and_says_so(tmp_path: Path) -> 
     own = OwnPictures.of(str(tmp_path / "own.py"), {})
     assert own.unused(recipe_of(backbone="tiny")) == ["build_model is not used: network.backbone is 'tiny', not 'own'"]
     assert own.unused(recipe_of()) == []
-    assert not OwnPictures.of("", {})
+    assert own.changes(recipe_of())
+    assert not own.changes(recipe_of(backbone="tiny"))
 
 
 def test_an_own_backbone_needs_a_file() -> None:

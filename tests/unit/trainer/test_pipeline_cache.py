@@ -59,3 +59,13 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_atomically(target, b"2")
     assert target.read_bytes() == b"2"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_pipe_takes_what_it_is_given_and_stays_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, b"whole")
+    assert os.read(reading, 10) == b"whole"
+    os.close(reading)
+    assert pipe.is_fifo()

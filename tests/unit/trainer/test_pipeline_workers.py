@@ -4,7 +4,7 @@ import pytest
 
 from edge_agent.contracts.errors import Unavailable
 from trainer.pipeline.executor import Executor
-from trainer.pipeline.workers import Workers, pays
+from trainer.pipeline.workers import PLAIN_S, TENSORFLOW_S, Workers, pays
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,29 @@ def test_who_waits_is_told_when_the_run_is_interrupted(workers):
         workers.stop()
         with pytest.raises(Unavailable, match="interrupted"), workers.use(10, 1):
             pass
+
+
+def test_tensorflow_is_imported_by_one_further_worker_and_its_steps_go_there(workers):
+    prepared = []
+    with workers.use(PLAIN_S, 1) as plain:
+        workers.prepare(prepared.append, beside=True)
+        workers.prepare(prepared.append, beside=True)
+        assert len(prepared) == 1
+        with workers.use(TENSORFLOW_S, None) as trains:
+            assert trains is prepared[0]
+    with workers.use(PLAIN_S, 1) as again:
+        assert again is plain
+    with workers.use(TENSORFLOW_S, 1) as again:
+        assert again is trains
+
+
+def test_without_room_for_a_further_worker_nothing_is_imported_ahead(tmp_path):
+    made = Workers(1, lambda number: Executor(tmp_path / f"{number}.log"), lambda: 0.0)
+    prepared = []
+    with made.use(PLAIN_S, 1):
+        made.prepare(prepared.append, beside=True)
+    assert prepared == []
+    made.prepare(prepared.append, beside=False)
+    with made.use(TENSORFLOW_S, 1) as executor:
+        assert prepared == [executor]
+    assert made.count == 1
