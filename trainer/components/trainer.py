@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trainer.vision.own import OwnPictures
 
 HISTORY, RECIPE = "training.json", "recipe.json"
-_NO_FORMER = "trained from scratch: no model that was blessed with other data is there to begin with"
+_NO_FORMER = "trained from scratch: no model was blessed before this data came"
 
 
 def trainer(

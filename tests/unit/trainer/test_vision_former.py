@@ -70,5 +70,5 @@ def test_a_former_model_of_another_shape_is_not_begun_with(recipe: Recipe, forme
 def test_a_warm_start_without_a_former_model_is_said(recipe: Recipe) -> None:
     path, remark = _weights(None, recipe, wanted=True)
     assert path is None
-    assert remark == "trained from scratch: no model that was blessed with other data is there to begin with"
+    assert remark == "trained from scratch: no model was blessed before this data came"
     assert _weights(None, recipe) == (None, "")
