@@ -70,12 +70,13 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
 def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let what the tests and the libraries in them leave in the temporary folder lie in one that goes with them."""
     tmp_path_factory.getbasetemp()
-    with tempfile.TemporaryDirectory(prefix="lineside-", ignore_cleanup_errors=True) as folder:
-        before = tempfile.tempdir
-        os.environ["TMPDIR"] = tempfile.tempdir = folder
+    with (
+        tempfile.TemporaryDirectory(prefix="lineside-", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
         yield
-        tempfile.tempdir = before
-        os.environ.pop("TMPDIR")
 
 
 @pytest.fixture(scope="session")
