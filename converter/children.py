@@ -39,12 +39,13 @@ class Child:
 
 
 def start(log: Path) -> Child:
-    """Start a child that imports TensorFlow first; `log` is a folder."""
+    """Start a child that imports TensorFlow first; `log` is a folder, for its temporary files, too."""
     # A session of its own, so that what is still converting ends with it.
     process = subprocess.Popen(
         python_program("converter.child", str(log)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(log)},
         start_new_session=True,
     )
     assert process.stdin is not None

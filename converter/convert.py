@@ -5,8 +5,6 @@ TensorFlow runs in child processes only, so a caller need not have imported it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +26,10 @@ from converter.provenance import sources_of
 from converter.report import NothingPassed, VariantReport
 from converter.targets import DEFAULT_TARGET, TARGETS
 from converter.variants import Place, Question, judge, judge_other, make, scores_of
+from converter.workplace import workplace
 from converter.workshop import Answer, Job, Workshop
 from edge_agent.contracts.bundle import Sources
-from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
+from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.recipe import Recipe
 
 Progress = Callable[[float, str], None]
@@ -102,17 +101,8 @@ def convert(
     """
     options = options or Options()
     _check(model, recipe, options)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".work-", dir=out))
-    except OSError as error:
-        raise Unavailable(f"{out}: cannot be written ({error.strerror}); free space or name another folder") from error
-    try:
+    with workplace(out) as work:
         return _convert(model, recipe, list_items(calibration), list_items(test), out, work, options, progress)
-    except OSError as error:
-        raise Unavailable(f"{out}: cannot be written ({error}); free space or name another folder") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _check(model: Path, recipe: Recipe, options: Options) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +20,10 @@ from converter.golden import MAX_CASES, candidates
 from converter.pack import GoldenPicture, Release
 from converter.provenance import sources_of
 from converter.variants import Place, make
+from converter.workplace import workplace
 from converter.workshop import Workshop
 from edge_agent.contracts.encoding import canonical_json
-from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
+from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.measures import CONFIDENCE, SCORE
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import Row, RowContract, row_input
@@ -119,14 +118,8 @@ def convert_table(
         )
     if not held_out.rows:
         raise Rejected("EMPTY_TEST: no held-out rows, so nothing can be measured; hold some parts out")
-    out.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".work-", dir=out))
-    try:
+    with workplace(out) as work:
         return _convert(model, recipe, contract, held_out, out, work, options, progress)
-    except OSError as error:
-        raise Unavailable(f"{out}: cannot be written ({error}); free space or name another folder") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _convert(

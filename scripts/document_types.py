@@ -59,6 +59,9 @@ def _plain(annotation: Any) -> str:
         return " or ".join(type_words(part) for part in inside)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(str(member.value) for member in annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        keys = (field.alias or name for name, field in annotation.model_fields.items())
+        return f"sections with {', '.join(keys)}"
     return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)).lower())
 
 

@@ -89,8 +89,17 @@ def row_input(row: Row, contract: RowContract) -> npt.NDArray[np.float32]:
 def _cell(value: Any, column: RowColumn) -> float:
     if column.kind == "number":
         return number_of(value, column.name)
+    if isinstance(value, list | dict):
+        raise Rejected(f"column '{column.name}' is a {type(value).__name__}, expected a text (or nothing)")
     text = "" if value is None else str(value).strip()
     return float(column.absent if text in MISSING else column.places.get(text, column.unknown))
+
+
+def _plain(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf
 
 
 def number_of(value: Any, column: str) -> float:
@@ -103,7 +112,7 @@ def number_of(value: Any, column: str) -> float:
             return math.nan
         found = float(text) if _PATTERN.match(text) else math.inf
     else:
-        found = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.inf
+        found = _plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.inf
     if math.isnan(found):
         return found
     if abs(found) > LARGEST:

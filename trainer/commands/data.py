@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,13 @@ def _sensors(folder: Path, parts: int, seed: int, first: int, pictured: bool, as
 @click.option("--max-bad", default=0.001, show_default=True, help="Share of bad records from which the exit code is 3.")
 @json_option
 def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as_json: bool) -> None:
-    """Read every picture of FOLDER as a run would, and list what is bad, unusual, or there twice.
+    """Read every picture, or row of a table, of FOLDER as a run would, and list what is bad, unusual, or there twice.
 
     Example: trainer data check parts --recipe machined-surface
     """
-    from edge_agent.contracts.recipe import load_recipe
     from trainer.data.folders import choose_folders
-    from trainer.data.picture_check import check_folders
     from trainer.data.quarantine import check_bad
     from trainer.pipeline.progress import display
-    from trainer.pipeline.recipes import find_recipe
     from trainer.reports.check import show_check
 
     chosen = choose_folders(folders, spans)
@@ -99,16 +97,25 @@ def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as
     shown.begin("check")
     started = time.monotonic()
     try:
-        found: dict[str, Any] = check_folders(
-            chosen.folders,
-            load_recipe(find_recipe(recipe)),
-            lambda text, done: shown.progress("check", text, done),
-        )
+        found = _checked(chosen.folders, recipe, lambda text, done: shown.progress("check", text, done))
         shown.end("check", "done", time.monotonic() - started)
     finally:
         shown.close()
     report(as_json, found, lambda: show_check(found, [place.name for place in chosen.places if place]))
-    check_bad(found["bad"], found["pictures"] + len(found["bad"]), max_bad, found["pictures"])
+    what = "rows" if "rows" in found else "pictures"
+    check_bad(found["bad"], found[what] + len(found["bad"]), max_bad, found[what], what)
+
+
+def _checked(folders: Sequence[Path], recipe: str, report: Callable[[str, float | None], None]) -> dict[str, Any]:
+    from trainer.data.picture_check import check_folders
+    from trainer.pipeline.recipes import load
+
+    known, settings = load(recipe, ())
+    if known.task != "tabular":
+        return check_folders(folders, known, report)
+    from trainer.data.table_check import check_tables
+
+    return check_tables(folders, known, settings.table.model_dump(mode="json"), report)
 
 
 @data.command(context_settings=_HELP)

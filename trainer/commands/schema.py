@@ -90,7 +90,7 @@ def accept(root: Path, feature: str, out: Path | None, as_json: bool, **wanted: 
     from edge_agent.contracts.errors import ConfigError
     from trainer.validation.reviewed import current, last_run, write
 
-    if not any(value not in (None, False, ()) for value in wanted.values()):
+    if all(value is None or value is False or value == () for value in wanted.values()):
         raise ConfigError("nothing to accept; give --value, --optional, --gone, --min, --max, --drift, --skew or --new")
     last = last_run(root)
     found = current(last)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trainer.vision.own import OwnPictures
 
 HISTORY, RECIPE = "training.json", "recipe.json"
+_NO_FORMER = "trained from scratch: no model was blessed before this data came"
 
 
 def trainer(
@@ -68,18 +69,19 @@ def train_pictures(
     backbone_weights: str = "",
     hyperparameters: Path | None = None,
     module: str = "",
+    warm_wanted: bool = False,
     shared: str = "",
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `model.weights.h5`, `recipe.json` and the curve in `training.json`.
 
     Checkpoints lie in the context's scratch folder, which outlives a crash; several workers have theirs in the folder
     `shared`, where only the chief writes. `warm_start` is a former Model; one of another shape is not used, which is
-    said. `pretrained` is what the Pretrainer made, if there is one. Where no training picture is defective the anomaly
-    model is trained, whatever the recipe says, and that is said. The curve goes to the folder `tensorboard`, too, if
-    one is named. `weights` is what the backbone begins with (a place, so no part of the recipe here),
-    `backbone_weights` the digest of that file. `hyperparameters` is what the Tuner chose, if there is one. `module` is
-    the user's own file: what it makes is first converted to int8, untrained, for what devices cannot calculate had
-    better be said before the training than after it.
+    said, and so is that there is none though it was `warm_wanted`. `pretrained` is what the Pretrainer made, if there
+    is one. Where no training picture is defective the anomaly model is trained, whatever the recipe says, and that is
+    said. The curve goes to the folder `tensorboard`, too, if one is named. `weights` is what the backbone begins with
+    (a place, so no part of the recipe here), `backbone_weights` the digest of that file. `hyperparameters` is what the
+    Tuner chose, if there is one. `module` is the user's own file: what it makes is first converted to int8, untrained,
+    for what devices cannot calculate had better be said before the training than after it.
     """
     from trainer.distribute.strategy import devices_of
     from trainer.vision.export import WEIGHTS, export
@@ -97,7 +99,7 @@ def train_pictures(
     reasons += own.unused(chosen)
     if devices.chief:
         _check_own(own, chosen, scratch, context)
-    former, remark = _weights(warm_start, chosen, own)
+    former, remark = _weights(warm_start, chosen, own, warm_wanted)
     evaluation = held_out if len(held_out) else None
     drawn = None if pretrained is None else pretrained / WEIGHTS
     begun, seed = beginning_with(chosen, weights), chosen.network.seed
@@ -170,14 +172,16 @@ def with_model_for(training: Pictures, recipe: Recipe) -> tuple[Recipe, list[str
     return recipe.model_copy(update={"network": network}), [said]
 
 
-def _weights(warm_start: Path | None, recipe: Recipe, own: OwnPictures | None = None) -> tuple[Path | None, str]:
+def _weights(
+    warm_start: Path | None, recipe: Recipe, own: OwnPictures | None = None, wanted: bool = False
+) -> tuple[Path | None, str]:
     """Return the former model's weights if they fit the recipe's network, else why the training begins from scratch."""
     from trainer.vision.export import WEIGHTS
     from trainer.vision.network import build
     from trainer.vision.weights import load_weights
 
     if warm_start is None:
-        return None, ""
+        return None, _NO_FORMER if wanted else ""
     former = Recipe.model_validate_json((warm_start / RECIPE).read_text(encoding="utf-8"))
     if network_shape(former) != network_shape(recipe):
         return None, "trained from scratch: the former model has another shape"

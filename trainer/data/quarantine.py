@@ -23,6 +23,8 @@ _KINDS = (
     ("cannot be read", "not readable"),
     (r"\(0 bytes\)", "empty"),
     ("not a readable picture", "not a picture"),
+    ("expected a number", "no number"),
+    ("^empty, expected", "empty"),
     ("fields, expected|quote|UTF-8|is empty|inside the folder|split is|listed twice", "line of the table"),
     (CHANGED, "changed meanwhile"),
 )

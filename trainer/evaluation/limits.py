@@ -158,7 +158,8 @@ def _wanted(limit: LimitSettings) -> str:
 
 
 def _shown(found: Estimate) -> str:
-    return f"{found.value:.3f} (95 % interval {found.low:.3f} to {found.high:.3f}, {found.n} parts)"
+    value, low, high = (f"{round(number, 3) + 0.0:.3f}" for number in (found.value, found.low, found.high))
+    return f"{value} (95 % interval {low} to {high}, {found.n} parts)"
 
 
 def _nothing(limit: LimitSettings) -> str:

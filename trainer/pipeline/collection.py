@@ -92,12 +92,13 @@ def collect(
     metadata_url: str,
     report: Callable[[str], None],
 ) -> Waste:
-    """Remove what nobody needs; return what that was.
+    """Remove what nobody needs, and what killed runs left half done; return what nobody needed.
 
     Runs may go on meanwhile: nothing is looked up while the waste is taken out of the store, and what they use stays.
     The index forgets first, so that a collection that is killed leaves nothing that is known and not there.
     """
     store = driver.store
+    store.sweep()
     with file_lock(store.locks / "use", waiting=lambda process: report(f"waits for process {process}")):
         waste = find_waste(driver, blessed(), keep_runs)
         for key in waste.keys:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -103,15 +104,23 @@ def known_keys() -> list[str]:
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     found: list[str] = []
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            found += _keys(inner, f"{prefix}{name}.")
-        else:
+        inner = next((kind for kind in _kinds(field.annotation) if issubclass(kind, BaseModel)), None)
+        if inner is not field.annotation:
             found.append(f"{prefix}{name}")
+        if inner is not None:
+            found += _keys(inner, f"{prefix}{name}.")
     return found
+
+
+def _kinds(annotation: Any) -> list[type]:
+    """Return the classes of an annotation: itself, or what an optional section may be."""
+    either = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    return [kind for kind in (annotation, *either) if isinstance(kind, type)]
 
 
 def _put(target: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for level in path[:-1]:
-        target = target.setdefault(level, {})
+        if target.get(level) is None:
+            target[level] = {}
+        target = target[level]
     target[path[-1]] = value

@@ -101,7 +101,7 @@ class ExampleValidatorSettings(Strict):
 
 
 class TrainerSettings(Strict):
-    """`warm_start` begins with the weights of the latest blessed model, `tensorboard`: folder for logs.
+    """`warm_start` begins with the latest model blessed before this data came; `tensorboard`: folder for logs.
 
     `halve_batch` begins again with half the batch, once, when the memory runs out on one device. `strategy`: one
     device, all of this machine (`mirrored`), or the workers that TF_CONFIG names; `local_workers` = start so many

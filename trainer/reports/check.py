@@ -15,20 +15,21 @@ _SHOWN = 10
 
 
 def show_check(found: Mapping[str, Any], spans: Sequence[str]) -> None:
-    """Print the result of `check_folders`; `spans` names the spans that were read."""
+    """Print the result of `check_folders` or `check_tables`; `spans` names the spans that were read."""
+    what = "rows" if "rows" in found else "pictures"
     console = Console(highlight=False, soft_wrap=True)
     if spans:
         console.print(f"read: {', '.join(spans)}")
-    console.print(f"{found['pictures']} usable pictures of {found['parts']} parts; {len(found['bad'])} bad records")
+    console.print(f"{found[what]} usable {what} of {found['parts']} parts; {len(found['bad'])} bad records")
     if found["kinds"]:
         console.print(_table(("trouble", "records", "the first"), _troubles(found)))
         for one in found["bad"][:_SHOWN]:
             console.print(f"  {one['path']} ({one['sha256'][:12] or 'no content'}): {one['reason']}", markup=False)
         if len(found["bad"]) > _SHOWN:
             console.print(f"  and {len(found['bad']) - _SHOWN} more; --json lists them all")
-    if found["normalised"]:
+    if found.get("normalised"):
         console.print(_table(("made usual", "pictures"), found["normalised"].items()))
-    console.print(_table(("label", "pictures"), found["labels"].items()))
+    console.print(_table(("label", what), found["labels"].items()))
     for line in _remarks(found):
         console.print(f"! {line}", markup=False)
 
@@ -42,10 +43,10 @@ def _troubles(found: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 def _remarks(found: Mapping[str, Any]) -> list[str]:
     lines = [f"label '{label}' is not in the recipe; add it to labels.defects" for label in found["unknown_labels"]]
-    lines += [f"column '{name}' is empty in every row" for name in found["empty_columns"]]
+    lines += [f"column '{name}' is empty in every row" for name in found.get("empty_columns", ())]
     torn = found["torn_parts"]
     if torn:
-        lines.append(f"{len(torn)} parts have pictures in two splits: {', '.join(torn[:_SHOWN])}")
+        lines.append(f"{len(torn)} parts are in two splits: {', '.join(torn[:_SHOWN])}")
     return [*lines, *found["odd"], *warnings_of(found["leaks"])]
 
 

@@ -75,7 +75,7 @@ def _check(bad: Sequence[BadRow], total: int, max_bad: float, good: int) -> None
         first = bad[0]
         raise Rejected(
             f"{len(bad)} of {total} rows are bad, more than max_bad {max_bad:.2%} allows; the first: {first.path}: "
-            f"{first.reason}; correct them or give --set max_bad=SHARE"
+            f"{first.reason}; correct them or give --set max_bad=SHARE; 'trainer data check' lists them all"
         )
     if not good:
         raise Rejected("no usable row is left; give a table with rows below its first line")

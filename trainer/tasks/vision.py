@@ -160,6 +160,7 @@ class VisionTask:
                 "tensorboard": training.tensorboard,
                 "weights": self.recipe.network.weights,
                 "local_workers": training.local_workers,
+                "warm_wanted": training.warm_start,
             },
             runs=("converter.child",) if self._own else (),
             uses=self._own,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edge_agent.clock import SYSTEM
 from edge_agent.contracts.bundle import BundleFolder
@@ -27,6 +29,7 @@ FROZEN = Path(__file__).parents[2] / "contract/golden/bundle-1-rows"
 TOKEN = "a-token-that-is-long-enough"
 NAME = BundleFolder(FROZEN).open().name
 PREDICT = f"/v1/models/{NAME}:predict"
+COLUMNS = [column.name for column in BundleFolder(FROZEN).open().input.columns]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,11 @@ def test_a_cell_that_is_no_number_is_named_and_a_missing_one_is_not(program, row
     odd = program.post(PREDICT, json={"instances": [rows["ok"], {**rows["ok"], "feed_force_n": "abc"}]})
     assert odd.status_code == 400
     assert odd.json()["error"].startswith("instance 1: column 'feed_force_n' is 'abc'")
+    for cell in (10**400, True, [1], {"a": 1}):
+        said = program.post(PREDICT, json={"instances": [{**rows["ok"], "feed_force_n": cell}]})
+        assert (said.status_code, "column 'feed_force_n'" in said.json()["error"]) == (400, True)
+    nested = program.post(PREDICT, json={"instances": [{**rows["ok"], "material": ["steel"]}]})
+    assert "column 'material' is a list, expected a text" in nested.json()["error"]
     missing = program.post(PREDICT, content=json.dumps({"instances": [{**rows["ok"], "feed_force_n": float("nan")}]}))
     assert missing.json()["predictions"][0]["score"] is not None
 
@@ -122,6 +130,19 @@ def test_health_needs_no_token_and_metrics_count_rows(program, rows):
     text = program.get("/metrics").text
     assert 'lineside_row_verdicts_total{verdict="reject"}' in text
     assert f'lineside_row_model_info{{name="{NAME}"' in text
+
+
+CELL = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+VALUE = st.recursive(CELL, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.sampled_from(["instances", "inputs"]), name=st.sampled_from(COLUMNS), value=VALUE, whole=st.booleans())
+def test_whatever_is_sent_is_answered_or_refused_with_words(program, rows, key, name, value, whole):
+    content = {key: value if whole else [{**rows["ok"], name: value}]}
+    answer = program.post(PREDICT, content=json.dumps(content).encode())
+    assert answer.status_code in (200, 400)
+    assert ("error" in answer.json()) == (answer.status_code == 400)
 
 
 def test_a_link_is_followed_and_a_bundle_that_cannot_be_used_is_not(tmp_path, rows, caplog):

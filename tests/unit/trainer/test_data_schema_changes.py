@@ -1,8 +1,10 @@
 import pytest
+from click.testing import CliRunner
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from edge_agent.contracts.errors import ConfigError, Rejected
+from trainer.cli import main
 from trainer.components.schema_gen import parsed
 from trainer.validation import schema_changes
 from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
@@ -119,3 +121,9 @@ def test_a_distance_that_is_too_large_names_the_limit_that_would_let_it_pass():
 def test_values_with_signs_are_quoted_for_the_shell():
     assert accept_value("label", "two words").endswith("--value 'two words'")
     assert accept_value("label", "dent").endswith("--value dent")
+
+
+def test_a_bound_of_zero_is_something_to_accept(tmp_path):
+    words = ["schema", "accept", "--root", str(tmp_path), "--feature", "wear"]
+    assert "nothing to accept" in CliRunner().invoke(main, words).output
+    assert "nothing ran here yet" in CliRunner().invoke(main, [*words, "--min", "0"]).output

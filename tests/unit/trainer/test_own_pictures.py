@@ -13,10 +13,12 @@ from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected
 from edge_agent.contracts.recipe import Recipe
 from trainer.evaluation.answers import Answers
 from trainer.evaluation.own import own_figures
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.settings import Settings
 from trainer.reports.compare import own_figures as beside
 from trainer.tasks.order import Order
 from trainer.tasks.vision import VisionTask
+from trainer.tuning.search import chosen_values
 
 TWO_LEVELS = """
 from keras import layers
@@ -137,6 +139,25 @@ def test_an_own_backbone_needs_a_file() -> None:
     order = Order(recipe_of(), Settings(), Path("root"), [])
     with pytest.raises(ConfigError, match=r"network\.backbone is 'own', and no pipeline\.module is named"):
         VisionTask(order, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def test_the_tuner_hands_its_choice_to_build_model_and_knows_the_file(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(TWO_LEVELS)
+    tuner = {"trials": 2, "search": {"hparams.channels": [4, 8]}}
+    settings = Settings.model_validate({"module": str(tmp_path / "own.py"), "tuner": tuner})
+    driver = Driver(tmp_path / "root")
+    try:
+        graph = VisionTask(Order(recipe_of(), settings, tmp_path / "root", []), driver).graph()
+    finally:
+        driver.close()
+    step = graph.step("Tuner")
+    assert {name: graph.step(name).uses for name in ("Tuner", "Trainer", "Evaluator")} == dict.fromkeys(
+        ("Tuner", "Trainer", "Evaluator"), (tmp_path / "own.py",)
+    )
+    assert step.locations["places"]["module"] == str(tmp_path / "own.py")
+    given = chosen_values(step.parameters["values"], {"hparams.channels": 8})
+    assert given["settings"] == {"strategy": "none", "hparams": {"channels": 8}}
+    assert str(tmp_path) not in str(step.parameters), "where the file lies is no part of the key"
 
 
 TEST = Answers(("a", "b"), np.asarray([0, 1]), np.asarray([[0.9, 0.1], [0.4, 0.6]]), ("1.png", "2.png"))

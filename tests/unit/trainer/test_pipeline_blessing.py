@@ -113,6 +113,11 @@ def test_what_the_interval_says_of_a_loss(drop, default, proven):
     assert judge_change(limit("change", require="proven"), drop, "m v1").status == proven
 
 
+def test_a_loss_of_nearly_nothing_has_no_sign():
+    said = judge_change(limit("change"), Estimate(-0.0001, -0.0004, 0.01, 50), "m v1").text
+    assert "loss 0.000 (95 % interval 0.000 to 0.010, 50 parts)" in said
+
+
 def test_the_missing_parts_bring_the_proof():
     asked = limit("value")
     assert missing_parts(asked, Estimate(1.0, 0.63, 1.0, 29), 8, 21).startswith("about 9 more defective parts")

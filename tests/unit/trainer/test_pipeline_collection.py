@@ -92,6 +92,14 @@ def test_checkpoints_that_no_kept_run_knows_go_too(toy):
     assert not list((toy.root / "scratch").iterdir())
 
 
+def test_what_a_killed_run_left_half_done_goes_too(toy):
+    toy.run()
+    left = toy.root / "staging" / "of-a-killed-run" / "temporary-1"
+    left.mkdir(parents=True)
+    _collect(toy)
+    assert list((toy.root / "staging").iterdir()) == []
+
+
 def test_a_run_beside_a_collection_keeps_what_it_uses(toy):
     toy.run()
     command = [sys.executable, "-m", "tests.simulators.toy_command", str(toy.folder), "--wide"]

@@ -73,3 +73,11 @@ def test_an_unknown_key_in_a_recipes_pipeline_names_the_nearest(tmp_path: Path) 
     path.write_text((RECIPES / "machined-surface.yaml").read_text() + "pipeline:\n  trainr: {warm_start: true}\n")
     with pytest.raises(ConfigError, match=r"pipeline: unknown key 'trainr'; did you mean 'trainer'\?"):
         load(str(path), [])
+
+
+def test_a_section_that_may_be_absent_is_set_key_by_key() -> None:
+    assert {"mlflow", "mlflow.tracking_uri", "evaluator.cost", "evaluator.cost.escape"} <= set(known_keys())
+    assert "evaluator.thresholds.lower" not in known_keys()
+    chosen = load("machined-surface", ["mlflow.tracking_uri=sqlite:///runs.db", "mlflow.experiment=parts"])[1]
+    assert chosen.mlflow is not None
+    assert (chosen.mlflow.tracking_uri, chosen.mlflow.experiment) == ("sqlite:///runs.db", "parts")

@@ -65,3 +65,10 @@ def test_weights_of_a_network_that_is_built_otherwise_now_are_not_and_it_is_said
 def test_a_former_model_of_another_shape_is_not_begun_with(recipe: Recipe, former: Path) -> None:
     wider = recipe.model_copy(update={"network": recipe.network.model_copy(update={"embedding": 8})})
     assert _weights(former, wider) == (None, "trained from scratch: the former model has another shape")
+
+
+def test_a_warm_start_without_a_former_model_is_said(recipe: Recipe) -> None:
+    path, remark = _weights(None, recipe, wanted=True)
+    assert path is None
+    assert remark == "trained from scratch: no model was blessed before this data came"
+    assert _weights(None, recipe) == (None, "")
