@@ -129,7 +129,9 @@ def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> C
         if chief:
             note_epoch(scratch, asdict(epoch))
         if log is not None:
-            log.add(epoch.number, asdict(epoch))
+            log.add(
+                epoch.number, {name: value for name, value in asdict(epoch).items() if name not in ("number", "of")}
+            )
         judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
         context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.share)
 

@@ -1,4 +1,4 @@
-"""The reviewed parts behind a ticket, as a data folder to train from."""
+"""Reviewed parts, those behind a ticket or those of a release, as a data folder."""
 
 from __future__ import annotations
 
@@ -12,40 +12,42 @@ from edge_agent.contracts.errors import Rejected, Unavailable
 
 
 class Pictures(Protocol):
-    """Where a ticket's table and pictures come from."""
+    """Where a table of reviewed parts and its pictures come from."""
 
     def labels(self, name: str) -> bytes:
-        """Return the ticket's `labels.csv`."""
+        """Return the `labels.csv` of a ticket or a bundle."""
 
     def image(self, sha: str) -> bytes:
         """Return a picture."""
 
 
-def fetch_labels(source: Pictures, ticket: str, folder: Path) -> int:
+def fetch_labels(source: Pictures, name: str, what: str, folder: Path) -> int:
     """Write `labels.csv` and the pictures it names below `folder`; return how many.
+
+    `name` is whose labels are wanted, `what` says it to people, such as "ticket t-1".
 
     Pictures that are there already are kept; the table is replaced last, so that a folder with a table is whole.
     Raises Unavailable when nobody has labelled a part yet, Rejected for a table or picture that is not what it says.
     """
-    table = source.labels(ticket)
-    names = _names(table, ticket)
+    table = source.labels(name)
+    names = _names(table, what)
     if not names:
-        raise Unavailable(f"ticket {ticket}: nobody has labelled a part yet; let operators review some, then try again")
+        raise Unavailable(f"{what}: nobody has labelled a part yet; let operators review some, then try again")
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    for name in names:
-        _fetch(source, name, folder)
+    for image in names:
+        _fetch(source, image, folder)
     unfinished = folder / "labels.csv.part"
     unfinished.write_bytes(table)
     unfinished.replace(folder / "labels.csv")
     return len(names)
 
 
-def _names(table: bytes, ticket: str) -> list[str]:
+def _names(table: bytes, what: str) -> list[str]:
     try:
         rows = list(csv.DictReader(io.StringIO(table.decode(), newline="")))
         return [row["image"] for row in rows]
     except (UnicodeDecodeError, KeyError, csv.Error) as error:
-        raise Rejected(f"ticket {ticket}: its labels.csv is not a table of pictures ({error})") from error
+        raise Rejected(f"{what}: its labels.csv is not a table of pictures ({error})") from error
 
 
 def _fetch(source: Pictures, name: str, folder: Path) -> None:

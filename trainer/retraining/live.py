@@ -88,9 +88,9 @@ def evaluate_live(request: Request, home: Path, now_ms: int, say: Say) -> dict[s
         entry, since = _live(fleet, request.root, recipe.name)
         folder = request.root / FOLDER / entry.version
         try:
-            fetch_labels(_Reviewed(fleet, since), entry.bundle, folder / "data")
+            fetch_labels(_Reviewed(fleet, since), entry.bundle, f"{entry.model} {entry.version}", folder / "data")
         except Unavailable as error:
-            say(f"{entry.model} {entry.version}: not evaluated, {error}")
+            say(f"not evaluated: {error}")
             found: dict[str, Any] = {"evaluated": False, "reason": str(error)}
         else:
             found = _judge(fleet, entry, folder, request.root, recipe.thresholds.escape_rate, since, now_ms)

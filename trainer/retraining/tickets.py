@@ -68,7 +68,7 @@ def _serve(
     elif not claimed_here(request.root, name):
         raise Rejected(f"ticket {name} is claimed by {ticket['changed_by']}; wait for it, or release it there")
     try:
-        fetch_labels(fleet, name, folder / "data")
+        fetch_labels(fleet, name, f"ticket {name}", folder / "data")
         write_atomically(folder / "ticket.json", json.dumps(ticket, sort_keys=True).encode())
         folders = (*request.folders, *reviewed_folders(request.root, recipe.name, name))
         joined = replace(request, folders=folders, ticket=name, fleet_home=str(home.resolve()))

@@ -58,11 +58,11 @@ def test_labels_and_pictures_are_fetched_once(fleet, api, tmp_path):
     fleet.label(b"one", "p1", "pit")
     fleet.label(b"two", "p2", "ok")
     folder = tmp_path / "data"
-    assert fetch_labels(api, "t-1", folder) == 2
+    assert fetch_labels(api, "t-1", "ticket t-1", folder) == 2
     assert (folder / "labels.csv").read_text() == fleet.table()
     assert sorted(path.read_bytes() for path in (folder / "images").iterdir()) == [b"one", b"two"]
     fleet.images.clear()
-    assert fetch_labels(api, "t-1", folder) == 2
+    assert fetch_labels(api, "t-1", "ticket t-1", folder) == 2
 
 
 def test_a_picture_of_other_content_is_refused(fleet, api, tmp_path):
@@ -70,14 +70,14 @@ def test_a_picture_of_other_content_is_refused(fleet, api, tmp_path):
     fleet.label(b"one", "p1", "pit")
     fleet.images = dict.fromkeys(fleet.images, b"other")
     with pytest.raises(Rejected, match="has other content than its name says"):
-        fetch_labels(api, "t-1", tmp_path / "data")
+        fetch_labels(api, "t-1", "ticket t-1", tmp_path / "data")
     assert not (tmp_path / "data" / "labels.csv").exists()
 
 
 def test_without_labels_one_waits(fleet, api, tmp_path):
     fleet.open_ticket("t-1")
     with pytest.raises(Unavailable, match="nobody has labelled a part yet"):
-        fetch_labels(api, "t-1", tmp_path / "data")
+        fetch_labels(api, "t-1", "ticket t-1", tmp_path / "data")
 
 
 def test_a_fleet_that_is_away_is_worth_another_try(tmp_path):
