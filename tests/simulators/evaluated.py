@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -56,9 +58,10 @@ def evaluated(
     wrong: int = 0,
     bad: float = 0.25,
     recipe: Recipe = RECIPE,
+    own: Mapping[str, float] = MappingProxyType({}),
     **settings: object,
 ) -> dict[str, object]:
-    """Add a run with its evaluation to a root and return the content of `metrics.json`."""
+    """Add a run with its evaluation to a root and return the content of `metrics.json`; `own`: the user has figures."""
     asked = EvaluatorSettings.model_validate(settings)
     made = {split: drawn(parts, seed, skill, wrong, bad) for split, parts in (("eval", 180), ("test", 150))}
     known, logits = ({split: pair[place] for split, pair in made.items()} for place in (0, 1))
@@ -67,6 +70,7 @@ def evaluated(
     folder = driver.store.stage("evaluation")
     metrics = dict(finite(found.metrics))
     metrics["worst"] = _worst(folder / "errors")
+    metrics |= {"own": dict(own)} if own else {}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     candidate(logits, known, recipe, cost_of(asked.cost)).predictions.write(folder)
     blessing = driver.store.stage("blessing")

@@ -53,19 +53,21 @@ def test_only_what_differs_is_listed():
 
 def test_the_command_names_the_better_run_and_writes_a_page_of_its_own(tmp_path):
     evaluated(tmp_path, "r1", skill=1.0)
-    evaluated(tmp_path, "r2", skill=4.0, seed=2)
+    evaluated(tmp_path, "r2", skill=4.0, seed=2, own={"sure_of_the_truth": 0.75})
     page = tmp_path / "runs.html"
     options = ["pipeline", "compare", "r1", "r2", "--root", str(tmp_path), "--html", str(page)]
     done = CliRunner().invoke(main, options)
     assert done.exit_code == 0, done.output
     assert "better, on 150 parts of both (32 defective)" in done.output
     assert "Evaluator.seed" in done.output
+    assert "sure_of_the_truth: -, 0.7500" in done.output
     found = json.loads(CliRunner().invoke(main, [*options, "--json"]).output)
     assert found["paired"][0]["gain"]["low"] > 0
     assert found["settings"] == {"Evaluator.seed": [1, 2]}
     assert found["seconds"]["Trainer"] == [12.0, 12.0]
     text = page.read_text()
     assert "better" in text
+    assert "<td>sure_of_the_truth</td><td>–</td><td>0.7500</td>" in text
 
 
 @pytest.mark.parametrize(("names", "words"), [(["r1"], "two different runs"), (["r1", "r9"], "no record of a run")])
