@@ -72,6 +72,7 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     tmp_path_factory.getbasetemp()
     with tempfile.TemporaryDirectory(prefix="lineside-", ignore_cleanup_errors=True) as folder:
         before = tempfile.tempdir
+        Path(folder).chmod(0o711)  # what a test does as somebody else lies in it, too
         os.environ["TMPDIR"] = tempfile.tempdir = folder
         yield
         tempfile.tempdir = before
