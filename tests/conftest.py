@@ -76,6 +76,7 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     ):
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
+        Path(folder).chmod(0o711)  # what a test does as somebody else lies in it, too
         yield
 
 

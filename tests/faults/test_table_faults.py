@@ -178,6 +178,12 @@ def test_records_give_the_rows_that_the_table_has_and_a_damaged_one_is_set_aside
         np.testing.assert_array_equal(as_numbers(found.columns[name])[0], values)
     assert found.columns["material"] == table.texts["material"].tolist()
     data = (tmp_path / "rows.tfrecord").read_bytes()
+    flipped = bytearray(data)
+    flipped[40] ^= 1  # within the first record's bytes
+    (tmp_path / "flipped.tfrecord").write_bytes(flipped)
+    told = read(tmp_path / "flipped.tfrecord")
+    assert [bad.path for bad in told.bad] == ["flipped.tfrecord:1", "flipped.tfrecord:6"]
+    assert told.lines.tolist() == found.lines.tolist()[1:]
     (tmp_path / "rows.tfrecord").write_bytes(data[:-7])
     with pytest.raises(Rejected, match=r"rows\.tfrecord: record 51 is damaged, what follows cannot be found"):
         read(tmp_path / "rows.tfrecord")
