@@ -26,7 +26,7 @@ def _tfx(root: Path, *words: str) -> Path:
 
 def _ours(root: Path, output: str) -> Path:
     """Return an artifact of the last run here by its output, such as Transform.transform_graph."""
-    run = max((root / "runs").iterdir())
+    run = max((root / "runs").glob("*/run.json")).parent
     step, _, name = output.partition(".")
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     made = next(each for each in record["steps"] if each["name"] == step)
