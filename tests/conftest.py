@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +71,13 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
 def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let what the tests and the libraries in them leave in the temporary folder lie in one that goes with them."""
     tmp_path_factory.getbasetemp()
-    with (
-        tempfile.TemporaryDirectory(prefix="lineside-", ignore_cleanup_errors=True) as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    folder = tempfile.mkdtemp(prefix="lineside-")
+    # Later than multiprocessing removes its own folder in it, which is at exit, with priority -100.
+    Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
+    Path(folder).chmod(0o711)  # what a test does as somebody else lies in it, too
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
-        Path(folder).chmod(0o711)  # what a test does as somebody else lies in it, too
         yield
 
 
