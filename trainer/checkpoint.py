@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 NAME = "training.npz"
+NO_FORMER = "trained from scratch: no model was blessed before this data came"
+"""What is said where a training was to begin with a blessed model's weights, and there is none."""
 Arrays = list[npt.NDArray[Any]]
 
 

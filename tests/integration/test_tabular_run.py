@@ -3,12 +3,9 @@
 import csv
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +15,9 @@ from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import probabilities
 from tests.simulators.environments import shared_environment
-from tests.simulators.sensor_table import RECIPE, SET_TINY, run, write_table
+from tests.simulators.sensor_table import RECIPE, SET_TINY, artifact, predicted, run, statuses, write_table
 from tests.simulators.tiny_pipeline import result, trainer
-from trainer import checkpoint
+from trainer.checkpoint import NO_FORMER
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.step import Context
@@ -29,12 +26,6 @@ ROWS = 600
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-def own_code():
-    """Return the example of docs/own-code.md, word for word."""
-    code, _ = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "own-code.md").read_text(), re.DOTALL)
-    return code
 
 
 @pytest.fixture(scope="module")
@@ -48,25 +39,6 @@ def table(tmp_path_factory):
 def ran(table, tmp_path_factory):
     root = tmp_path_factory.mktemp("root") / "work"
     return root, result(run(table, root))
-
-
-def statuses(found):
-    return {step["name"]: step["status"] for step in found["steps"]}
-
-
-def predicted(bundle, table, *more):
-    command = [str(Path(sys.executable).with_name("edge-agent")), "predict", "--bundle", str(bundle), str(table), *more]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def artifact(root, step, output):
-    driver = Driver(root)
-    try:
-        return driver.store.path(driver.index.latest(step).outputs[output].digest)
-    finally:
-        driver.close()
 
 
 def test_a_cold_run_makes_a_bundle_that_takes_rows_and_verifies(ran):
@@ -184,61 +156,19 @@ def test_training_goes_on_from_a_former_model_of_the_same_columns(ran, tmp_path)
         folder = tmp_path / name
         folder.mkdir()
         context = Context(tmp_path / f"{name}.scratch", lambda *_: None)
-        made = train_table(examples, graph, transformed, start, folder, recipe, settings, "", "", context)["model"]
+        words = (examples, graph, transformed, start, folder, recipe, settings, "", "", context)
+        made = train_table(*words, warm_wanted=True)["model"]
         return made, json.loads((folder / "training.json").read_text())["epochs"][0]["eval_loss"]
 
     (cold, before), (warm, after) = trained("cold", None), trained("warm", former)
     assert (cold["warm_started"], warm["warm_started"]) == (False, True)
+    assert (cold["reasons"], warm["reasons"]) == ([NO_FORMER], [])
     assert after < 0.9 * before
     other = tmp_path / "other"
     shutil.copytree(former, other)
     (other / FILE).write_text((other / FILE).read_text().replace("brass", "bronze"))
     said, _ = trained("third", other)
     assert said["reasons"] == ["trained from scratch: the former model has another shape or other columns"]
-
-
-def command(table, root, recipe):
-    words = [str(Path(sys.executable).with_name("trainer")), "pipeline", "run", "--recipe", str(recipe), "--json"]
-    return [*words, "--data", str(table), "--root", str(root), *SET_TINY, "--set", "epochs=60", "--set", "batch=8"]
-
-
-def epochs(root):
-    """Return how many epochs the training that is under way has finished."""
-    folders = list((root / "scratch").glob("*/checkpoints"))
-    state = checkpoint.load(folders[0], ()) if folders else None
-    return state[0]["epoch"] if state else 0
-
-
-@pytest.mark.fault("T14")
-def test_the_user_s_own_code_is_trained_killed_resumed_and_served(table, tmp_path):
-    root, recipe = tmp_path / "root", tmp_path / "own.yaml"
-    (tmp_path / "turning.py").write_text(own_code())
-    shipped = (REPOSITORY / "trainer" / "recipes" / "turned-part.yaml").read_text()
-    recipe.write_text(shipped.replace("pipeline:\n", "pipeline:\n  module: turning.py\n"))
-    process = subprocess.Popen(
-        command(table, root, recipe), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    end = time.monotonic() + 300
-    while epochs(root) < 3:
-        assert time.monotonic() < end
-        assert process.poll() is None
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    done = subprocess.run(command(table, root, recipe), capture_output=True, text=True, timeout=500, check=False)
-    found = result(done)
-    assert [statuses(found)[name] for name in ("ExampleGen", "Transform", "Trainer")] == ["cached", "cached", "done"]
-    model = artifact(root, "Trainer", "model")
-    curve = json.loads((model / "training.json").read_text())["epochs"]
-    assert [epoch["number"] for epoch in curve] == list(range(1, 61))
-    driver = Driver(root)
-    properties = driver.index.latest("Trainer").outputs["model"].properties
-    driver.close()
-    assert properties["resumed_from"] >= 2
-    assert properties["own"] == 1
-    metrics = json.loads((artifact(root, "Evaluator", "evaluation") / "metrics.json").read_text())
-    assert 0.5 < metrics["own"]["one_of_two"] <= 1
-    assert len(predicted(found["bundle"], table)["rows"]) == ROWS
 
 
 def test_bad_settings_and_data_are_one_line(table, tmp_path):

@@ -14,6 +14,7 @@ import numpy as np
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
+from trainer.checkpoint import NO_FORMER
 from trainer.memory import with_memory
 from trainer.own_code import BUILD_MODEL, OwnCode
 from trainer.pipeline.epochs import note_epoch
@@ -41,6 +42,7 @@ def table_trainer(
     context: Context,
     hyperparameters: Path | None = None,
     local_workers: int = 0,
+    warm_wanted: bool = False,
 ) -> dict[str, Any]:
     """Train as `train_table` does, here or, with `strategy` multi-worker, by processes of their own.
 
@@ -52,7 +54,8 @@ def table_trainer(
         "transformed": transformed,
     }
     paths |= {"warm_start": warm_start, "model": model, "hyperparameters": hyperparameters}
-    values = {"recipe": recipe, "settings": settings, "module": module, "tensorboard": tensorboard}
+    values: dict[str, Any] = {"recipe": recipe, "settings": settings, "module": module, "tensorboard": tensorboard}
+    values["warm_wanted"] = warm_wanted
     if settings.get("strategy") == "multi-worker":
         from trainer.distribute.joining import train_everywhere
 
@@ -74,6 +77,7 @@ def train_table(
     context: Context,
     hyperparameters: Path | None = None,
     shared: str = "",
+    warm_wanted: bool = False,
 ) -> dict[str, Any]:
     """Train and write the Model: `saved_model/`, `weights.npz`, the input contract, the recipe and the curve.
 
@@ -119,6 +123,8 @@ def train_table(
     reasons = [*remarks, *([f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else [])]
     if warm_start is not None and not warm:
         reasons.append("trained from scratch: the former model has another shape or other columns")
+    if warm_start is None and warm_wanted:
+        reasons.append(NO_FORMER)
     properties = {"best_epoch": fit.best_epoch, "resumed_from": fit.resumed_from, "reasons": reasons}
     return {"model": {**properties, "warm_started": warm, "own": int(own is not None)}}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
+from trainer.checkpoint import NO_FORMER
 from trainer.components.transform import LABEL, apply
 from trainer.data.picture_columns import pictures
 from trainer.pipeline.epochs import epochs_of, note_epoch
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from trainer.vision.own import OwnPictures
 
 HISTORY, RECIPE = "training.json", "recipe.json"
-_NO_FORMER = "trained from scratch: no model was blessed before this data came"
 
 
 def trainer(
@@ -183,7 +183,7 @@ def _weights(
     from trainer.vision.weights import load_weights
 
     if warm_start is None:
-        return None, _NO_FORMER if wanted else ""
+        return None, NO_FORMER if wanted else ""
     former = Recipe.model_validate_json((warm_start / RECIPE).read_text(encoding="utf-8"))
     if network_shape(former) != network_shape(recipe):
         return None, "trained from scratch: the former model has another shape"

@@ -91,7 +91,8 @@ class Resolvers:
         version, release = history.next_release(
             blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
         )
-        trained = code_closure(self._making.trains, self._driver.imports)
+        module = self._order.settings.module
+        trained = code_closure(self._making.trains, self._driver.imports, (Path(module),) if module else ())
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
         sources = {"data": known[DATA].digest, "code": parts.code_digest, "environment": parts.environment_digest}
         return Resolved(parameters={"version": version, "release": release, "sources": sources})

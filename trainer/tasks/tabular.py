@@ -147,7 +147,12 @@ class TabularTask:
             {**examples, **transformed},
             {"model": "Model"},
             {"recipe": self._trained(), "settings": chosen},
-            {**self._module, "tensorboard": training.tensorboard, "local_workers": training.local_workers},
+            {
+                **self._module,
+                "tensorboard": training.tensorboard,
+                "local_workers": training.local_workers,
+                "warm_wanted": training.warm_start,
+            },
             uses=self._own,
             resolve=self._resolvers.warm_start,
         )
