@@ -121,12 +121,16 @@ def train_table(
     history = {"epochs": fit.curve, "best_epoch": fit.best_epoch, "warm_start": warm, "remarks": list(remarks)}
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     reasons = [*remarks, *([f"went on after epoch {fit.resumed_from}"] if fit.resumed_from else [])]
-    if warm_start is not None and not warm:
-        reasons.append("trained from scratch: the former model has another shape or other columns")
-    if warm_start is None and warm_wanted:
-        reasons.append(NO_FORMER)
+    reasons += _of_the_start(warm_start, warm, warm_wanted)
     properties = {"best_epoch": fit.best_epoch, "resumed_from": fit.resumed_from, "reasons": reasons}
     return {"model": {**properties, "warm_started": warm, "own": int(own is not None)}}
+
+
+def _of_the_start(warm_start: Path | None, warm: bool, wanted: bool) -> list[str]:
+    """Say why a training that was to begin with a former model's weights began from scratch."""
+    if warm_start is None:
+        return [NO_FORMER] if wanted else []
+    return [] if warm else ["trained from scratch: the former model has another shape or other columns"]
 
 
 def _plan(recipe: Recipe, settings: Mapping[str, Any]) -> Plan:

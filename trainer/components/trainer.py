@@ -110,13 +110,17 @@ def train_pictures(
     export(result.network, chosen, model)
     history = {"epochs": epochs_of(scratch), "best_epoch": result.best_epoch, "warm_start": former is not None}
     history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
-    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
-    (model / RECIPE).write_text(json.dumps(chosen.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
+    _describe(model, chosen, history)
     reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen())]
     if result.resumed_from:
         reasons.append(f"went on after epoch {result.resumed_from}")
     properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}
     return {"model": {**properties, "warm_started": former is not None, "own": int(own.changes(chosen))}}
+
+
+def _describe(model: Path, recipe: Recipe, history: Mapping[str, Any]) -> None:
+    (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
+    (model / RECIPE).write_text(json.dumps(recipe.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
 
 
 def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
