@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.options import root_option
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 
-
-@click.command(context_settings=_HELP)
+@click.command()
 @click.argument("model", metavar="MODEL-or-RUN")
-@click.option("--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results.")
+@root_option
 @click.option("--reason", required=True, help="Why the model may be used all the same.")
 @click.option("--by", required=True, help="Your name.")
 @json_option

@@ -11,11 +11,10 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.options import root_option
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 
-
-@click.group(context_settings=_HELP)
+@click.group()
 def data() -> None:
     """Make labelled sample data, and look at data.
 
@@ -23,7 +22,7 @@ def data() -> None:
     """
 
 
-@data.command(context_settings=_HELP)
+@data.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--kind",
@@ -76,7 +75,7 @@ def _sensors(folder: Path, parts: int, seed: int, first: int, pictured: bool, as
     report(as_json, found, lambda: click.echo(f"{parts} parts, {defective} of them defective, are in {table}"))
 
 
-@data.command(context_settings=_HELP)
+@data.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--recipe", default="machined-surface", show_default=True, help="Recipe file, or the name of one.")
 @click.option("--spans", default="latest", show_default=True, help="Where FOLDER is a pattern: which spans.")
@@ -118,8 +117,8 @@ def _checked(folders: Sequence[Path], recipe: str, report: Callable[[str, float 
     return check_tables(folders, known, settings.table.model_dump(mode="json"), report)
 
 
-@data.command(context_settings=_HELP)
-@click.option("--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results.")
+@data.command()
+@root_option
 @click.option("--run", "name", default="", help="Name of a run; the last one that has statistics unless given.")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Page to write; statistics.html unless given."

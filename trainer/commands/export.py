@@ -9,7 +9,7 @@ import click
 from edge_agent.contracts.command import json_option, report
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option("--to", "orchestrator", required=True, type=click.Choice(["airflow", "kubeflow"]), help="For whom.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write, .py.")
 @click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")

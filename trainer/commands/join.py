@@ -9,7 +9,7 @@ import click
 from edge_agent.contracts.command import json_option, report
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option(
     "--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="The pipeline's root, shared."
 )

@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.options import root_option
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 _FORMATS = click.Choice(["csv", "coco", "label-studio"])
 _SHOWN = 10
 
 
-@click.group(context_settings=_HELP)
+@click.group()
 def labels() -> None:
     """See whether people agree, find doubtful labels, export and import.
 
@@ -23,7 +23,7 @@ def labels() -> None:
     """
 
 
-@labels.command(context_settings=_HELP)
+@labels.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--consensus", type=click.Path(path_type=Path, dir_okay=False), help="Write image and label agreed on.")
 @click.option("--apply", "into_table", is_flag=True, help="Put what was agreed on into FOLDER/labels.csv.")
@@ -78,8 +78,8 @@ def _show_agreement(found: dict[str, Any]) -> None:
         click.echo(f"  not used: {one['where']}: {one['reason']}", err=True)
 
 
-@labels.command(context_settings=_HELP)
-@click.option("--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results.")
+@labels.command()
+@root_option
 @click.option("--run", "run_name", default="", help="The run; the newest one that was evaluated unless given.")
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with the pictures.")
 @json_option
@@ -110,7 +110,7 @@ def suspects(root: Path, run_name: str, page: Path | None, as_json: bool) -> Non
     report(as_json, {"run": evaluation.run.run, "suspects": [asdict(one) for one in found]}, show)
 
 
-@labels.command("export", context_settings=_HELP)
+@labels.command("export")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("target", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--format", "kind", type=_FORMATS, required=True, help="What the file is for.")
@@ -126,7 +126,7 @@ def export(folder: Path, target: Path, kind: str, as_json: bool) -> None:
     report(as_json, found, lambda: _show_exchange(found, f"are in {target}"))
 
 
-@labels.command("import", context_settings=_HELP)
+@labels.command("import")
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--format", "kind", type=_FORMATS, required=True, help="What wrote the file.")

@@ -8,15 +8,11 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
-
-_HELP = {"help_option_names": ["-h", "--help"]}
-_root = click.option(
-    "--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results."
-)
+from trainer.commands.options import root_option
 
 
-@click.command("report", context_settings=_HELP)
-@_root
+@click.command("report")
+@root_option
 @click.option("--run", "run_name", default="", help="The run; the newest one unless given.")
 @click.option("--open", "show_it", is_flag=True, help="Open the page in the browser.")
 @json_option
@@ -35,9 +31,9 @@ def report_page(root: Path, run_name: str, show_it: bool, as_json: bool) -> None
     report(as_json, found, lambda: click.echo(f"report: {page}\nall runs: {index}"))
 
 
-@click.command("compare", context_settings=_HELP)
+@click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
-@_root
+@root_option
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write it as a page, too.")
 @json_option
 def compare(runs: tuple[str, ...], root: Path, page: Path | None, as_json: bool) -> None:
@@ -78,8 +74,8 @@ def _short(value: Any) -> str:
     return "-" if value is None else str(value)[:24]
 
 
-@click.command("log-to-mlflow", context_settings=_HELP)
-@_root
+@click.command("log-to-mlflow")
+@root_option
 @click.option("--run", "run_name", default="", help="This run; all that wait unless given.")
 @click.option("--tracking-uri", default="", help="With --run: where to, such as sqlite:////data/mlflow.db.")
 @click.option("--experiment", default="", help="With --tracking-uri: the experiment; the product's name unless given.")

@@ -11,7 +11,7 @@ from trainer.commands.run import resume, run
 from trainer.commands.store import gc, lineage, status, why
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def pipeline() -> None:
     """Train, evaluate, convert and push; see what ran and why.
 

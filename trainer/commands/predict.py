@@ -10,7 +10,7 @@ import click
 from edge_agent.contracts.command import json_option, report
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), help="Its latest blessed model predicts.")
 @click.option("--bundle", type=click.Path(path_type=Path, file_okay=False), help="This bundle predicts.")
 @click.option("--model", "name", default="", help="Name of the model, where the root has several.")

@@ -9,10 +9,8 @@ import click
 from edge_agent.contracts.command import json_option, report
 from edge_agent.contracts.errors import ConfigError
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 
-
-@click.group(context_settings=_HELP)
+@click.group()
 def recipe() -> None:
     """Propose, check and list recipes: one YAML file says what a product's inspection is.
 
@@ -20,7 +18,7 @@ def recipe() -> None:
     """
 
 
-@recipe.command(context_settings=_HELP)
+@recipe.command()
 @click.argument("name")
 @click.option("--data", "folders", required=True, multiple=True, type=click.Path(path_type=Path))
 @click.option("--good", default="", help="Label of good parts; found by its name unless given.")
@@ -48,7 +46,7 @@ def propose(name: str, folders: tuple[Path, ...], good: str, out: Path | None, f
     )
 
 
-@recipe.command(context_settings=_HELP)
+@recipe.command()
 @click.argument("file")
 @json_option
 def check(file: str, as_json: bool) -> None:
@@ -64,7 +62,7 @@ def check(file: str, as_json: bool) -> None:
     report(as_json, content, lambda: click.echo(f"{file}: a recipe for {found.task}, {labels}"))
 
 
-@recipe.command("list", context_settings=_HELP)
+@recipe.command("list")
 @json_option
 def shipped(as_json: bool) -> None:
     """List the recipes that ship with Lineside.

@@ -13,18 +13,15 @@ import click
 
 from edge_agent.contracts.command import json_option, report
 from trainer.commands.beam import beam_assignments, beam_options
+from trainer.commands.options import root_option
 
 if TYPE_CHECKING:
     from trainer.request import Request
 
 _INTERRUPTED = 130
-_HELP = {"help_option_names": ["-h", "--help"]}
-_root = click.option(
-    "--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results."
-)
 
 
-@click.command(context_settings=_HELP)
+@click.command()
 @click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")
 @click.option(
     "--data",
@@ -34,7 +31,7 @@ _root = click.option(
     type=click.Path(path_type=Path),
     help="Folder with labels.csv, or rows.",
 )
-@_root
+@root_option
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. epochs=5.")
 @click.option("--version", default="", help="Name of the new version; v1, v2, … unless given.")
 @click.option("--ticket", default="", help="Serve this retrain ticket: its pictures join the data.")
@@ -131,8 +128,8 @@ def _show(result: dict[str, Any], root: Path) -> None:
     click.echo(f"report: {root / 'runs' / result['run'] / 'report.html'}")
 
 
-@click.command(context_settings=_HELP)
-@_root
+@click.command()
+@root_option
 @json_option
 def resume(root: Path, as_json: bool) -> None:
     """Go on with the last run that did not finish, with its own arguments.

@@ -8,14 +8,10 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
-
-_HELP = {"help_option_names": ["-h", "--help"]}
-_root = click.option(
-    "--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results."
-)
+from trainer.commands.options import root_option
 
 
-@click.group(context_settings=_HELP)
+@click.group()
 def schema() -> None:
     """See the data's schema, compare it with the data, and accept what is new.
 
@@ -23,8 +19,8 @@ def schema() -> None:
     """
 
 
-@schema.command(context_settings=_HELP)
-@_root
+@schema.command()
+@root_option
 @json_option
 def show(root: Path, as_json: bool) -> None:
     """Show the schema that counts: the reviewed one, else that of the last run.
@@ -41,8 +37,8 @@ def show(root: Path, as_json: bool) -> None:
     report(as_json, {"schema": where, "features": found}, lambda: show_schema(found, where))
 
 
-@schema.command(context_settings=_HELP)
-@_root
+@schema.command()
+@root_option
 @json_option
 def diff(root: Path, as_json: bool) -> None:
     """Show what the last run's data has that its schema does not, and what was reviewed since.
@@ -65,8 +61,8 @@ def diff(root: Path, as_json: bool) -> None:
     report(as_json, {"run": last.run, "data": data, "reviewed": since}, say)
 
 
-@schema.command(context_settings=_HELP)
-@_root
+@schema.command()
+@root_option
 @click.option("--feature", required=True, help="The feature that changes.")
 @click.option("--value", "values", multiple=True, help="Accept this value of a text.")
 @click.option("--optional", is_flag=True, help="Records may lack it.")

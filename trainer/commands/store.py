@@ -7,15 +7,11 @@ from pathlib import Path
 import click
 
 from edge_agent.contracts.command import json_option, report
-
-_HELP = {"help_option_names": ["-h", "--help"]}
-_root = click.option(
-    "--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results."
-)
+from trainer.commands.options import root_option
 
 
-@click.command(context_settings=_HELP)
-@_root
+@click.command()
+@root_option
 @json_option
 def status(root: Path, as_json: bool) -> None:
     """Show the runs of a root and the steps of the last one.
@@ -28,9 +24,9 @@ def status(root: Path, as_json: bool) -> None:
     report(as_json, found, lambda: show_status(found))
 
 
-@click.command(context_settings=_HELP)
+@click.command()
 @click.argument("step")
-@_root
+@root_option
 @json_option
 def why(step: str, root: Path, as_json: bool) -> None:
     """Say why STEP would run again with the last run's arguments, or that it would not.
@@ -49,9 +45,9 @@ def why(step: str, root: Path, as_json: bool) -> None:
     report(as_json, found, show)
 
 
-@click.command(context_settings=_HELP)
+@click.command()
 @click.argument("artifact")
-@_root
+@root_option
 @click.option(
     "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write it as a page with a graph."
 )
@@ -81,8 +77,8 @@ def lineage(artifact: str, root: Path, page: Path | None, fleet_home: Path | Non
     report(as_json, {"artifact": artifact, "lineage": lines}, lambda: click.echo("\n".join(lines)))
 
 
-@click.command(context_settings=_HELP)
-@_root
+@click.command()
+@root_option
 @click.option("--keep-runs", default=5, show_default=True, type=click.IntRange(0), help="Runs whose results stay.")
 @click.option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
 @json_option

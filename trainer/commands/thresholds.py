@@ -8,12 +8,11 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.options import root_option
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 
-
-@click.command(context_settings=_HELP)
-@click.option("--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results.")
+@click.command()
+@root_option
 @click.option("--run", "run", default="", help="The run whose evaluation is taken; the newest one unless given.")
 @click.option("--escape-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Another target.")
 @click.option("--confidence", type=click.FloatRange(0.5, 1, min_open=True, max_open=True), help="Another confidence.")

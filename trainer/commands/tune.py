@@ -10,16 +10,17 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.options import root_option
 
 _SHOWN = 10
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command()
 @click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")
 @click.option(
     "--data", "folders", required=True, multiple=True, type=click.Path(path_type=Path), help="As for pipeline run."
 )
-@click.option("--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results.")
+@root_option
 @click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting, e.g. tuner.trials=30."
 )

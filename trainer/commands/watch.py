@@ -10,15 +10,14 @@ from typing import Any
 import click
 
 from edge_agent.contracts.command import json_option, report
+from trainer.commands.options import root_option
 
-_HELP = {"help_option_names": ["-h", "--help"]}
 
-
-@click.command(context_settings=_HELP)
+@click.command()
 @click.option(
     "--fleet-home", required=True, type=click.Path(path_type=Path, file_okay=False), help="Home of the fleet."
 )
-@click.option("--root", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of all results.")
+@root_option
 @click.option("--recipe", required=True, help="Recipe file, or the name of one that ships with Lineside.")
 @click.option(
     "--data", "folders", required=True, multiple=True, type=click.Path(path_type=Path), help="Folder with labels.csv."
