@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,16 @@ from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
 from trainer.checkpoint import NO_FORMER
+from trainer.components.curve import teller
 from trainer.memory import with_memory
 from trainer.own_code import BUILD_MODEL, OwnCode
-from trainer.pipeline.epochs import note_epoch
 from trainer.pipeline.step import Context, Step
 from trainer.tabular.contract import FILE
 from trainer.tabular.features import load_rows, read_features
 from trainer.tuning.hyperparameters import tuned
 
 if TYPE_CHECKING:
-    from trainer.tabular.fit import Epoch, Plan
+    from trainer.tabular.fit import Plan
 
 HISTORY, RECIPE, WEIGHTS = "training.json", "recipe.json", "weights.npz"
 
@@ -99,7 +98,8 @@ def train_table(
     own = OwnCode(module).function(BUILD_MODEL, 2)
     plan = _plan(chosen, settings)
     begun = warm_start.name if warm_start else ""
-    tell = _teller(context, Path(shared or context.scratch), tensorboard, devices.chief)
+    scratch = Path(shared or context.scratch)
+    tell = teller(context, scratch, Path(tensorboard) if tensorboard else None, devices.chief)
 
     def once(batch: int) -> tuple[Fit, Any, bool]:
         now = replace(plan, batch=batch)
@@ -107,7 +107,7 @@ def train_table(
         with devices.strategy.scope():
             built = build(read_features(transformed), hparams, own, chosen.network.seed)
         key = digest_bytes(canonical_json([examples.name, transformed.name, asdict(now), begun]))
-        fit = Fit(built, train, held_out, now, Path(shared or context.scratch) / "checkpoints", key, devices)
+        fit = Fit(built, train, held_out, now, scratch / "checkpoints", key, devices)
         warm = fit.begin(_weights(warm_start, contract))
         for epoch in fit.epochs(warm):
             tell(epoch)
@@ -148,23 +148,6 @@ def _plan(recipe: Recipe, settings: Mapping[str, Any]) -> Plan:
         len(recipe.labels.names),
         recipe.views.combine,
     )
-
-
-def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
-    """Return what tells of a finished epoch: to people, and from the chief to the files that others follow."""
-    from trainer.eventlog import EventLog
-
-    log = EventLog(Path(tensorboard)) if tensorboard and chief else None
-
-    def tell(epoch: Epoch) -> None:
-        if chief:
-            note_epoch(scratch, asdict(epoch))
-        if log is not None:
-            log.add(epoch.number, {name: getattr(epoch, name) for name in ("loss", "eval_loss", "auroc")})
-        judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
-        context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.number / epoch.of)
-
-    return tell
 
 
 def _write(model: Path, built: Any, transform_graph: Path, contract: RowContract, recipe: Mapping[str, Any]) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.checkpoint import NO_FORMER
+from trainer.components.curve import teller
 from trainer.components.transform import LABEL, apply
 from trainer.data.picture_columns import pictures
-from trainer.pipeline.epochs import epochs_of, note_epoch
+from trainer.pipeline.epochs import epochs_of
 from trainer.pipeline.step import Context, Step
 from trainer.tuning.hyperparameters import tuned
 from trainer.vision.data import Pictures
 
 if TYPE_CHECKING:
-    from trainer.vision.fit import Epoch
     from trainer.vision.own import OwnPictures
 
 HISTORY, RECIPE = "training.json", "recipe.json"
@@ -103,17 +102,16 @@ def train_pictures(
     evaluation = held_out if len(held_out) else None
     drawn = None if pretrained is None else pretrained / WEIGHTS
     begun, seed = beginning_with(chosen, weights), chosen.network.seed
-    report = _teller(context, scratch, tensorboard, devices.chief)
-    folder = scratch / "checkpoints"
+    logs = Path(tensorboard) / scratch.name if tensorboard else None
+    report, folder = teller(context, scratch, logs, devices.chief), scratch / "checkpoints"
     result = train(training, evaluation, begun, seed, folder, report, drawn, former, halve_batch, own, devices)
     context.progress(f"exporting; {result.watch.seen()}", 1.0)
     export(result.network, chosen, model)
     history = {"epochs": epochs_of(scratch), "best_epoch": result.best_epoch, "warm_start": former is not None}
     history |= {"input": asdict(result.watch.seen()), "remarks": [*reasons, *result.remarks]}
     _describe(model, chosen, history)
-    reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen())]
-    if result.resumed_from:
-        reasons.append(f"went on after epoch {result.resumed_from}")
+    went_on = [f"went on after epoch {result.resumed_from}"] if result.resumed_from else []
+    reasons += [*([remark] if remark else []), *result.remarks, str(result.watch.seen()), *went_on]
     properties = {"best_epoch": result.best_epoch, "resumed_from": result.resumed_from, "reasons": reasons}
     return {"model": {**properties, "warm_started": former is not None, "own": int(own.changes(chosen))}}
 
@@ -121,25 +119,6 @@ def train_pictures(
 def _describe(model: Path, recipe: Recipe, history: Mapping[str, Any]) -> None:
     (model / HISTORY).write_text(json.dumps(history, indent=1), encoding="utf-8")
     (model / RECIPE).write_text(json.dumps(recipe.model_dump(mode="json"), indent=1, sort_keys=True), "utf-8")
-
-
-def _teller(context: Context, scratch: Path, tensorboard: str, chief: bool) -> Callable[[Epoch], None]:
-    """Return what tells of a finished epoch: to people, and from the chief to the files that others follow."""
-    from trainer.eventlog import EventLog
-
-    log = EventLog(Path(tensorboard) / scratch.name) if tensorboard and chief else None
-
-    def tell(epoch: Epoch) -> None:
-        if chief:
-            note_epoch(scratch, asdict(epoch))
-        if log is not None:
-            log.add(
-                epoch.number, {name: value for name, value in asdict(epoch).items() if name not in ("number", "of")}
-            )
-        judged = "" if math.isnan(epoch.auroc) else f", AUROC per part {epoch.auroc:.3f}"
-        context.progress(f"epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.3f}{judged}", epoch.share)
-
-    return tell
 
 
 def _check_own(own: OwnPictures, recipe: Recipe, scratch: Path, context: Context) -> None:

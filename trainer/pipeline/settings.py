@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -204,6 +204,12 @@ class Settings(Strict):
     beam: BeamSettings = BeamSettings()
     metadata_url: str = ""
     mlflow: MlflowSettings | None = None
+
+    @property
+    def blocking(self) -> dict[str, Any]:
+        """What stops a run at the ExampleValidator; parts that a split by hash tears apart are wanted so."""
+        found = self.example_validator.model_dump(exclude={"serving"})
+        return {**found, "whole_parts": self.example_gen.split != "by-hash"}
 
     @property
     def sliced_by(self) -> list[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
-from trainer.data.split import BY_HASH
 from trainer.data.table_source import files_of, list_tables
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
@@ -96,7 +95,7 @@ class TabularTask:
                     "good": labels.good,
                     "labels": list(labels.names),
                     "often_constant": ["label", *settings.table.slices],
-                    "limits": {**self._limits(), "columns_block": schema_output.startswith("SchemaGen")},
+                    "limits": {**self.settings.blocking, "columns_block": schema_output.startswith("SchemaGen")},
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -110,11 +109,6 @@ class TabularTask:
                 uses=self._own,
             ),
         ]
-
-    def _limits(self) -> dict[str, Any]:
-        """Return what blocks; parts that a split by hash tears apart are wanted so."""
-        found = self.settings.example_validator.model_dump(exclude={"serving"})
-        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
 
     def _serving(self) -> list[Step]:
         """Return the step that reads rows of production, if there are any to compare with."""

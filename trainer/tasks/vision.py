@@ -10,7 +10,6 @@ from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Camera, Colour, Network, Recipe
 from trainer.data.source import list_data
-from trainer.data.split import BY_HASH
 from trainer.own_code import OWN_CODE
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
@@ -102,7 +101,7 @@ class VisionTask:
                     "good": self.recipe.labels.good,
                     "labels": labels,
                     "often_constant": OFTEN_CONSTANT,
-                    "limits": self._limits(),
+                    "limits": self.settings.blocking,
                 },
                 resolve=self._resolvers.compared,
             ),
@@ -115,11 +114,6 @@ class VisionTask:
                 {"beam": self.settings.beam.model_dump(mode="json")},
             ),
         ]
-
-    def _limits(self) -> dict[str, Any]:
-        """Return what blocks; parts that a split by hash tears apart are wanted so."""
-        found = self.settings.example_validator.model_dump(exclude={"serving"})
-        return {**found, "whole_parts": self.settings.example_gen.split != BY_HASH}
 
     def _serving(self) -> list[Step]:
         """Return the step that reads pictures of production, if there are any to compare with."""
