@@ -35,11 +35,8 @@ def status_of(root: Path) -> dict[str, Any]:
 
 
 def _short(record: RunRecord) -> dict[str, Any]:
-    """`verdict` is "" where no model was judged."""
-    judged = record.result.get("metrics") or record.result.get("reasons")
-    verdict = "blessed" if record.result.get("blessed") else "not blessed" if judged else ""
     known = {"run": record.run, "state": record.state, "error": record.error, "started_ms": record.started_ms}
-    return {**known, "verdict": verdict}
+    return {**known, "verdict": record.verdict}
 
 
 def metadata_url_of(root: Path) -> str:

@@ -20,7 +20,7 @@ from trainer.pipeline import recipes
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.progress import Display
 from trainer.pipeline.runner import Runner, default_jobs
-from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.runs import RunRecord, Runs, in_short
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
 from trainer.request import Request
@@ -107,9 +107,7 @@ def _taken(model: str, home: Path) -> int:
 def _check_data(known: Known, root: Path) -> None:
     anomalies = known.get("ExampleValidator.anomalies")
     if anomalies is not None and not anomalies.blessed:
-        more = f" (and {len(anomalies.reasons) - 1} more)" if len(anomalies.reasons) > 1 else ""
-        first = anomalies.reasons[0].replace("--root ROOT", f"--root {root}")
-        raise Rejected(f"ExampleValidator: {first}{more}")
+        raise Rejected(f"ExampleValidator: {in_short(anomalies.reasons).replace('--root ROOT', f'--root {root}')}")
 
 
 def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:

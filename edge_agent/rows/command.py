@@ -97,11 +97,12 @@ def _plain(said: RowVerdict, problem: str) -> dict[str, Any]:
 
 def _write(out: Path, found: list[tuple[Line, dict[str, Any]]]) -> None:
     from edge_agent.contracts.errors import Unavailable
+    from edge_agent.contracts.outfile import is_stream
 
     columns = list(dict.fromkeys(name for line, _ in found for name in line.row))
     own = [name for name in columns if name not in _SAID]
-    device = out.exists() and not out.is_file() and not out.is_dir()  # a rename would put a file in its place
-    unfinished = out if device else out.with_name(f".{out.name}.part")
+    stream = is_stream(out)
+    unfinished = out if stream else out.with_name(f".{out.name}.part")
     try:
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -109,7 +110,7 @@ def _write(out: Path, found: list[tuple[Line, dict[str, Any]]]) -> None:
             for line, said in found:
                 cells = [line.row.get(name, "") for name in own]
                 writer.writerow([line.line, *cells, *("" if said[name] is None else said[name] for name in _SAID)])
-        if not device:
+        if not stream:
             unfinished.replace(out)
     except OSError as error:
         raise Unavailable(f"{out}: cannot be written ({error.strerror}); free space or name another") from error

@@ -17,13 +17,16 @@ from trainer.samples.generate import generate_samples
 MEGABYTES = 12
 SCRIPT = """
 set -e
-mount -t tmpfs -o size={size}m lineside "$1/root"
-run() {{ "$2" -m tests.simulators.toy_command "$1" --large "$3" > "$1/out" 2>&1 && echo done || tail -1 "$1/out"; }}
-run "$1" "$2" 40
-ls -A "$1/root/staging" | wc -l
-run "$1" "$2" 4
-run "$1" "$2" 5
-"$2" -c "from trainer.cli import main; main()" pipeline status --root "$1/root" | head -1
+toy=$1 python=$2 store=$toy/root
+mount -t tmpfs -o size={size}m lineside "$store"
+run() {{
+    "$python" -m tests.simulators.toy_command "$toy" --large "$1" > "$toy/out" 2>&1 && echo done || tail -1 "$toy/out"
+}}
+run 40
+ls -A "$store/staging" | wc -l
+run 4
+run 5
+"$python" -c "from trainer.cli import main; main()" pipeline status --root "$store" | head -1
 """
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +15,7 @@ from trainer.pipeline.executor import Executor
 from trainer.pipeline.step import Step
 
 STEP = Step("Trainer", "tests.simulators.small_pictures:train_small", {}, {"model": "Model"})
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def where_the_tests_are() -> Any:
-    """The processes look for the step's function among the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
-        yield
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("where_the_tests_are"), pytest.mark.timeout(500)]
 
 
 @pytest.fixture(scope="module")

@@ -20,15 +20,7 @@ from trainer.pipeline.executor import Executor
 from trainer.pipeline.step import Step
 
 STEP = Step("Trainer", "tests.simulators.small_table:train_small", {}, {"model": "Model"})
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def where_the_tests_are() -> Any:
-    """The processes look for the step's function among the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
-        yield
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("where_the_tests_are"), pytest.mark.timeout(120)]
 
 
 def trained(folder: Path, kind: str, logical: int = 1) -> tuple[dict[str, Any], Any]:

@@ -87,7 +87,7 @@ def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as
     Example: trainer data check parts --recipe machined-surface
     """
     from trainer.data.folders import choose_folders
-    from trainer.data.quarantine import check_bad
+    from trainer.data.quarantine import What, check_bad
     from trainer.pipeline.progress import display
     from trainer.reports.check import show_check
 
@@ -101,7 +101,7 @@ def check(folders: tuple[Path, ...], recipe: str, spans: str, max_bad: float, as
     finally:
         shown.close()
     report(as_json, found, lambda: show_check(found, [place.name for place in chosen.places if place]))
-    what = "rows" if "rows" in found else "pictures"
+    what: What = "rows" if "rows" in found else "pictures"
     check_bad(found["bad"], found[what] + len(found["bad"]), max_bad, found[what], what)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from edge_agent.contracts.errors import Rejected
 
@@ -28,6 +28,11 @@ _KINDS = (
     ("fields, expected|quote|UTF-8|is empty|inside the folder|split is|listed twice", "line of the table"),
     (CHANGED, "changed meanwhile"),
 )
+What = Literal["pictures", "rows"]
+_WHEN_NONE_IS_LEFT: dict[What, str] = {
+    "pictures": "see the quarantine list",
+    "rows": "give a table with rows below its first line",
+}
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,28 @@ def by_kind(bad: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def check_bad(bad: Sequence[Mapping[str, Any]], total: int, max_bad: float, good: int, what: str = "pictures") -> None:
+def check_bad(
+    bad: Sequence[Mapping[str, Any]],
+    total: int,
+    max_bad: float,
+    good: int,
+    what: What = "pictures",
+) -> None:
     """Raise Rejected where the share of bad records is above `max_bad`, something changed meanwhile, or none is good.
 
     `bad` are records with `path`, `sha256` ("" when it could not be read) and `reason`; `total` counts good and bad.
+    A picture is told with its digest; of a row its file and line say more.
     """
     changed = [one for one in bad if CHANGED in one["reason"]]
     if changed:
         raise Rejected(f"{changed[0]['path']} {changed[0]['reason']}")
     if bad and len(bad) > max_bad * total:
         first = bad[0]
+        content = f" ({first['sha256'][:12] or 'no content'})" if what == "pictures" else ""
         raise Rejected(
             f"{len(bad)} of {total} {what} are bad, more than max_bad {max_bad:.2%} allows; the first: "
-            f"{first['path']} ({first['sha256'][:12] or 'no content'}): {first['reason']}; "
+            f"{first['path']}{content}: {first['reason']}; "
             "correct them or give --set max_bad=SHARE; 'trainer data check' lists them all"
         )
     if not good:
-        raise Rejected(f"no usable {what.removesuffix('s')} is left; see the quarantine list")
+        raise Rejected(f"no usable {what.removesuffix('s')} is left; {_WHEN_NONE_IS_LEFT[what]}")

@@ -11,7 +11,7 @@ from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.recipe import Recipe
 from trainer.data.quarantine import by_kind
 from trainer.data.split import torn
-from trainer.data.table_source import files_of
+from trainer.data.table_source import name_in, numbered
 from trainer.tabular.collecting import collected, names_of
 from trainer.tabular.examples import inputs_among
 from trainer.tabular.read import read_rows
@@ -26,8 +26,8 @@ def check_tables(places: Sequence[Path], recipe: Recipe, table: Mapping[str, Any
 
     Returns what `check_folders` does, with `rows` in place of `pictures`. Raises as `files_of` and `collected`.
     """
-    found = [(number, path) for number, place in enumerate(places) for path in files_of(place)]
-    names = names_of([{"place": number, "name": _name(path, places[number])} for number, path in found])
+    found = numbered(places)
+    names = names_of([{"place": number, "name": name_in(path, places[number])} for number, path in found])
     files = []
     for done, (name, (_, path)) in enumerate(zip(names, found, strict=True), 1):
         files.append(read_rows(path, name, digest_file(path), table["delimiter"]))
@@ -49,7 +49,3 @@ def check_tables(places: Sequence[Path], recipe: Recipe, table: Mapping[str, Any
         "odd": rows.remarks,
         "leaks": repeats(rows.table, inputs_among(rows.table, layout.slices), dict.fromkeys(map(str, texts[PART]), "")),
     }
-
-
-def _name(path: Path, place: Path) -> str:
-    return path.name if path == place else path.relative_to(place).as_posix()

@@ -29,16 +29,21 @@ def list_tables(
     A file that did not change is not read again. Raises ConfigError for a place that is not there, Rejected for one
     without a table and for a file that cannot be read.
     """
-    found = [(number, path) for number, place in enumerate(places) for path in files_of(place)]
+    found = numbered(places)
     known = digests([path for _, path in found], index, now_ns)
     unreadable = [path for _, path in found if path not in known]
     if unreadable:
         raise Rejected(f"{unreadable[0]}: cannot be read; correct its permissions")
-    rows = [{"place": number, "name": _name(path, places[number]), "sha256": known[path]} for number, path in found]
+    rows = [{"place": number, "name": name_in(path, places[number]), "sha256": known[path]} for number, path in found]
     staged = store.stage("data.listing")
     (staged / "listing.json").write_bytes(canonical_json({"files": rows, "spans": [dict(span) for span in spans]}))
     digest = store.publish(staged)
     return Artifact(TYPE, digest, store.path(digest), {"files": len(rows)})
+
+
+def numbered(places: Sequence[Path]) -> list[tuple[int, Path]]:
+    """Return the table files of all places, each with the number of its place. Raises as `files_of`."""
+    return [(number, path) for number, place in enumerate(places) for path in files_of(place)]
 
 
 def files_of(place: Path) -> list[Path]:
@@ -53,5 +58,6 @@ def files_of(place: Path) -> list[Path]:
     return found
 
 
-def _name(path: Path, place: Path) -> str:
+def name_in(path: Path, place: Path) -> str:
+    """Return what a file of a place is called: its path in the folder, or its name where the place is the file."""
     return path.name if path == place else path.relative_to(place).as_posix()

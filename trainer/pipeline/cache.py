@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
 from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.outfile import is_stream
 from trainer.pipeline.lock import file_lock
 from trainer.pipeline.staging import StagingArea, sweep
 
@@ -143,10 +144,10 @@ def sync(path: Path) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file by new content that is either whole or not there: temporary file, fsync, rename.
 
-    A device or a pipe is written to as it is: a rename would put a file in its place.
+    A device or a pipe is written to as it is.
     Raises Unavailable when the disk refuses; what was there before stays.
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if is_stream(path):
         with writing(path):
             path.write_bytes(data)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -45,9 +45,22 @@ class RunRecord:
     steps: list[StepRecord] = field(default_factory=list)
     result: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def verdict(self) -> str:
+        """Say what was judged of the model: `blessed`, `not blessed`, or "" where none was judged."""
+        if self.result.get("blessed"):
+            return "blessed"
+        return "not blessed" if self.result.get("metrics") or self.result.get("reasons") else ""
+
     def step(self, name: str) -> StepRecord | None:
         """Return a step's record."""
         return next((step for step in self.steps if step.name == name), None)
+
+
+def in_short(reasons: Sequence[str]) -> str:
+    """Return the first reason and how many more there are; "" where there is none."""
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return reasons[0] + more if reasons else ""
 
 
 def run_id(now_ms: int, taken: set[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from edge_agent.contracts.errors import Unavailable
 from trainer.pipeline.progress import Display
-from trainer.pipeline.runs import RunRecord, Runs, StepRecord
+from trainer.pipeline.runs import RunRecord, Runs, StepRecord, in_short
 from trainer.pipeline.step import Artifact
 
 _BLESSING = "ModelBlessing"
@@ -65,8 +65,6 @@ class StepLog:
 
 
 def _told(artifact: Artifact) -> list[str]:
-    """Return what is told of an output; of a blessing the first reason, for the run's end lists them all."""
+    """Return what is told of an output; of a blessing in short, for the run's end lists all reasons."""
     reasons = artifact.reasons
-    if artifact.type != _BLESSING or len(reasons) < 2:
-        return reasons
-    return [f"{reasons[0]} (and {len(reasons) - 1} more)"]
+    return [in_short(reasons)] if artifact.type == _BLESSING and reasons else reasons

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +12,7 @@ from edge_agent.contracts.bounds import exact_interval
 from trainer.delivery import history
 from trainer.evaluation.released import Override, overrides
 from trainer.pipeline.cache import write_atomically
-from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.runs import RunRecord, Runs, in_short
 
 FILE, REPORT = "index.html", "report.html"
 _MOST = 200
@@ -69,7 +69,7 @@ def row_of(record: RunRecord, has_page: bool, released: Override | None = None) 
     rates = metrics.get("rates") or {}
     tone, chip = ("warn", f"released by {released.by}") if released else _verdict(record)
     started = datetime.fromtimestamp(record.started_ms / 1000, timezone.utc)
-    said = record.error or ("" if record.result.get("blessed") else _first(record.result.get("reasons", ())))
+    said = record.error or ("" if record.result.get("blessed") else in_short(record.result.get("reasons", ())))
     return Row(
         run=record.run,
         pipeline=record.pipeline,
@@ -92,14 +92,8 @@ def row_of(record: RunRecord, has_page: bool, released: Override | None = None) 
 def _verdict(record: RunRecord) -> tuple[str, str]:
     if record.state != "done":
         return ("bad", record.state) if record.state == "failed" else ("warn", record.state)
-    if record.result.get("blessed"):
-        return "good", "blessed"
-    judged = record.result.get("metrics") or record.result.get("reasons")
-    return ("bad", "not blessed") if judged else ("warn", "not evaluated")
-
-
-def _first(reasons: Sequence[str]) -> str:
-    return "" if not reasons else reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
+    tone = {"blessed": "good", "not blessed": "bad", "": "warn"}[record.verdict]
+    return tone, record.verdict or "not evaluated"
 
 
 def _version(bundle: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_agent.contracts.errors import Rejected
+from trainer.data.quarantine import check_bad
 from trainer.tabular.read import BadRow, Rows, join, origins, read_rows
 from trainer.tabular.values import PART, ROW, Layout, Typed, chosen_rows, typed
 
@@ -65,20 +65,9 @@ def collected(files: list[Rows], layout_for: Callable[[Mapping[str, Any]], Layou
     origin = origins(files)
     bad = [*rows.bad, *(BadRow(*origin(row), reason) for row, reason in sorted(found.problems.items()))]
     usable = np.asarray([row for row in range(len(rows.lines)) if row not in found.problems], np.int64)
-    _check(bad, len(rows.lines) + len(rows.bad), max_bad, len(usable))
+    check_bad([vars(row) for row in bad], len(rows.lines) + len(rows.bad), max_bad, len(usable), "rows")
     remarks = [*found.remarks, *_without_rows(files)]
     return Collected(chosen_rows(_placed(found, files), usable), rows.columns, usable, bad, remarks)
-
-
-def _check(bad: Sequence[BadRow], total: int, max_bad: float, good: int) -> None:
-    if bad and len(bad) > max_bad * total:
-        first = bad[0]
-        raise Rejected(
-            f"{len(bad)} of {total} rows are bad, more than max_bad {max_bad:.2%} allows; the first: {first.path}: "
-            f"{first.reason}; correct them or give --set max_bad=SHARE; 'trainer data check' lists them all"
-        )
-    if not good:
-        raise Rejected("no usable row is left; give a table with rows below its first line")
 
 
 def _without_rows(files: Sequence[Rows]) -> list[str]:
