@@ -86,13 +86,19 @@ class Labels(Strict):
         return self
 
 
+TILE_STEP, TILE_SIDES = 8, 32
+"""Tiles begin at multiples of so many pixels (a cell of the heatmap), and their sides are multiples of so many."""
+
+
 class Network(Strict):
     """Size of the picture the model sees, and how it is trained.
 
     `pretraining` is how many drawn surfaces the network learns from before it sees the recipe's pictures. `model` is
     `classification` (learns from labelled good and defective pictures) or `anomaly` (from good ones alone). `weights`
     of a backbone that has pretrained ones: `imagenet`, or a file. `precision` is that of the training. `balance` says
-    how rare kinds get their share: they weigh more, are drawn more often (sampling), both, or neither.
+    how rare kinds get their share: they weigh more, are drawn more often (sampling), both, or neither. With `tile` the
+    network looks at square tiles of that side, which overlap, at full resolution, and answers for the whole picture; 0
+    = at the picture as a whole.
     """
 
     height: Annotated[int, Field(ge=32, le=1024)] = 128
@@ -108,12 +114,30 @@ class Network(Strict):
     weights: str = ""
     precision: Literal["float32", "mixed"] = "float32"
     balance: Literal["both", "weights", "sampling", "none"] = "both"
+    tile: Annotated[int, Field(ge=0, le=1024)] = 0
+
+    @model_validator(mode="after")
+    def _tiles_fit(self) -> Network:
+        if not self.tile:
+            return self
+        if self.tile % TILE_SIDES:
+            raise ValueError(f"tile {self.tile} is no multiple of {TILE_SIDES}; give one that is")
+        for name, length in (("height", self.height), ("width", self.width)):
+            if length < self.tile:
+                raise ValueError(f"tile {self.tile} is larger than {name} {length}; give a smaller one")
+            if length % TILE_STEP:
+                raise ValueError(f"{name} {length} is no multiple of {TILE_STEP}, as tiles need; give one that is")
+        return self
+
+    def of_a_tile(self) -> Network:
+        """Return the network that looks at one tile; itself where it looks at the picture as a whole."""
+        return self.model_copy(update={"height": self.tile, "width": self.tile, "tile": 0}) if self.tile else self
 
     @model_serializer(mode="wrap")
     def _without_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave newer keys out where they say nothing: the recipe keeps its digest, and older agents can read it."""
         content: dict[str, Any] = handler(self)
-        newer = ("model", "weights", "precision", "balance")
+        newer = ("model", "weights", "precision", "balance", "tile")
         return {k: v for k, v in content.items() if k not in newer or v != type(self).model_fields[k].default}
 
 

@@ -182,5 +182,5 @@ def _weights(
 def network_shape(recipe: Recipe) -> tuple[Any, ...]:
     """Return what two recipes must share for the weights of one to fit the other's network."""
     network = recipe.network
-    size = (network.height, network.width, network.backbone, network.embedding, network.model)
+    size = (network.height, network.width, network.tile, network.backbone, network.embedding, network.model)
     return (*size, recipe.camera.colour, recipe.labels.names)

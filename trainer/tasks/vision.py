@@ -223,7 +223,7 @@ class VisionTask:
     def _pretrained(self) -> dict[str, Any]:
         """The recipe as far as it changes what is learned from drawn surfaces."""
         settled = {"epochs": 1, "model": "classification", "balance": "both", "weights": ""}
-        network = self.recipe.network.model_copy(update=settled)
+        network = self.recipe.network.of_a_tile().model_copy(update=settled)
         camera = Camera(colour=self.recipe.camera.colour)
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 
@@ -234,7 +234,8 @@ class VisionTask:
 
     def _converted(self) -> dict[str, Any]:
         """The recipe as it goes into the bundle, without what only the training reads: older agents know it then."""
-        network = self.recipe.network.model_copy(update={"weights": "", "precision": "float32", "balance": "both"})
+        learning = {"weights": "", "precision": "float32", "balance": "both", "tile": 0}
+        network = self.recipe.network.model_copy(update=learning)
         changed = {"network": network, "blessing": self.recipe.blessing.for_devices()}
         delivered = self.recipe.model_copy(update=changed)
         cost = self.settings.evaluator.cost

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -24,6 +24,8 @@ from trainer.vision.backbones import application_features, convolution, enlarged
 from trainer.vision.contrast import fixed, relative
 from trainer.vision.known_backbones import PRETRAINED, check
 from trainer.vision.own import EMBEDDING, HEAT, LOGITS, OwnPictures
+from trainer.vision.tiled import tiled
+from trainer.vision.tiles import of_a_tile, places
 
 STRIDE = 8
 """The heatmap has one cell for each STRIDE x STRIDE pixels of the input (rounded up)."""
@@ -38,9 +40,9 @@ _DEFECTS_ARE_RARE = -3.0
 class Network:
     """Two views of the same weights.
 
-    `training` takes pictures (batch, H, W, C) and gives a dictionary of `logits` (batch, classes), `heat` (batch, h, w,
-    1; logits), `hint` (batch, classes; logits made from the embedding alone, only to teach it) and `verdict` (batch, h,
-    w, 1; logits of the anomaly model, which is fitted after the training).
+    `training` takes pictures (batch, H, W, C), or tiles of them, and gives a dictionary of `logits` (batch, classes),
+    `heat` (batch, h, w, 1; logits), `hint` (batch, classes; logits made from the embedding alone, only to teach it) and
+    `verdict` (batch, h, w, 1; logits of the anomaly model, which is fitted after the training).
     `serving` gives `logits`, `heatmap` (batch, h, w; 0..1) and `embedding` (batch, recipe.network.embedding).
     Pictures are float32 0..255; the scaling is part of the network. `own` is the user's code that it was built with.
     """
@@ -84,6 +86,10 @@ def build(
     Raises ConfigError for a backbone that is not known, Rejected where the user's code makes no network for it.
     """
     check(recipe.network.backbone)
+    if recipe.network.tile:
+        many = batch and batch * len(places(recipe))
+        one = build(of_a_tile(recipe), many, dropout, precision, own)
+        return replace(one, serving=tiled(one.serving, recipe, channels(recipe), batch))
     shape = (recipe.network.height, recipe.network.width, channels(recipe))
     image = keras.Input(shape, batch_size=batch, name="image", dtype="float32")
     found = _answers(image, recipe, dropout, precision, own or OwnPictures(None, None))

@@ -17,6 +17,7 @@ from trainer.vision.fit import Epoch, Fit
 from trainer.vision.lessons import DrawnLessons, LabelledLessons
 from trainer.vision.network import Network
 from trainer.vision.own import OwnPictures
+from trainer.vision.tiles import cut, of_a_tile
 
 _PRETRAINING_EPOCHS = 10
 
@@ -53,9 +54,10 @@ def pretrain(
 
     It can be killed and called again, as `train` can.
     """
-    network = recipe.network.model_copy(update={"epochs": _PRETRAINING_EPOCHS})
-    lessons = DrawnLessons(recipe, max(recipe.network.pretraining // _PRETRAINING_EPOCHS, 1), seed)
-    fit = Fit(lessons, None, recipe.model_copy(update={"network": network}), seed, checkpoint_dir, own)
+    network = recipe.network.of_a_tile().model_copy(update={"epochs": _PRETRAINING_EPOCHS})
+    drawn = recipe.model_copy(update={"network": network})
+    lessons = DrawnLessons(drawn, max(recipe.network.pretraining // _PRETRAINING_EPOCHS, 1), seed)
+    fit = Fit(lessons, None, drawn, seed, checkpoint_dir, own)
     for epoch in _epochs(fit, fit.begin(None), _PRETRAINING_EPOCHS):
         report(epoch)
     return fit.finished()
@@ -94,16 +96,20 @@ def train(
             raise Rejected(f"{weights}: no such weights file; name that of a former model or train from scratch")
     begin = _Begin(warm_start or pretrained, warm_start is not None, own, devices or devices_of("none"))
     if recipe.network.model != "anomaly":
-        _check(train_pictures)
-        return _fitted(train_pictures, eval_pictures, recipe, seed, checkpoint_dir, report, begin, halve_batch)
-    good, defective = (train_pictures.subset((train_pictures.labels > 0) == bad) for bad in (False, True))
+        seen, said = cut(train_pictures, recipe)
+        _check(seen)
+        result = _fitted(seen, eval_pictures, recipe, seed, checkpoint_dir, report, begin, halve_batch)
+        return replace(result, remarks=(*said, *result.remarks))
+    good, _ = cut(train_pictures.subset(train_pictures.labels == 0), recipe)
+    defective, said = cut(train_pictures.subset(train_pictures.labels > 0), recipe)
+    defective = defective.subset(defective.labels > 0)
     kept = held_out(good)
     if not len(good) or kept.all():
         raise Rejected(f"{len(set(good.parts))} good training parts; the anomaly model needs 2 or more, add some")
     learned, clean = good.subset(~kept), good.subset(kept)
     result = _fitted(learned, None, recipe, seed, checkpoint_dir, report, begin, halve_batch)
     calibrated = fit_anomaly(result.network, learned, clean, defective, seed)
-    return replace(result, remarks=(*result.remarks, str(calibrated)))
+    return replace(result, remarks=(*said, *result.remarks, str(calibrated)))
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,13 @@ def _fitted(
     def once(batch: int) -> TrainResult:
         chosen = recipe.model_copy(update={"network": recipe.network.model_copy(update={"batch": batch})})
         fit = Fit(
-            LabelledLessons(pictures, chosen, seed), eval_pictures, chosen, seed, folder, begin.own, begin.devices
+            LabelledLessons(pictures, of_a_tile(chosen), seed),
+            eval_pictures,
+            chosen,
+            seed,
+            folder,
+            begin.own,
+            begin.devices,
         )
         resumed_from = fit.begin(begin.weights, begin.gently)
         history = []
