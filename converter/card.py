@@ -41,7 +41,8 @@ def _use(recipe: Recipe) -> list[str]:
     return [
         "## Use",
         f"Visual inspection of `{recipe.name}`: {labels}.",
-        f"Input: one {camera.colour.value} picture, {network.height} x {network.width} pixels after crop and resize. "
+        f"Input: one {camera.colour.value} picture, {network.height} x {network.width} pixels after crop and "
+        f"{'padding' if network.fit == 'pad' else 'resize'}. "
         f"Up to {recipe.views.count} pictures of a part count as one ({recipe.views.combine}).",
         "",
     ]

@@ -122,7 +122,7 @@ def _picture_input(recipe: Recipe) -> InputContract:
     network, camera = recipe.network, recipe.camera
     channels = 1 if camera.colour.value == "grey" else 3
     shape = (1, network.height, network.width, channels)
-    return InputContract(shape=shape, colour=camera.colour, crop=camera.crop)
+    return InputContract(shape=shape, colour=camera.colour, crop=camera.crop, fit=network.fit)
 
 
 def _case(writer: BundleWriter, picture: GoldenPicture) -> GoldenCase:

@@ -127,7 +127,7 @@ class Inspector:
         if unusable is not None:
             return _Look(Reason.BAD_IMAGE, detail=unusable)
         try:
-            inference = model.infer(picture)
+            inference = model.infer(picture, frame.picture.shape)
         except ModelError:
             return _Look(Reason.MODEL_ERROR)
         rows.append(window_values(quality, inference))

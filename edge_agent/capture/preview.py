@@ -20,7 +20,7 @@ from edge_agent.capture.camera import Camera
 from edge_agent.capture.frame import Frame
 from edge_agent.capture.preview_file import PreviewFile, Shown
 from edge_agent.clock import Clock
-from edge_agent.contracts.preprocess import crop, from_camera, resize
+from edge_agent.contracts.preprocess import crop, fitted, from_camera
 from edge_agent.contracts.quality import image_quality
 from edge_agent.contracts.recipe import Camera as CameraRecipe
 from edge_agent.contracts.recipe import Colour, Guards, Recipe
@@ -132,7 +132,7 @@ def focus(grey: npt.NDArray[np.uint8]) -> float:
 
 def _guards(grey: npt.NDArray[np.uint8], recipe: Recipe) -> dict[str, float]:
     bands: Guards = recipe.guards
-    sharpness = image_quality(resize(grey, recipe.network.height, recipe.network.width))[2]
+    sharpness = image_quality(fitted(grey, recipe.network))[2]
     return {
         "brightness_min": bands.brightness_min,
         "brightness_max": bands.brightness_max,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from edge_agent.contracts.encoding import Digest, Identifier, canonical_json, digest_bytes, digest_file
 from edge_agent.contracts.errors import Rejected
@@ -45,7 +45,7 @@ class Sources(Strict):
 
 
 class InputContract(Strict):
-    """What the graph must be fed with: one picture, values 0..255."""
+    """What the graph must be fed with: one picture, values 0..255. `fit` is that of the recipe's network."""
 
     name: Literal["image"] = "image"
     shape: tuple[Literal[1], int, int, int]
@@ -53,6 +53,13 @@ class InputContract(Strict):
     colour: Colour
     crop: Crop
     resize: Literal["cv2-inter-linear"] = "cv2-inter-linear"
+    fit: Literal["stretch", "pad"] = "stretch"
+
+    @model_serializer(mode="wrap")
+    def _without_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `fit` out where the picture is stretched, as it always was: older agents can read it."""
+        content: dict[str, Any] = handler(self)
+        return content if self.fit != "stretch" else {k: v for k, v in content.items() if k != "fit"}
 
 
 class OutputContract(Strict):

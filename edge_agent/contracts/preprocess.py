@@ -6,16 +6,24 @@ resize differs by up to 120 grey levels on fine scratches, which a model notices
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge_agent.contracts import picture_file
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.recipe import Colour, Crop, Recipe
+from edge_agent.contracts.recipe import Colour, Crop, Network, Recipe
 
 Picture = npt.NDArray[np.uint8]
 """Shape (height, width, channels), uint8; channels is 1 (grey) or 3 (RGB)."""
+
+Size = tuple[int, int]
+"""Height and width, or rows and columns."""
+
+Value = TypeVar("Value", bound=np.generic)
 
 RESIZE = "cv2-inter-linear"
 
@@ -56,10 +64,16 @@ def from_camera(frame: npt.NDArray[np.uint8], colour: Colour) -> Picture:
 
 def crop(picture: Picture, region: Crop) -> Picture:
     """Return the region of interest; at least one pixel wide and high."""
-    height, width = picture.shape[:2]
+    (top, bottom), (left, right) = _edges(picture.shape[:2], region)
+    return picture[top:bottom, left:right]
+
+
+def _edges(size: Sequence[int], region: Crop) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return (top, bottom) and (left, right) of the region in a picture of (height, width), in pixels."""
+    height, width = size[0], size[1]
     left, top = int(region.left * width), int(region.top * height)
     right, bottom = round(region.right * width), round(region.bottom * height)
-    return picture[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return (top, max(bottom, top + 1)), (left, max(right, left + 1))
 
 
 def resize(picture: Picture, height: int, width: int) -> Picture:
@@ -70,9 +84,50 @@ def resize(picture: Picture, height: int, width: int) -> Picture:
     return np.asarray(out, np.uint8).reshape(height, width, picture.shape[2])
 
 
+def fitted(picture: Picture, network: Network) -> Picture:
+    """Bring a cropped picture to the network's height and width, as `network.fit` says."""
+    height, width = network.height, network.width
+    if network.fit == "stretch":
+        return resize(picture, height, width)
+    return padded(resize(picture, *kept_size(picture.shape[:2], network)), height, width)
+
+
+def padded(picture: Picture, height: int, width: int) -> Picture:
+    """Fill what is missing below and to the right with the picture's mirror image; its outermost pixels come once."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    below, aside = height - picture.shape[0], width - picture.shape[1]
+    out = cv2.copyMakeBorder(picture, 0, below, 0, aside, cv2.BORDER_REFLECT_101)
+    return np.asarray(out, np.uint8).reshape(height, width, picture.shape[2])
+
+
+def kept_size(size: Sequence[int], network: Network) -> Size:
+    """Return (rows, columns) that a cropped picture of (height, width) has within the network's input, see `fitted`.
+
+    A padded one keeps its size; one that is too large keeps its ratio.
+    """
+    if network.fit == "stretch":
+        return network.height, network.width
+    scale = min(1.0, network.height / size[0], network.width / size[1])
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+
+
+def shown(seen: npt.NDArray[Value], size: Sequence[int], recipe: Recipe) -> npt.NDArray[Value]:
+    """Return the part that shows the picture: of the model's input, or of a map over it (rows, columns, …).
+
+    `size` is (height, width) of the whole picture before the crop. What lies beyond is its mirror image.
+    """
+    if recipe.network.fit == "stretch":
+        return seen
+    (top, bottom), (left, right) = _edges(size, recipe.camera.crop)
+    rows, columns = kept_size((bottom - top, right - left), recipe.network)
+    height, width = seen.shape[:2]
+    return seen[: -(-rows * height // recipe.network.height), : -(-columns * width // recipe.network.width)]
+
+
 def model_input(picture: Picture, recipe: Recipe) -> Picture:
-    """Return what the model sees: cropped and resized, (height, width, channels), uint8 0..255."""
-    return resize(crop(picture, recipe.camera.crop), recipe.network.height, recipe.network.width)
+    """Return what the model sees: cropped and fitted, (height, width, channels), uint8 0..255."""
+    return fitted(crop(picture, recipe.camera.crop), recipe.network)
 
 
 def camera_input(frame: npt.NDArray[np.uint8], recipe: Recipe) -> Picture:
@@ -82,10 +137,9 @@ def camera_input(frame: npt.NDArray[np.uint8], recipe: Recipe) -> Picture:
     conversion alone would take a millisecond. Grey is made before the resize, which rounds.
     """
     colour, part = recipe.camera.colour, crop(frame, recipe.camera.crop)
-    size = recipe.network.height, recipe.network.width
     if colour is Colour.RGB and part.ndim == 3 and part.shape[2] == 3:
-        return from_camera(resize(part, *size), colour)
-    return resize(from_camera(part, colour), *size)
+        return from_camera(fitted(part, recipe.network), colour)
+    return fitted(from_camera(part, colour), recipe.network)
 
 
 def to_original(x: float, y: float, region: Crop) -> tuple[float, float]:

@@ -98,7 +98,9 @@ class Network(Strict):
     of a backbone that has pretrained ones: `imagenet`, or a file. `precision` is that of the training. `balance` says
     how rare kinds get their share: they weigh more, are drawn more often (sampling), both, or neither. With `tile` the
     network looks at square tiles of that side, which overlap, at full resolution, and answers for the whole picture; 0
-    = at the picture as a whole.
+    = at the picture as a whole. `fit`: a picture is stretched to height x width (`stretch`), or keeps its size in
+    pixels, and its mirror image fills what is missing to the right and below (`pad`; a larger one is scaled down, its
+    ratio kept).
     """
 
     height: Annotated[int, Field(ge=32, le=1024)] = 128
@@ -115,6 +117,7 @@ class Network(Strict):
     precision: Literal["float32", "mixed"] = "float32"
     balance: Literal["both", "weights", "sampling", "none"] = "both"
     tile: Annotated[int, Field(ge=0, le=1024)] = 0
+    fit: Literal["stretch", "pad"] = "stretch"
 
     @model_validator(mode="after")
     def _tiles_fit(self) -> Network:
@@ -137,7 +140,7 @@ class Network(Strict):
     def _without_what_older_readers_refuse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave newer keys out where they say nothing: the recipe keeps its digest, and older agents can read it."""
         content: dict[str, Any] = handler(self)
-        newer = ("model", "weights", "precision", "balance", "tile")
+        newer = ("model", "weights", "precision", "balance", "tile", "fit")
         return {k: v for k, v in content.items() if k not in newer or v != type(self).model_fields[k].default}
 
 

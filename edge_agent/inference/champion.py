@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from edge_agent.contracts.bundle import BundleFolder, Manifest, ThresholdPair, Variant
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.measures import picture_values
-from edge_agent.contracts.preprocess import Picture, camera_input
+from edge_agent.contracts.preprocess import Picture, camera_input, shown
 from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.scores import heatmap_peak, shares_of
 from edge_agent.inference.delegate import Delegate
@@ -74,8 +75,11 @@ class Model:
         """Turn a camera's frame (BGR or grey) into what the model sees."""
         return camera_input(frame, self.recipe)
 
-    def infer(self, picture: Picture) -> Inference:
-        """Score a prepared picture. Raises ModelError for whatever the model gets wrong."""
+    def infer(self, picture: Picture, size: Sequence[int] | None = None) -> Inference:
+        """Score a prepared picture of a frame of `size` (height, width); without it the heatmap shows the whole input.
+
+        Raises ModelError for whatever the model gets wrong.
+        """
         try:
             with self._turn:
                 scores = self._interpreter.run(picture)
@@ -86,9 +90,12 @@ class Model:
             raise ModelError(f"scores are no numbers: {shares}")
         best = max(range(len(shares)), key=shares.__getitem__)
         worst = max(range(1, len(shares)), key=shares.__getitem__)
-        peak = None if scores.heatmap is None else heatmap_peak(scores.heatmap)
+        heatmap = scores.heatmap
+        if heatmap is not None and size is not None:
+            heatmap = shown(heatmap, size, self.recipe)
+        peak = None if heatmap is None else heatmap_peak(heatmap)
         return Inference(
-            shares, 1.0 - shares[0], self._labels[best], self._labels[worst], scores.heatmap, peak, scores.embedding
+            shares, 1.0 - shares[0], self._labels[best], self._labels[worst], heatmap, peak, scores.embedding
         )
 
     def warm_up(self) -> None:

@@ -169,4 +169,5 @@ def _comparable(baseline: Path, recipe: Recipe) -> bool:
 
 
 def _asked(recipe: Recipe) -> tuple[Any, ...]:
-    return recipe.network.height, recipe.network.width, recipe.camera.colour, recipe.camera.crop, recipe.labels
+    network, camera = recipe.network, recipe.camera
+    return network.height, network.width, network.fit, camera.colour, camera.crop, recipe.labels

@@ -14,7 +14,7 @@ from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import image_quality
 from edge_agent.contracts.recipe import Recipe
 from trainer.data import leaks
-from trainer.data.alike import SIMILARITY, Thumbnail, find_alike, joined, thumbnail
+from trainer.data.alike import SIMILARITY, Thumbnail, find_alike, joined
 from trainer.data.examples import TEXTS, Example, write_shard
 from trainer.data.manifest import SPLITS
 from trainer.data.oddities import Oddities
@@ -92,7 +92,7 @@ def one_thing(rows: Sequence[Listed], roots: Sequence[Path], recipe: Recipe, con
         if number % 100 == 0:
             context.progress("looking for near-duplicates", number / len(distinct))
         if not isinstance(found, str):
-            small.append(thumbnail(found.image))
+            small.append(found.small)
             parts.append(str(row["part"]))
     pairs = [(parts[first], parts[second]) for first, second, _ in find_alike(small, parts).pairs]
     for same in leaks.same_content(rows):
@@ -182,7 +182,7 @@ class _Read:
                 continue
             self.traits.update(found.traits)
             self.odd.note(row, found.size, found.coloured, bool(found.mask.any()))
-            self.thumbnails.append(thumbnail(found.image))
+            self.thumbnails.append(found.small)
             self.used.append({**{name: row[name] for name in _USED}, "split": split})
             yield row, found
 

@@ -12,7 +12,7 @@ from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.recipe import Recipe
 from trainer.components.example_gen import part_labels, read_all, without_repeats
 from trainer.data import leaks
-from trainer.data.alike import SIMILARITY, find_alike, thumbnail
+from trainer.data.alike import SIMILARITY, find_alike
 from trainer.data.manifest import Row, read_tables
 from trainer.data.oddities import Oddities
 from trainer.data.quarantine import by_kind
@@ -47,7 +47,7 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
             good.append(row)
             traits.update(found.traits)
             odd.note(row, found.size, found.coloured, bool(found.mask.any()))
-            small.append(thumbnail(found.image))
+            small.append(found.small)
         report(f"{start + len(piece)} of {len(rows)} pictures", (start + len(piece)) / len(rows))
     parts = [row["part"] for row in good]
     alike = find_alike(small, parts, lambda done: report("looking for near-duplicates", done))

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.preprocess import Picture, decode, model_input
+from edge_agent.contracts.preprocess import Picture, decode, model_input, shown
 from edge_agent.contracts.recipe import Colour, Recipe
+from trainer.data.alike import Thumbnail, thumbnail
 from trainer.data.oddities import Size, check_mask
 from trainer.data.picture_traits import is_coloured, traits
 from trainer.data.quarantine import CHANGED
@@ -29,7 +30,8 @@ Listed = Mapping[str, Any]
 class Found:
     """A picture as the model sees it, its mask (H, W) 0 or 1, whether a mask was given, and what was unusual.
 
-    `size` is the height and width of the file's picture, `coloured` whether it holds colours.
+    `size` is the height and width of the file's picture, `coloured` whether it holds colours, `small` what it is
+    compared with others by.
     """
 
     image: Picture
@@ -38,6 +40,7 @@ class Found:
     traits: frozenset[str]
     size: Size
     coloured: bool
+    small: Thumbnail
 
 
 def read_picture(row: Listed, folder: Path, recipe: Recipe) -> Found:
@@ -46,8 +49,9 @@ def read_picture(row: Listed, folder: Path, recipe: Recipe) -> Found:
     picture = decode(data, recipe.camera.colour)
     size = (int(picture.shape[0]), int(picture.shape[1]))
     image = model_input(picture, recipe)
+    small = thumbnail(shown(image, size, recipe))
     mask = mask_input(_mask(row, folder, size), recipe)
-    return Found(image, mask, bool(row["mask"]), traits(data, row["image"]), size, is_coloured(data))
+    return Found(image, mask, bool(row["mask"]), traits(data, row["image"]), size, is_coloured(data), small)
 
 
 def _mask(row: Listed, folder: Path, size: Size) -> npt.NDArray[np.uint8] | None:

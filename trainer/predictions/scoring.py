@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.bundle import BundleFolder, Manifest, ThresholdPair, Variant
 from edge_agent.contracts.errors import ConfigError, Rejected
-from edge_agent.contracts.preprocess import decode, model_input, to_original
+from edge_agent.contracts.preprocess import decode, model_input, shown, to_original
 from edge_agent.contracts.scores import defect_probability, heatmap_peak, probabilities
 from edge_agent.contracts.verdict import Verdict
 from trainer.predictions.listing import Bad, Picture
@@ -60,17 +60,18 @@ def score_pictures(
     model: Model, folder: Path, pictures: Sequence[Picture], scratch: Path, threads: int
 ) -> tuple[list[Row], list[Bad]]:
     """Return a row for each picture that can be read, and the others with the reason."""
-    inputs, used, bad = _read(model, folder, pictures)
+    inputs, sizes, used, bad = _read(model, folder, pictures)
     if not used:
         return [], bad
     scores = run_graph(model, inputs, scratch, threads)
     shares = class_shares(model, scores["logits"])
+    recipe = model.manifest.recipe
     rows = []
     for number, picture in enumerate(used):
         row = {"part": picture.part, "image": picture.image, **judged(model, shares[number])}
         if "heatmap" in scores:
-            crop = model.manifest.recipe.camera.crop
-            x, y = to_original(*heatmap_peak(scores["heatmap"][number]), crop)
+            heat = shown(scores["heatmap"][number], sizes[number], recipe)
+            x, y = to_original(*heatmap_peak(heat), recipe.camera.crop)
             row |= {"peak_x": round(x, _DIGITS), "peak_y": round(y, _DIGITS)}
         rows.append(row)
     return rows, bad
@@ -97,12 +98,14 @@ def judged(model: Model, shares: npt.NDArray[np.float64]) -> Row:
 
 def _read(
     model: Model, folder: Path, pictures: Sequence[Picture]
-) -> tuple[npt.NDArray[np.uint8], list[Picture], list[Bad]]:
+) -> tuple[npt.NDArray[np.uint8], list[tuple[int, ...]], list[Picture], list[Bad]]:
+    """Return what the model sees of each picture that can be read, the shape of its file's, and the others."""
     recipe = model.manifest.recipe
 
-    def read(picture: Picture) -> npt.NDArray[np.uint8] | str:
+    def read(picture: Picture) -> tuple[npt.NDArray[np.uint8], tuple[int, ...]] | str:
         try:
-            return model_input(decode((folder / picture.image).read_bytes(), recipe.camera.colour), recipe)
+            whole = decode((folder / picture.image).read_bytes(), recipe.camera.colour)
+            return model_input(whole, recipe), whole.shape
         except Rejected as error:
             return str(error)
         except OSError as error:
@@ -111,9 +114,9 @@ def _read(
     with ThreadPoolExecutor() as pool:
         found = list(zip(pictures, pool.map(read, pictures), strict=True))
     bad = [Bad(picture.image, result) for picture, result in found if isinstance(result, str)]
-    good = [(picture, result) for picture, result in found if not isinstance(result, str)]
-    inputs = np.stack([result for _, result in good]) if good else np.zeros((0,), np.uint8)
-    return inputs, [picture for picture, _ in good], bad
+    good = [(picture, *result) for picture, result in found if not isinstance(result, str)]
+    inputs = np.stack([seen for _, seen, _ in good]) if good else np.zeros((0,), np.uint8)
+    return inputs, [size for _, _, size in good], [picture for picture, _, _ in good], bad
 
 
 def run_graph(

@@ -208,7 +208,8 @@ class VisionTask:
 
     def _seen(self) -> dict[str, Any]:
         """The recipe as far as it changes the examples; all else has its default."""
-        network = Network(height=self.recipe.network.height, width=self.recipe.network.width)
+        known = self.recipe.network
+        network = Network(height=known.height, width=known.width, fit=known.fit)
         camera = self.recipe.camera.model_copy(update={"exposure_us": None, "gain_db": None})
         return Recipe(name="any", labels=self.recipe.labels, camera=camera, network=network).model_dump(mode="json")
 

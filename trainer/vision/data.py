@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.preprocess import crop, decode, model_input
+from edge_agent.contracts.preprocess import crop, decode, kept_size, model_input, padded
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.data.tfrecord import read_tfrecord, write_tfrecord
 from trainer.data.wire import bytes_feature, example, int_feature, values_of
@@ -70,14 +70,17 @@ class Pictures:
 def mask_input(mask: npt.NDArray[np.uint8] | None, recipe: Recipe) -> npt.NDArray[np.uint8]:
     """Bring a mask (rows, columns), above 127 = defect, to the model's input size; 1 where a pixel is touched.
 
-    None gives an empty mask. Area averaging, so that a defect smaller than a pixel of the input is not lost.
+    None gives an empty mask. Area averaging, so that a defect smaller than a pixel of the input is not lost. Where the
+    picture is mirrored, its defects are, too.
     """
-    size = (recipe.network.height, recipe.network.width)
+    network = recipe.network
     if mask is None:
-        return np.zeros(size, np.uint8)
+        return np.zeros((network.height, network.width), np.uint8)
     defective = (crop(mask[:, :, None], recipe.camera.crop)[:, :, 0] > 127).astype(np.float32)
-    shares = cv2.resize(defective, size[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(shares > 0.1, np.uint8)
+    rows, columns = kept_size(defective.shape, network)
+    shares = cv2.resize(defective, (columns, rows), interpolation=cv2.INTER_AREA)
+    touched = np.asarray(shares > 0.1, np.uint8)[:, :, None]
+    return padded(touched, network.height, network.width)[:, :, 0]
 
 
 def join(
