@@ -120,9 +120,13 @@ def shown(seen: npt.NDArray[Value], size: Sequence[int], recipe: Recipe) -> npt.
     if recipe.network.fit == "stretch":
         return seen
     (top, bottom), (left, right) = _edges(size, recipe.camera.crop)
-    rows, columns = kept_size((bottom - top, right - left), recipe.network)
-    height, width = seen.shape[:2]
-    return seen[: -(-rows * height // recipe.network.height), : -(-columns * width // recipe.network.width)]
+    kept = kept_size((bottom - top, right - left), recipe.network)
+    return cut_out(seen, kept, (recipe.network.height, recipe.network.width))
+
+
+def cut_out(seen: npt.NDArray[Value], kept: Size, of: Size) -> npt.NDArray[Value]:
+    """Return the upper left part of a map over (height, width) `of`: the cells that cover `kept` of its pixels."""
+    return seen[: -(-kept[0] * seen.shape[0] // of[0]), : -(-kept[1] * seen.shape[1] // of[1])]
 
 
 def model_input(picture: Picture, recipe: Recipe) -> Picture:

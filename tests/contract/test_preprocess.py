@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.preprocess import camera_input, crop, decode, from_camera, model_input, resize, to_original
+from edge_agent.contracts.preprocess import (
+    camera_input,
+    crop,
+    decode,
+    from_camera,
+    kept_size,
+    model_input,
+    resize,
+    shown,
+    to_original,
+)
 from edge_agent.contracts.quality import QUALITY_FEATURES, image_quality
 from edge_agent.contracts.recipe import Camera, Colour, Crop, Labels, Network, Recipe
 from edge_agent.contracts.scores import defect_probability, heatmap_peak, part_score, probabilities, shares_of
@@ -115,16 +125,65 @@ def test_scores_are_calibrated_softmax_and_a_peak():
 @pytest.mark.parametrize("colour", list(Colour))
 @pytest.mark.parametrize("shape", [(37, 53, 3), (37, 53), (37, 53, 1), (90, 120, 3)])
 @pytest.mark.parametrize("region", [Crop(), Crop(left=0.1, top=0.2, right=0.7, bottom=0.95)])
-def test_the_short_way_of_a_frame_gives_the_same_bytes(colour: Colour, shape: tuple[int, ...], region: Crop) -> None:
+@pytest.mark.parametrize("fit", ["stretch", "pad"])
+def test_the_short_way_of_a_frame_gives_the_same_bytes(
+    colour: Colour, shape: tuple[int, ...], region: Crop, fit: str
+) -> None:
     frame = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
     for height, width in ((32, 40), shape[:2], (64, 48)):
         recipe = Recipe(
             name="p",
             labels=Labels(good="ok", defects=("pit",)),
             camera=Camera(colour=colour, crop=region),
-            network=Network(height=height, width=width),
+            network=Network(height=height, width=width, fit=fit),
         )
         assert np.array_equal(camera_input(frame, recipe), model_input(from_camera(frame, colour), recipe))
+
+
+def padding(height: int = 64, width: int = 96, crop: Crop | None = None) -> Recipe:
+    return Recipe(
+        name="p",
+        labels=Labels(good="ok", defects=("pit",)),
+        camera=Camera(crop=crop or Crop()),
+        network=Network(height=height, width=width, fit="pad"),
+    )
+
+
+@pytest.mark.parametrize("shape", [(64, 96, 1), (40, 50, 1), (40, 20, 3), (1, 1, 1), (5, 90, 1)])
+def test_a_padded_picture_keeps_its_pixels_and_is_mirrored_beyond(shape: tuple[int, ...]) -> None:
+    picture = np.random.default_rng(8).integers(0, 256, shape, np.uint8)
+    seen = model_input(picture, padding())
+    height, width, _ = shape
+    assert seen.shape == (64, 96, shape[2])
+    assert np.array_equal(seen[:height, :width], picture)
+    for column in range(width, min(2 * width - 1, 96)):
+        assert np.array_equal(seen[:height, column], picture[:, 2 * width - 2 - column])
+    for row in range(height, min(2 * height - 1, 64)):
+        assert np.array_equal(seen[row, :width], picture[2 * height - 2 - row])
+
+
+def test_a_picture_that_is_too_large_is_scaled_down_whole_and_keeps_its_ratio() -> None:
+    picture = np.zeros((100, 300, 1), np.uint8)
+    picture[:, 270:] = 200
+    seen = model_input(picture, padding())
+    assert kept_size((100, 300), padding().network) == (32, 96)
+    assert seen[:32, 88:].min() > 150
+    assert seen[:32, :84].max() == 0
+    assert np.array_equal(seen[32:63], seen[30::-1][:31])
+
+
+def test_of_a_map_over_the_input_the_part_is_cut_out_that_shows_the_picture() -> None:
+    heat = np.arange(8 * 12, dtype=np.float32).reshape(8, 12)
+    assert np.array_equal(shown(heat, (40, 49, 3), padding()), heat[:5, :7])
+    assert np.array_equal(shown(heat, (80, 98), padding(crop=Crop(right=0.5, bottom=0.5))), heat[:5, :7])
+    assert shown(heat, (200, 300), padding()).shape == (8, 12)
+    stretched = padding().model_copy(update={"network": Network(height=64, width=96)})
+    assert shown(heat, (40, 49), stretched) is heat
+
+
+def test_the_recipe_that_stretches_reads_as_before() -> None:
+    assert "fit" not in Network().model_dump()
+    assert padding().network.model_dump()["fit"] == "pad"
 
 
 def test_the_shares_of_one_picture_are_those_of_many() -> None:

@@ -111,8 +111,8 @@ def test_a_changed_setting_runs_only_what_it_concerns_and_is_compared_with_the_f
     assert set(statuses(result(run(tiny_data, root))).values()) == {"cached"}
 
 
-def test_a_network_that_looks_at_tiles_becomes_an_int8_bundle_that_any_agent_can_read(tiny_data, tmp_path):
-    asked = ["network.height=96", "network.width=96", "network.tile=64", "network.pretraining=40"]
+def test_a_network_that_looks_at_tiles_of_padded_pictures_becomes_an_int8_bundle(tiny_data, tmp_path):
+    asked = ["network.height=96", "network.width=160", "network.fit=pad", "network.tile=64", "network.pretraining=40"]
     asked += ["variants=int8", "converter.force=true"]
     found = result(run(tiny_data, tmp_path, *(word for setting in asked for word in ("--set", setting))))
     assert set(statuses(found).values()) == {"done"}
@@ -120,8 +120,14 @@ def test_a_network_that_looks_at_tiles_becomes_an_int8_bundle_that_any_agent_can
     manifest = folder.open()
     assert folder.problems() == []
     assert [variant.id for variant in manifest.variants] == ["int8"]
-    assert manifest.input.shape == (1, 96, 96, 1)
+    assert (manifest.input.shape, manifest.input.fit) == ((1, 96, 160, 1), "pad")
     assert "tile" not in manifest.recipe.network.model_dump()
+    predictions = tmp_path / "predictions.csv"
+    result(trainer("predict", "--root", tmp_path, "--data", tiny_data, "--out", predictions, "--json"))
+    rows = list(csv.DictReader(predictions.read_text().splitlines()))
+    assert len(rows) == 80
+    assert all(0 < float(row[name]) < 1 for row in rows for name in ("peak_x", "peak_y"))
+    assert max(float(row["peak_x"]) for row in rows) > 0.8
 
 
 def test_a_model_below_the_recipes_values_is_not_pushed_and_says_why(tiny_run, tiny_data):

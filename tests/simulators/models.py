@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge_agent.contracts.bundle import BundleFolder
@@ -16,12 +17,12 @@ class Obedient(Model):
     going: threading.Event
     broken: threading.Event
 
-    def infer(self, picture: Picture) -> Inference:
+    def infer(self, picture: Picture, size: Sequence[int] | None = None) -> Inference:
         """Wait, fail, or score the picture."""
         self.going.wait(30.0)
         if self.broken.is_set():
             raise ModelError("told to fail")
-        return super().infer(picture)
+        return super().infer(picture, size)
 
 
 @dataclass

@@ -159,7 +159,8 @@ def _hit_rate(judged: Judged, test: Pictures) -> float:
     if not len(test):
         return math.nan
     known = (test.labels > 0) & test.masked.astype(bool)
-    return heatmap_hit_rate(judged.heatmaps, test.masks, known)
+    heatmaps, masks = ([test.shown(one, n) for n, one in enumerate(maps)] for maps in (judged.heatmaps, test.masks))
+    return heatmap_hit_rate(heatmaps, masks, known)
 
 
 def _comparable(baseline: Path, recipe: Recipe) -> bool:

@@ -204,7 +204,7 @@ def example_of(row: Listed, found: Found, recipe: Recipe) -> Example:
     """Return what is written of a readable picture."""
     known = row["label"] == recipe.labels.good or bool(found.mask.any())
     texts = {name: str(row["image" if name == "name" else name]) for name in TEXTS}
-    return Example(found.image, found.mask, known, texts, image_quality(found.image))
+    return Example(found.image, found.mask, known, texts, image_quality(found.image), found.kept)
 
 
 def _twice(rows: Sequence[Listed], read: _Read, report: Callable[[float], None]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.components.seen_gen import FILE as SEEN
 from trainer.components.statistics_gen import in_memory, load_statistics, ordered, require_statistics
 from trainer.data import leaks
-from trainer.data.records import KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
+from trainer.data.records import KEPT, KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
 from trainer.pipeline.step import Context
 from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
 from trainer.validation.columns import changed_columns, kinds_of
@@ -206,7 +206,7 @@ def _by_key(examples: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Where a row stands in which file says nothing: production writes files of its own.
     """
-    found = list(batches(examples, split, ("image", "mask")))
+    found = list(batches(examples, split, ("image", "mask", KEPT)))
     rows: Counter[str] = Counter()
     for record in merged(found).to_pylist() if found else []:
         plain = {name: _plain(values) for name, values in record.items()}

@@ -145,7 +145,9 @@ def load_pictures(examples: Path, transform_graph: Path, split: str, recipe: Rec
     labels = apply(transform_graph, found.columns)[LABEL]
     if (labels < 0).any():
         raise Rejected(f"split {split} holds a label that the transform graph does not know; validate the examples")
-    return Pictures(found.images, labels, found.texts("part"), found.masks, found.columns["masked"].astype(bool))
+    return Pictures(
+        found.images, labels, found.texts("part"), found.masks, found.columns["masked"].astype(bool), found.kept
+    )
 
 
 def with_model_for(training: Pictures, recipe: Recipe) -> tuple[Recipe, list[str]]:

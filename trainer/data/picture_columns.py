@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.quality import QUALITY_FEATURES
 from trainer.data.examples import COLUMNS, TEXTS
-from trainer.data.records import shards
+from trainer.data.records import KEPT, shards
 from trainer.tabular.examples import is_table, read_split
 from trainer.tabular.values import LABEL, PART, ROW, Typed
 
@@ -42,11 +42,15 @@ def _table_columns(table: Typed) -> dict[str, npt.NDArray[Any]]:
 
 @dataclass(frozen=True)
 class PictureColumns:
-    """A split in memory: `images` (n, H, W, C) uint8, `masks` (n, H, W) uint8 0 or 1, and the other columns."""
+    """A split in memory: `images` (n, H, W, C) uint8, `masks` (n, H, W) uint8 0 or 1, and the other columns.
+
+    `kept` (n, 2) are the rows and columns that show the picture, where pictures were padded; None = all do.
+    """
 
     images: npt.NDArray[np.uint8]
     masks: npt.NDArray[np.uint8]
     columns: dict[str, npt.NDArray[Any]]
+    kept: npt.NDArray[np.int64] | None = None
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a text column as strings."""
@@ -55,7 +59,7 @@ class PictureColumns:
 
 def pictures(examples: Path, split: str, shape: tuple[int, int, int]) -> PictureColumns:
     """Read a whole split; `shape` is (H, W, C). Raises Rejected when the pictures are of another size."""
-    parsed = _parsed(shards(examples, split), _spec((*COLUMNS, "image", "mask")))
+    parsed = _parsed(shards(examples, split), _spec((*COLUMNS, "image", "mask")) | _kept(shape))
     if not parsed:
         empty = {name: np.asarray([], _dtype(name)) for name in COLUMNS}
         return PictureColumns(np.zeros((0, *shape), np.uint8), np.zeros((0, *shape[:2]), np.uint8), empty)
@@ -65,7 +69,8 @@ def pictures(examples: Path, split: str, shape: tuple[int, int, int]) -> Picture
         masks = _stacked(found.pop("mask"), shape[:2])
     except ValueError as error:
         raise Rejected(f"the examples' pictures are not {shape} as the recipe says; make the examples anew") from error
-    return PictureColumns(images, masks, found)
+    kept = found.pop(KEPT)
+    return PictureColumns(images, masks, found, kept if (kept != shape[:2]).any() else None)
 
 
 def _stacked(raw: Sequence[bytes] | npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
@@ -84,6 +89,13 @@ def _spec(names: Iterable[str]) -> dict[str, Any]:
     kinds = {np.int64: tf.int64, np.float32: tf.float32, object: tf.string}
     empty = dict.fromkeys(TEXTS, "")
     return {name: tf.io.FixedLenFeature([], kinds[_dtype(name)], empty.get(name)) for name in names}
+
+
+def _kept(shape: Sequence[int]) -> dict[str, Any]:
+    """A picture without the feature is shown by all of the input."""
+    import tensorflow as tf
+
+    return {KEPT: tf.io.FixedLenFeature([2], tf.int64, list(shape[:2]))}
 
 
 def _parsed(paths: Sequence[Path], spec: dict[str, Any], batch: int = 256) -> list[dict[str, npt.NDArray[Any]]]:

@@ -30,8 +30,8 @@ Listed = Mapping[str, Any]
 class Found:
     """A picture as the model sees it, its mask (H, W) 0 or 1, whether a mask was given, and what was unusual.
 
-    `size` is the height and width of the file's picture, `coloured` whether it holds colours, `small` what it is
-    compared with others by.
+    `size` is the height and width of the file's picture, `coloured` whether it holds colours, `kept` the rows
+    and columns of the image that show the picture, `small` what it is compared with others by.
     """
 
     image: Picture
@@ -40,6 +40,7 @@ class Found:
     traits: frozenset[str]
     size: Size
     coloured: bool
+    kept: Size
     small: Thumbnail
 
 
@@ -49,9 +50,10 @@ def read_picture(row: Listed, folder: Path, recipe: Recipe) -> Found:
     picture = decode(data, recipe.camera.colour)
     size = (int(picture.shape[0]), int(picture.shape[1]))
     image = model_input(picture, recipe)
-    small = thumbnail(shown(image, size, recipe))
+    whole = shown(image, size, recipe)
     mask = mask_input(_mask(row, folder, size), recipe)
-    return Found(image, mask, bool(row["mask"]), traits(data, row["image"]), size, is_coloured(data), small)
+    kept, coloured = (whole.shape[0], whole.shape[1]), is_coloured(data)
+    return Found(image, mask, bool(row["mask"]), traits(data, row["image"]), size, coloured, kept, thumbnail(whole))
 
 
 def _mask(row: Listed, folder: Path, size: Size) -> npt.NDArray[np.uint8] | None:

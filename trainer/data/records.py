@@ -9,7 +9,9 @@ from typing import Any
 from trainer.data.tfrecord import read_tfrecord
 from trainer.data.wire import without_features
 
-NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row")
+KEPT = "@kept"
+"""Feature of a padded picture: the rows and columns of it that show the picture."""
+NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row", KEPT)
 """Columns of Examples, of pictures or tables, that statistics, schema and validation leave out."""
 KEYS = {"part": ("part", "@part"), "name": ("name", "@row")}
 """Where a record's part and the name of its place lie, in pictures and in tables."""

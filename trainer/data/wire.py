@@ -40,9 +40,9 @@ def float_feature(value: float) -> bytes:
     return _delimited(_delimited(struct.pack("<f", value)), _SECOND)
 
 
-def int_feature(value: int) -> bytes:
-    """Return a feature of one value, not below 0: a list of int64."""
-    return _delimited(_delimited(_varint_of(value)), _THIRD)
+def int_feature(*values: int) -> bytes:
+    """Return a feature of these values, none below 0: a list of int64."""
+    return _delimited(_delimited(b"".join(map(_varint_of, values))), _THIRD)
 
 
 def without_features(serialized: bytes, names: frozenset[bytes]) -> bytes:

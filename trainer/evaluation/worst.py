@@ -45,7 +45,8 @@ def write_worst(
     ):
         for place in _one_a_part(places, pictures.parts):
             name = f"{len(found):02d}.jpg"
-            panel = _panel(pictures.images[place], pictures.masks[place], heatmaps[place])
+            image, mask = (pictures.shown(maps[place], place) for maps in (pictures.images, pictures.masks))
+            panel = _panel(image, mask, pictures.shown(heatmaps[place], place))
             (folder / name).write_bytes(cv2.imencode(".jpg", panel, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
             said: dict[str, Any] = {"file": f"errors/{name}", "kind": kind, "part": pictures.parts[place]}
             said["label"] = recipe.labels.names[int(pictures.labels[place])]

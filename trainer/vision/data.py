@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.preprocess import crop, decode, kept_size, model_input, padded
+from edge_agent.contracts.preprocess import Value, crop, cut_out, decode, kept_size, model_input, padded
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.data.tfrecord import read_tfrecord, write_tfrecord
 from trainer.data.wire import bytes_feature, example, int_feature, values_of
@@ -32,7 +32,8 @@ class Pictures:
 
     `images` (n, H, W, C) uint8; `labels` (n,) int64, index into `recipe.labels.names`; `parts` names the physical part
     of each picture; `masks` (n, H, W) uint8, 1 = defect; `masked` (n,) bool says for which pictures the mask is
-    known. A good picture's mask is known to be empty.
+    known. A good picture's mask is known to be empty. `kept` (n, 2) are the rows and columns that show the picture,
+    where it was padded; None = all do.
     """
 
     images: npt.NDArray[np.uint8]
@@ -40,6 +41,7 @@ class Pictures:
     parts: tuple[str, ...]
     masks: npt.NDArray[np.uint8]
     masked: npt.NDArray[np.bool_]
+    kept: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,7 +61,15 @@ class Pictures:
             tuple(self.parts[place] for place in places),
             self.masks[places],
             self.masked[places],
+            None if self.kept is None else self.kept[places],
         )
+
+    def shown(self, seen: npt.NDArray[Value], place: int) -> npt.NDArray[Value]:
+        """Return the part of a picture's image, mask or heatmap that shows it: what lies beyond is its mirror image."""
+        if self.kept is None:
+            return seen
+        rows, columns = self.kept[place].tolist()
+        return cut_out(seen, (rows, columns), (self.images.shape[1], self.images.shape[2]))
 
     def of_parts(self, parts: Iterable[str]) -> Pictures:
         """Return all pictures of the named parts."""

@@ -40,11 +40,14 @@ def _hit(peak: tuple[float, float], mask: npt.NDArray[np.uint8], widen: float) -
 
 
 def heatmap_hit_rate(
-    heatmaps: npt.NDArray[np.float32], masks: npt.NDArray[np.uint8], chosen: Bools, widen: float = 0.05
+    heatmaps: Sequence[npt.NDArray[np.float32]] | npt.NDArray[np.float32],
+    masks: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8],
+    chosen: Bools,
+    widen: float = 0.05,
 ) -> float:
     """Return the share of the `chosen` pictures (defective, mask known) whose heatmap peaks in the widened mask.
 
-    heatmaps (n, rows, columns), masks (n, H, W), chosen (n,). NaN when none is chosen.
+    heatmaps (rows, columns), masks (H, W), of n pictures; chosen (n,). NaN when none is chosen.
     """
     places = np.flatnonzero(chosen)
     return _share(peak_hits([heatmap_peak(heatmaps[i]) for i in places], [masks[i] for i in places], widen))

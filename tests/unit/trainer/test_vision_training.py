@@ -139,6 +139,18 @@ def test_the_rim_of_a_defect_counts_and_the_inside_of_a_large_one_hardly():
     assert (large[:10] == 1).all()
 
 
+def test_the_mask_of_a_padded_picture_is_mirrored_as_the_picture_is():
+    recipe = recipe_of(fit="pad")
+    mask = np.zeros((30, 40), np.uint8)
+    mask[28:, 36:39] = 255
+    seen = mask_input(mask, recipe)
+    picture = model_input(mask[:, :, None], recipe)[:, :, 0]
+    assert seen.shape == (48, 48)
+    assert np.array_equal(seen, picture // 255)
+    assert seen[:30, :40].sum() == 6
+    assert seen.sum() == 3 * 6
+
+
 def test_the_rate_rises_then_falls():
     rates = [rate_at(step, 100, 0.01) for step in range(100)]
     assert rates[0] < rates[4] < max(rates) == pytest.approx(0.01)

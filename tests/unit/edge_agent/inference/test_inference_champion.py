@@ -27,6 +27,23 @@ def test_a_model_says_what_it_sees_and_where() -> None:
     assert 0.0 < inference.peak[0] < 1.0
 
 
+def test_the_heatmap_of_a_padded_picture_shows_the_picture_alone(tmp_path: Path) -> None:
+    changes = {"recipe__network__fit": "pad", "input__fit": "pad"}
+    model = load_model(BundleFolder(altered_bundle(tmp_path / "b", **changes)), "generic", 1)
+    whole = picture(SCRATCHED)
+    frame = np.asarray(cv2.resize(whole, (30, 40), interpolation=cv2.INTER_AREA), np.uint8)
+    seen = model.prepare(frame)
+    assert np.array_equal(seen[:40, :30, 0], frame)
+    everywhere, here = model.infer(seen), model.infer(seen, frame.shape)
+    assert everywhere.heatmap is not None
+    assert here.heatmap is not None
+    assert everywhere.heatmap.shape == (6, 6)
+    assert np.array_equal(here.heatmap, everywhere.heatmap[:5, :4])
+    assert here.score == everywhere.score
+    row, column = divmod(int(here.heatmap.argmax()), 4)
+    assert here.peak == ((column + 0.5) / 4, (row + 0.5) / 5)
+
+
 def test_golden_cases_come_out_as_promised() -> None:
     folder = BundleFolder(TINY)
     model = load_model(folder, "generic", 1)
