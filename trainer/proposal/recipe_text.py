@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from string import Template
 
 from edge_agent.contracts.bounds import defective_needed, upper_bound
-from edge_agent.contracts.recipe import Recipe, Split
+from edge_agent.contracts.recipe import TILE_STEP, Recipe, Split
 from edge_agent.contracts.strict import parse
 from trainer.proposal.survey import Survey
 
-_SIDE, _SMALLEST, _STEP = 256, 64, 32
+_SIDE, _SMALLEST, _STEP, _LARGEST = 256, 64, 32, 1024
 _RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 _CONFIDENCE = 0.9
 _FEW_DEFECTS = 60
@@ -26,7 +26,7 @@ labels:
 camera:
   colour: $colour
 network:
-  # The pictures are about $columns x $rows pixels. A defect should still be some pixels wide at this size.
+  # The pictures are about $columns x $rows pixels. A defect should still be some pixels wide at this size.$tiles
   height: $height
   width: $width
   epochs: $epochs
@@ -97,6 +97,7 @@ def propose(found: Survey, name: str) -> str:
         escape_rate=evidence.provable,
         confidence=_CONFIDENCE,
         views=min(found.views, 16),
+        tiles=_tiles(found),
     )
     _check(text, name)
     return text
@@ -107,6 +108,17 @@ def input_size(rows: int, columns: int) -> tuple[int, int]:
     scale = min(_SIDE / max(rows, columns), 1.0)
     height, width = (max(round(side * scale / _STEP) * _STEP, _SMALLEST) for side in (rows, columns))
     return height, width
+
+
+def _tiles(found: Survey) -> str:
+    """Return a remark on tiles, where pictures are larger than what the model sees and masks tell which tile is bad."""
+    if max(found.largest) <= _SIDE or not found.masks:
+        return ""
+    height, width = (min(max(-(-side // TILE_STEP) * TILE_STEP, _SIDE), _LARGEST) for side in found.largest)
+    return (
+        "\n  # Where defects are smaller, let the model see tiles at full resolution (slower; defects need masks):"
+        f"\n  # fit: pad, height: {height}, width: {width}, tile: {_SIDE}, and a fourth of the epochs."
+    )
 
 
 def evidence_of(held_out: int) -> Evidence:

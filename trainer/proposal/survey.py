@@ -24,7 +24,7 @@ class Survey:
     """What was found.
 
     `parts` counts parts by label, the good one first (a part is what its worst picture is called); `views` is how many
-    pictures a part usually has, `size` the middle (rows, columns) of the pictures.
+    pictures a part usually has, `size` the middle (rows, columns) of the pictures, `largest` the most of both.
     """
 
     parts: dict[str, int]
@@ -33,6 +33,7 @@ class Survey:
     size: tuple[int, int]
     colour: Colour
     masks: int
+    largest: tuple[int, int]
 
 
 def survey(folders: Sequence[Path], good: str) -> Survey:
@@ -45,6 +46,7 @@ def survey(folders: Sequence[Path], good: str) -> Survey:
     good = good_label([row.label for row in rows], good)
     sizes = _sizes(folders, _spread(rows, _MEASURED))
     rows_middle, columns_middle = (int(np.median([size[axis] for size in sizes])) for axis in (0, 1))
+    largest = (max(rows for rows, _ in sizes), max(columns for _, columns in sizes))
     return Survey(
         parts=_parts(rows, good),
         pictures=len(rows),
@@ -52,6 +54,7 @@ def survey(folders: Sequence[Path], good: str) -> Survey:
         size=(rows_middle, columns_middle),
         colour=_colour(folders, _spread(rows, _DECODED)),
         masks=sum(bool(row.mask) for row in rows),
+        largest=largest,
     )
 
 

@@ -17,7 +17,8 @@ from trainer.samples.generate import generate_samples
 
 def found(**changed: object) -> Survey:
     values = {"parts": {"ok": 90, "pit": 20, "stain": 10}, "pictures": 360, "views": 3, "size": (480, 640)}
-    return Survey(**{**values, "colour": Colour.GREY, "masks": 30, **changed})  # type: ignore[arg-type]
+    values |= {"colour": Colour.GREY, "masks": 30, "largest": (480, 640)}
+    return Survey(**{**values, **changed})  # type: ignore[arg-type]
 
 
 def test_the_proposal_is_a_recipe_that_the_trainer_takes(tmp_path: Path) -> None:
@@ -27,6 +28,20 @@ def test_the_proposal_is_a_recipe_that_the_trainer_takes(tmp_path: Path) -> None
     assert recipe.labels.names == ("ok", "pit", "stain")
     assert (recipe.network.height, recipe.network.width) == (192, 256)
     assert recipe.views.count == 3
+
+
+def test_tiles_are_a_remark_where_pictures_are_large_and_masks_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "bracket.yaml"
+    text = propose(found(largest=(403, 632)), "bracket")
+    remark = next(line for line in text.splitlines() if "fit: pad" in line)
+    assert "fit: pad, height: 408, width: 632, tile: 256" in remark
+    settings = dict(one.strip(" #").split(": ") for one in remark.split(",")[:4])
+    path.write_text(text)
+    recipe, _ = load(str(path), [f"network.{key}={value}" for key, value in settings.items()])
+    assert recipe.network.tile == 256
+    assert "fit: pad" in propose(found(largest=(4000, 5000)), "bracket").replace("1024", "")
+    assert "fit: pad" not in propose(found(masks=0), "bracket")
+    assert "fit: pad" not in propose(found(largest=(200, 256)), "bracket")
 
 
 def test_few_defective_parts_hold_more_out_and_promise_less() -> None:
