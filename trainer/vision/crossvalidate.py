@@ -102,7 +102,9 @@ def cross_validate(
 
 def one_thing(pictures: Pictures) -> dict[str, str]:
     """Return the group of each part that has nearly the same picture as another one."""
-    alike = find_alike([thumbnail(image) for image in pictures.images], pictures.parts).pairs
+    alike = find_alike(
+        [thumbnail(pictures.shown(image, place)) for place, image in enumerate(pictures.images)], pictures.parts
+    ).pairs
     return joined((pictures.parts[first], pictures.parts[second]) for first, second, _ in alike)
 
 
@@ -140,7 +142,8 @@ def _one(
     seconds = time.monotonic() - start
     found = predict(result.network, test.images)
     chosen = np.flatnonzero(test.masked & (test.labels > 0))
-    hits = peak_hits([heatmap_peak(found.heatmaps[i]) for i in chosen], [test.masks[i] for i in chosen])
+    peaks = [heatmap_peak(test.shown(found.heatmaps[i], i)) for i in chosen.tolist()]
+    hits = peak_hits(peaks, [test.shown(test.masks[i], i) for i in chosen.tolist()])
     scores = defect_probability(probabilities(found.logits, 1.0))
     return Answers(scores, test.labels, test.parts, hits, (seconds,))
 

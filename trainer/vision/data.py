@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
-from edge_agent.contracts.preprocess import Value, crop, cut_out, decode, kept_size, model_input, padded
+from edge_agent.contracts.preprocess import Value, crop, cut_out, decode, kept_size, model_input, padded, shown
 from edge_agent.contracts.recipe import Colour, Recipe
 from trainer.data.tfrecord import read_tfrecord, write_tfrecord
 from trainer.data.wire import bytes_feature, example, int_feature, values_of
@@ -93,9 +93,11 @@ def mask_input(mask: npt.NDArray[np.uint8] | None, recipe: Recipe) -> npt.NDArra
     return padded(touched, network.height, network.width)[:, :, 0]
 
 
-def join(
-    rows: Sequence[tuple[npt.NDArray[np.uint8], str, str, npt.NDArray[np.uint8] | None]], recipe: Recipe
-) -> Pictures:
+Joined = tuple[npt.NDArray[np.uint8], str, str, npt.NDArray[np.uint8] | None]
+"""Model input, label, part, original mask or None."""
+
+
+def join(rows: Sequence[Joined], recipe: Recipe) -> Pictures:
     """Join rows of (model input, label, part, original mask or None). Raises Rejected for an unknown label."""
     names = recipe.labels.names
     unknown = sorted({label for _, label, _, _ in rows} - set(names))
@@ -119,17 +121,20 @@ def load_folder(folder: Path, recipe: Recipe) -> Pictures:
     try:
         with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
             table = list(csv.DictReader(file))
-        return join([_read_row(folder, row, recipe) for row in table], recipe)
+        rows = [_read_row(folder, row, recipe) for row in table]
+        pictures = join([row for row, _ in rows], recipe)
+        padded = recipe.network.fit == "pad"
+        return replace(pictures, kept=np.asarray([kept for _, kept in rows], np.int64)) if padded else pictures
     except (OSError, KeyError, UnicodeDecodeError) as error:
         raise Rejected(f"{folder}: not a folder of labelled pictures ({error}); see the documentation") from error
 
 
-def _read_row(
-    folder: Path, row: dict[str, str], recipe: Recipe
-) -> tuple[npt.NDArray[np.uint8], str, str, npt.NDArray[np.uint8] | None]:
-    image = model_input(decode((folder / row["image"]).read_bytes(), recipe.camera.colour), recipe)
+def _read_row(folder: Path, row: dict[str, str], recipe: Recipe) -> tuple[Joined, tuple[int, ...]]:
+    """Return a picture as `join` takes it, and the rows and columns of it that show the picture."""
+    whole = decode((folder / row["image"]).read_bytes(), recipe.camera.colour)
+    image = model_input(whole, recipe)
     mask = decode((folder / row["mask"]).read_bytes(), Colour.GREY)[:, :, 0] if row.get("mask") else None
-    return image, row["label"], row["part"], mask
+    return (image, row["label"], row["part"], mask), shown(image, whole.shape, recipe).shape[:2]
 
 
 def write_records(pictures: Pictures, path: Path) -> None:

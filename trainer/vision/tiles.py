@@ -6,6 +6,7 @@ A small defect of a large picture keeps its size so, and no place of a picture i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,33 +24,41 @@ def of_a_tile(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"network": recipe.network.of_a_tile()})
 
 
-def places(recipe: Recipe) -> list[tuple[int, int]]:
-    """Return the (top, left) corners of all tiles, row by row; together they cover the picture."""
+def places(recipe: Recipe, kept: Sequence[int] | None = None) -> list[tuple[int, int]]:
+    """Return the (top, left) corners of all tiles, row by row; together they cover the picture.
+
+    `kept` are the rows and columns that show a padded picture: the tiles that cover these.
+    """
     network = recipe.network
-    tops, lefts = _begins(network.height, network.tile), _begins(network.width, network.tile)
+    rows, columns = kept or (network.height, network.width)
+    tops, lefts = _begins(network.height, network.tile, rows), _begins(network.width, network.tile, columns)
     return [(top, left) for top in tops for left in lefts]
 
 
-def _begins(length: int, side: int) -> list[int]:
+def _begins(length: int, side: int, kept: int) -> list[int]:
     overlap = math.ceil(side * _OVERLAP)
     count = 1 if length <= side else math.ceil((length - overlap) / (side - overlap))
     steps = (length - side) // TILE_STEP
-    return [round(number * steps / max(count - 1, 1)) * TILE_STEP for number in range(count)]
+    begins = [round(number * steps / max(count - 1, 1)) * TILE_STEP for number in range(count)]
+    return begins[:1] + [begin for begin, before in zip(begins[1:], begins, strict=False) if before + side < kept]
 
 
 def cut(pictures: Pictures, recipe: Recipe) -> tuple[Pictures, list[str]]:
     """Return the tiles of all pictures as pictures of their own, and what is to be said of them.
 
     Without `network.tile` that is the pictures themselves. A tile of a defective picture is defective where the mask
-    is, and good elsewhere. Of a picture whose defect is not marked nobody knows which tile shows it: it teaches
-    nothing, which is said.
+    is, and good elsewhere; tiles that show a padded picture's mirror image alone are left out. Of a picture whose
+    defect is not marked nobody knows which tile shows it: it teaches nothing, which is said.
     """
     side = recipe.network.tile
     if not side:
         return pictures, []
-    areas = [np.s_[top : top + side, left : left + side] for top, left in places(recipe)]
     marked = np.flatnonzero(pictures.masked).tolist()
-    found = [(place, area, int(pictures.masks[place][area].sum())) for place in marked for area in areas]
+    found = []
+    for place in marked:
+        for top, left in places(recipe, None if pictures.kept is None else pictures.kept[place].tolist()):
+            area = np.s_[top : top + side, left : left + side]
+            found.append((place, area, int(pictures.masks[place][area].sum())))
     clear = [(place, area, covered > 0) for place, area, covered in found if not 0 < covered < _SLIVER]
     tiles = Pictures(
         np.asarray([pictures.images[place][area] for place, area, _ in clear], np.uint8),

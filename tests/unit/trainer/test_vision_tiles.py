@@ -1,5 +1,7 @@
 """A network that looks at tiles of a picture: where they lie, what they teach, what the whole picture's answer is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,20 @@ def test_a_defective_picture_without_a_mask_teaches_nothing_and_that_is_said():
     assert said == [
         "1 defective pictures without a mask teach nothing, for network.tile is set: mark their defects",
     ]
+
+
+def test_tiles_that_show_the_mirror_image_alone_teach_nothing():
+    recipe = recipe_of(height=96, width=160, fit="pad")
+    everywhere = places(recipe)
+    assert everywhere == [(top, left) for top in (0, 32) for left in (0, 48, 96)]
+    assert places(recipe, (64, 64)) == [(0, 0)]
+    assert places(recipe, (65, 112)) == [(0, 0), (0, 48), (32, 0), (32, 48)]
+    assert places(recipe, (10, 113)) == [(0, 0), (0, 48), (0, 96)]
+    mask = np.zeros((96, 160), np.uint8)
+    mask[4:8, 4:8] = 1
+    pictures = replace(pictures_with(mask), kept=np.asarray([[30, 40], [96, 160]]))
+    tiles, _ = cut(pictures, recipe)
+    assert tiles.parts == ("bad",) + ("fine",) * 6
 
 
 def test_without_tiles_the_pictures_stay_as_they_are():
