@@ -59,7 +59,7 @@ def example_gen(
     roots = [Path(folder).resolve() for folder in folders]
     group = one_thing(listing["rows"], roots, settings, context) if near_duplicates == "together" else {}
     split = _splits(rows, settings, shares, kept, salt, group, how)
-    read = _Read(list(listing["bad"]), len(rows), Oddities(settings.labels.good))
+    read = _Read(list(listing["bad"]), len(rows), Oddities(settings.labels.good, settings.network.fit == "stretch"))
     for name in SPLITS:
         chosen = [row for row in rows if split(row) == name]
         for number, start in enumerate(range(0, len(chosen), _SHARD)):

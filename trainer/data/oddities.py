@@ -33,10 +33,10 @@ def check_mask(brightest: int, mask: Size, picture: Size) -> None:
 
 
 class Oddities:
-    """Counts over all pictures that are used."""
+    """Counts over all pictures that are used. `stretched`: all are made one size, whatever they were."""
 
-    def __init__(self, good: str) -> None:
-        self._good = good
+    def __init__(self, good: str, stretched: bool = True) -> None:
+        self._good, self._stretched = good, stretched
         self._sizes: Counter[Size] = Counter()
         self._coloured: Counter[bool] = Counter()
         self._marked: Counter[tuple[bool, bool]] = Counter()
@@ -54,14 +54,15 @@ class Oddities:
         return [line for line in (self._of_sizes(), self._of_colours(), *self._of_masks(), self._of_parts()) if line]
 
     def _of_sizes(self) -> str:
-        if len(self._sizes) < 2:
+        if len(self._sizes) < 2 or not self._stretched:
             return ""
         shown = ", ".join(
             f"{count} of {width} x {height}" for (height, width), count in self._sizes.most_common(_SHOWN)
         )
         more = " …" if len(self._sizes) > _SHOWN else ""
         return (
-            f"pictures come in {len(self._sizes)} sizes ({shown}{more}); made one size, their defects differ in scale"
+            f"pictures come in {len(self._sizes)} sizes ({shown}{more}); made one size, their defects differ in scale, "
+            "which network.fit: pad avoids"
         )
 
     def _of_colours(self) -> str:

@@ -36,7 +36,7 @@ def check_folders(folders: Sequence[Path], recipe: Recipe, report: Report) -> di
     bad: list[dict[str, Any]] = [asdict(one) for one in table.bad]
     good: list[Mapping[str, Any]] = []
     traits: Counter[str] = Counter()
-    odd = Oddities(recipe.labels.good)
+    odd = Oddities(recipe.labels.good, recipe.network.fit == "stretch")
     small = []
     for start in range(0, len(rows), _TOGETHER):
         piece = rows[start : start + _TOGETHER]

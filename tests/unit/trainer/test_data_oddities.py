@@ -43,13 +43,21 @@ def test_oddities_are_said_where_there_are_any():
     odd.note(_row("b", "pit"), (240, 320), True, False)
     odd.note(_row("b", "dent"), (480, 640), False, True)
     assert odd.said() == [
-        "pictures come in 2 sizes (2 of 320 x 240, 1 of 640 x 480); made one size, their defects differ in scale",
+        "pictures come in 2 sizes (2 of 320 x 240, 1 of 640 x 480); made one size, their defects differ in scale, "
+        "which network.fit: pad avoids",
         "1 pictures are in colour and 2 are grey; take one kind of camera, or make all of them grey",
         "1 of 2 defective pictures have no mask or an empty one; the place of their defect is learned from the label "
         "alone",
         "1 good pictures have a mask that marks something; correct one of both",
         "1 parts have pictures with several kinds of defect (b); the first counts for the part",
     ]
+
+
+def test_sizes_are_not_odd_where_pictures_keep_theirs():
+    odd = Oddities("ok", stretched=False)
+    odd.note(_row("a", "ok"), (240, 320), False, False)
+    odd.note(_row("b", "ok"), (480, 640), False, False)
+    assert odd.said() == []
 
 
 @pytest.mark.parametrize(
