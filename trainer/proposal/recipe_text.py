@@ -116,7 +116,7 @@ def _tiles(found: Survey) -> str:
         return ""
     height, width = (min(max(-(-side // TILE_STEP) * TILE_STEP, _SIDE), _LARGEST) for side in found.largest)
     return (
-        "\n  # Where defects are smaller, let the model see tiles at full resolution (slower; defects need masks):"
+        "\n  # Where defects are smaller, try tiles at full resolution (slower; needs masks), and compare the runs:"
         f"\n  # fit: pad, height: {height}, width: {width}, tile: {_SIDE}, and a fourth of the epochs."
     )
 
