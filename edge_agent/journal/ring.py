@@ -152,12 +152,13 @@ class Ring:
     def _next(self) -> _Order | None:
         """Wait for the next order, the urgent ones first; None when all is done and the ring is closing."""
         while True:
+            closing = self._closing  # before looking: what was asked for before `close` is then seen
             for take in (self._urgent.get_nowait, self._others.popleft, self._orders.get_nowait):
                 try:
                     return take()
                 except (queue.Empty, IndexError):
                     continue
-            if self._closing:
+            if closing:
                 return None
             self._hurry.wait(_LOOK_EVERY_S)
             self._hurry.clear()

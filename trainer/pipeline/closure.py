@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ class Closure:
 class Imports:
     """What the files of `packages` below `home` import, remembered by their content in the file `path`.
 
-    Reading the syntax trees is what takes time.
+    Reading the syntax trees is what takes time. Steps that are planned beside each other read one at a time: before
+    Python 3.11.8 two threads in `ast.parse` spoil each other's count of levels (python/cpython#106905).
     """
 
     def __init__(self, path: Path | None = None, home: Path = HOME, packages: tuple[str, ...] = PACKAGES) -> None:
@@ -63,6 +65,7 @@ class Imports:
         self._path = path
         self._known: dict[str, list[str]] = {}
         self._grown = False
+        self._reading = threading.Lock()
         if path is not None and path.is_file():
             with suppress(ValueError):
                 self._known = json.loads(path.read_text(encoding="utf-8"))
@@ -70,10 +73,11 @@ class Imports:
     def of(self, data: bytes, digest: str, module: str, is_package: bool) -> list[str]:
         """Return the modules that the source text `data` of `module` imports anywhere."""
         key = f"{digest}/{module}/{is_package:d}"
-        if key not in self._known:
-            self._known[key] = sorted(set(_imported(ast.parse(data, module), module, is_package)))
-            self._grown = True
-        return self._known[key]
+        with self._reading:
+            if key not in self._known:
+                self._known[key] = sorted(set(_imported(ast.parse(data, module), module, is_package)))
+                self._grown = True
+            return self._known[key]
 
     def save(self) -> None:
         """Write what is known, if it is more than before; where that cannot be done, it is found again."""

@@ -1,3 +1,7 @@
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
@@ -119,3 +123,19 @@ def test_a_users_module_that_cannot_be_read_is_told(tmp_path, name, text, said):
         (tmp_path / f"{name}.py").write_text(text)
     with pytest.raises(ConfigError, match=said):
         code_closure([], None, [tmp_path / f"{name}.py"])
+
+
+def test_steps_planned_beside_each_other_read_their_code_one_at_a_time(tmp_path):
+    imports = Imports(None, tmp_path, ())
+    sources = [b"import os\n" + b"value = [1, (2, {3: [4]})]\n" * 300 + b"# %d\n" % number for number in range(20)]
+
+    def let_others_run(_phase, _info):
+        time.sleep(1e-5)
+
+    gc.callbacks.append(let_others_run)  # a collection in the middle of a syntax tree, as any library may have it
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(lambda data: imports.of(data, str(hash(data)), "toy.step", False), sources))
+    finally:
+        gc.callbacks.remove(let_others_run)
+    assert found == [["os"]] * len(sources)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -162,4 +164,22 @@ def test_as_many_pictures_wait_whatever_parts_they_are_of(roomy: Bench) -> None:
     kept = [waiting.keep(1, pictures[0], Keep(PictureClass.REJECT, False, 1.0), 1, views=pictures) for _ in range(6)]
     assert kept == [True, True, True, True, False, False], "32 pictures"
     assert waiting.lost == 2
+    roomy.ring.close()
+
+
+def test_what_is_asked_for_in_the_last_moment_before_closing_is_stored(roomy: Bench) -> None:
+    part = roomy.journal.trigger("s", 1)
+    late = Ring(Database(roomy.folder.parent / "j.db"), roomy.folder, Quota(10**9, 0), encode_png)
+
+    class AskedMeanwhile(deque[Any]):
+        def popleft(self) -> Any:
+            if not late._closing:  # the thread has found nothing urgent and looks on
+                late.keep(part.id, _noise(1), Keep(PictureClass.REVIEW, True, 1.0), 1)
+                late._closing = True
+            return super().popleft()
+
+    late._others = AskedMeanwhile()
+    late.start()
+    wait_for(lambda: roomy.journal.part(part.id).image is not None, 5, "the picture that was asked for last")
+    late.close()
     roomy.ring.close()
