@@ -112,8 +112,8 @@ def test_a_changed_setting_runs_only_what_it_concerns_and_is_compared_with_the_f
 
 
 def test_a_network_that_looks_at_tiles_of_padded_pictures_becomes_an_int8_bundle(tiny_data, tmp_path):
-    asked = ["network.height=96", "network.width=160", "network.fit=pad", "network.tile=64", "network.pretraining=40"]
-    asked += ["variants=int8", "converter.force=true"]
+    asked = ["network.height=96", "network.width=160", "network.fit=pad", "network.tile=64", "network.pretraining=200"]
+    asked += ["epochs=6", "variants=int8", "converter.force=true"]
     found = result(run(tiny_data, tmp_path, *(word for setting in asked for word in ("--set", setting))))
     assert set(statuses(found).values()) == {"done"}
     folder = BundleFolder(Path(found["bundle"]))
