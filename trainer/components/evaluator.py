@@ -85,7 +85,8 @@ def evaluator(
     found = conclude(judged.candidate, former, wanted, asked, baseline_name)
     more: dict[str, Any] = {"heatmap_hit_rate": _hit_rate(judged, pictures[TEST])}
     if len(pictures[TEST]):
-        shown = {"heatmaps": judged.heatmaps, "masks": pictures[TEST].masks, "masked": pictures[TEST].masked}
+        test = pictures[TEST]
+        shown = {"heatmaps": test.within(judged.heatmaps), "masks": test.within(test.masks), "masked": test.masked}
         more["own"] = own_figures(module, judged.candidate.test, shown)
         context.progress("slices", None)
         more["slices"] = slices_by_tfma(judged.candidate.test, evaluation / "tfma")

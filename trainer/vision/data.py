@@ -71,6 +71,16 @@ class Pictures:
         rows, columns = self.kept[place].tolist()
         return cut_out(seen, (rows, columns), (self.images.shape[1], self.images.shape[2]))
 
+    def within(self, maps: npt.NDArray[Value]) -> npt.NDArray[Value]:
+        """Return masks or heatmaps of all pictures (n, rows, columns) with 0 wherever they lie beyond their picture."""
+        if self.kept is None:
+            return maps
+        found = np.zeros_like(maps)
+        for place, one in enumerate(maps):
+            cut = self.shown(one, place)
+            found[place, : cut.shape[0], : cut.shape[1]] = cut
+        return found
+
     def of_parts(self, parts: Iterable[str]) -> Pictures:
         """Return all pictures of the named parts."""
         wanted = set(parts)

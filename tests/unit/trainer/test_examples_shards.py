@@ -60,3 +60,15 @@ def test_what_lies_beyond_a_picture_is_cut_off() -> None:
     assert later.shown(images[0], 0).shape == (9, 20, 1)
     whole = replace(padded, kept=None)
     assert whole.shown(heat, 1) is heat
+
+
+def test_what_lies_beyond_a_padded_picture_is_nothing_to_the_users_own_figures() -> None:
+    kept = np.asarray([[16, 24], [9, 20]])
+    nothing = np.zeros((2, 16, 24, 1), np.uint8)
+    padded = Pictures(nothing, np.zeros(2, np.int64), ("a", "b"), nothing[..., 0], np.ones(2, bool), kept)
+    heat = padded.within(np.ones((2, 4, 6), np.float32))
+    assert heat[0].all()
+    assert (heat[1, :3, :5].all(), heat[1, 3:].any(), heat[1, :, 5:].any()) == (True, False, False)
+    masks = padded.within(np.ones((2, 16, 24), np.uint8))
+    assert masks[1].sum() == 9 * 20
+    assert replace(padded, kept=None).within(masks) is masks
