@@ -170,6 +170,7 @@ def test_a_station_whose_disk_has_room_again_is_ready_before_a_part_comes(tmp_pa
     with LineRig(tmp_path, config=StationConfig(trigger=TriggerConfig(kind="http"))) as rig:
         limit(rig, 1)
         for _ in range(200):
+            rig.camera.show(picture(GOOD))
             rig.channel.deliver({"kind": "trigger", "serial": "x" * 200})
             rig.step()
             if rig.hot.line.trouble:

@@ -72,7 +72,7 @@ def test_a_drawn_defect_is_seen_where_its_mask_is_and_nowhere_else() -> None:
 def test_pretraining_helps_and_goes_on_after_a_kill(tmp_path: Path) -> None:
     from trainer.vision.training import Epoch, pretrain, train
 
-    recipe = recipe_of(1200)
+    recipe = recipe_of(600)
     pictures = few(recipe)
     seen: list[Epoch] = []
 
