@@ -104,11 +104,12 @@ def test_a_row_that_cannot_be_read_is_rejected_and_the_others_go_on(ran, table, 
     assert (tmp_path / "out.csv").read_text().count("\n") == 4
 
 
-def test_the_second_run_is_cached_and_the_page_shows_rows(ran, table):
+def test_the_second_run_is_cached_also_of_a_renamed_file_and_the_page_shows_rows(ran, table, tmp_path):
     root, found = ran
-    again = result(run(table, root))
-    assert set(statuses(again).values()) == {"cached"}
-    assert again["bundle"] == found["bundle"]
+    for data in (table, shutil.copy(table, tmp_path / "march.csv")):
+        again = result(run(data, root))
+        assert set(statuses(again).values()) == {"cached"}
+        assert again["bundle"] == found["bundle"]
     page = (root / "runs" / found["run"] / "report.html").read_text()
     for text in ("Readings", "parts / rows", "feed force n"):
         assert text in page

@@ -11,9 +11,9 @@ from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.recipe import Recipe
 from trainer.data.quarantine import by_kind
 from trainer.data.split import torn
-from trainer.data.table_source import name_in, numbered
-from trainer.tabular.collecting import collected, names_of
+from trainer.tabular.collecting import collected
 from trainer.tabular.examples import inputs_among
+from trainer.tabular.files import tables_in
 from trainer.tabular.read import read_rows
 from trainer.tabular.repeats import repeats
 from trainer.tabular.values import LABEL, PART, as_texts, layout_of
@@ -24,13 +24,12 @@ Report = Callable[[str, float | None], None]
 def check_tables(places: Sequence[Path], recipe: Recipe, table: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Read every row of the places as ExampleGen would and say what was found; `table` are the settings of the table.
 
-    Returns what `check_folders` does, with `rows` in place of `pictures`. Raises as `files_of` and `collected`.
+    Returns what `check_folders` does, with `rows` in place of `pictures`. Raises as `tables_in` and `collected`.
     """
-    found = numbered(places)
-    names = names_of([{"place": number, "name": name_in(path, places[number])} for number, path in found])
+    found = tables_in(places)
     files = []
-    for done, (name, (_, path)) in enumerate(zip(names, found, strict=True), 1):
-        files.append(read_rows(path, name, digest_file(path), table["delimiter"]))
+    for done, file in enumerate(found, 1):
+        files.append(read_rows(file.path, file.name, digest_file(file.path), table["delimiter"]))
         report(f"{done} of {len(found)} files", done / len(found))
     layout = layout_of(table)
     rows = collected(files, lambda columns: layout, 1.0)

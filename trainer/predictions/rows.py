@@ -35,7 +35,7 @@ def read_table(source: Path, contract: RowContract, delimiter: str = ",") -> Tab
 
     Raises as `files_of`, and Rejected for one that is no table or lacks a column that the model takes.
     """
-    from trainer.data.table_source import files_of
+    from trainer.tabular.files import files_of
     from trainer.tabular.read import join, origins, read_rows
 
     paths = files_of(source)

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_agent.contracts.encoding import digest_file
+from edge_agent.contracts.errors import Rejected
 from trainer.data.quarantine import check_bad
+from trainer.tabular.files import TableFile, tables_in
 from trainer.tabular.read import BadRow, Rows, join, origins, read_rows
 from trainer.tabular.values import PART, ROW, Layout, Typed, chosen_rows, typed
 
@@ -32,27 +35,31 @@ class Collected:
 def read_listed(
     listed: Sequence[Mapping[str, Any]], places: Sequence[str], delimiter: str, progress: Callable[[str, float], None]
 ) -> list[Rows]:
-    """Read the files of a listing (`trainer.data.table_source`). Raises as `read_rows`."""
+    """Read the files of a listing (`trainer.data.table_source`) from the places. Raises as `read_rows`."""
     files = []
-    for number, (file, name) in enumerate(zip(listed, names_of(listed), strict=True), 1):
-        progress(f"reading {name}", number / (len(listed) + 1))
-        place = Path(places[file["place"]])
-        path = place if place.is_file() else place / file["name"]
-        files.append(read_rows(path, name, file["sha256"], delimiter))
+    found = _listed_among(tables_in([Path(place) for place in places]), listed)
+    for number, (file, row) in enumerate(zip(found, listed, strict=True), 1):
+        progress(f"reading {file.name}", number / (len(listed) + 1))
+        files.append(read_rows(file.path, file.name, row["sha256"], delimiter))
     return files
 
 
-def names_of(listed: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what each file is called: where two places have one of the same name, with the number of the place.
+def _listed_among(found: list[TableFile], listed: Sequence[Mapping[str, Any]]) -> list[TableFile]:
+    """Return the files that were listed; one that came since, such as the next lot's, waits for the next run.
 
-    A row is called by its file and line, and without a column for the part that is what it is a part of.
+    Raises Rejected where a listed content is no longer there.
     """
-    places: dict[str, set[int]] = {}
-    for file in listed:
-        places.setdefault(file["name"], set()).add(file["place"])
-    return [
-        f"{file['place'] + 1}/{file['name']}" if len(places[file["name"]]) > 1 else str(file["name"]) for file in listed
-    ]
+    if len(found) == len(listed):
+        return found
+    left = iter(found)
+    chosen = [file for row in listed if (file := next((one for one in left if _is(one, row)), None))]
+    if len(chosen) < len(listed):
+        raise Rejected("a file changed or went while the pipeline ran; run again when nobody writes to the data")
+    return chosen
+
+
+def _is(file: TableFile, row: Mapping[str, Any]) -> bool:
+    return file.place == int(row["place"]) and digest_file(file.path) == str(row["sha256"])
 
 
 def collected(files: list[Rows], layout_for: Callable[[Mapping[str, Any]], Layout], max_bad: float) -> Collected:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.recipe import Network, Recipe
-from trainer.data.table_source import files_of, list_tables
+from trainer.data.table_source import list_tables
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.step import Artifact, Known, Resolved, Step
+from trainer.tabular.files import files_of
 from trainer.tasks.delivery import CONVERTS, delivery_steps
 from trainer.tasks.order import DATA, Order
 from trainer.tasks.resolvers import Making, Resolvers

@@ -1,8 +1,7 @@
-"""Columns that are others than in the data before, and the names of files that lie in several places."""
+"""Columns that are others than in the data before."""
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from trainer.tabular.collecting import names_of
 from trainer.validation.columns import changed_columns, kinds_of
 from trainer.validation.schema_changes import accept_gone
 
@@ -38,9 +37,3 @@ def test_a_column_that_is_gone_can_be_accepted():
     assert accept_gone(schema, "force") == ["force: gone, which is accepted"]
     assert [feature.name for feature in schema.feature] == ["speed"]
     assert accept_gone(schema, "force") == ["force: gone, which is accepted"]
-
-
-def test_files_of_one_name_in_two_places_are_told_apart():
-    listed = [{"place": 0, "name": "r.csv"}, {"place": 1, "name": "r.csv"}, {"place": 1, "name": "own.csv"}]
-    assert names_of(listed) == ["1/r.csv", "2/r.csv", "own.csv"]
-    assert names_of([listed[0], {"place": 0, "name": "sub/r.csv"}]) == ["r.csv", "sub/r.csv"]

@@ -9,11 +9,13 @@ from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.row import row_input
 from trainer.data.leaks import warnings_of
-from trainer.data.table_source import files_of, list_tables
+from trainer.data.table_source import list_tables
 from trainer.pipeline.cache import Store
 from trainer.pipeline.index import Index
+from trainer.tabular.collecting import read_listed
 from trainer.tabular.contract import cells_of, contract_of, inputs_of
 from trainer.tabular.examples import encoded
+from trainer.tabular.files import files_of, tables_in
 from trainer.tabular.read import join, origins, read_rows
 from trainer.tabular.repeats import repeats
 from trainer.tabular.values import LABEL, PART, ROW, Layout, Typed, chosen_rows, typed
@@ -144,6 +146,11 @@ def test_the_listing_depends_on_content_alone(tmp_path):
     first = list_tables([tmp_path / "data"], store, index, clock)
     (tmp_path / "data").rename(tmp_path / "moved")
     assert list_tables([tmp_path / "moved"], store, index, clock).digest == first.digest
+    (tmp_path / "moved" / "a.csv").rename(tmp_path / "moved" / "march.csv")
+    assert list_tables([tmp_path / "moved"], store, index, clock).digest == first.digest
+    (tmp_path / "moved" / "march.csv").rename(tmp_path / "moved" / "march.parquet")
+    assert list_tables([tmp_path / "moved"], store, index, clock).digest != first.digest
+    (tmp_path / "moved" / "march.parquet").unlink()
     (tmp_path / "moved" / "a.csv").write_text(HEAD + "2,steel,ok\n")
     assert list_tables([tmp_path / "moved"], store, index, clock).digest != first.digest
     index.close()
@@ -152,6 +159,39 @@ def test_the_listing_depends_on_content_alone(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(Rejected, match="expected a table of rows"):
         files_of(tmp_path / "empty")
+
+
+def test_files_of_one_name_in_two_places_are_told_apart(tmp_path):
+    for name in ("one/r.csv", "one/sub/r.csv", "two/r.csv", "two/own.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(HEAD)
+    found = tables_in([tmp_path / "one", tmp_path / "two"])
+    assert [file.name for file in found] == ["1/r.csv", "sub/r.csv", "own.csv", "2/r.csv"]
+
+
+@pytest.mark.fault("T12")
+def test_of_files_that_came_and_went_since_the_listing_only_a_lost_one_stops_the_reading(tmp_path):
+    listed = []
+    for name, force in (("a.csv", 1), ("c.csv", 3)):
+        (tmp_path / name).write_text(HEAD + f"{force},steel,ok\n")
+        listed.append({"place": 0, "sha256": digest_file(tmp_path / name)})
+
+    def read():
+        files = read_listed(listed, [str(tmp_path)], ",", lambda *_: None)
+        return [(file.name, file.columns["force"]) for file in files]
+
+    assert read() == [("a.csv", ["1"]), ("c.csv", ["3"])]
+    (tmp_path / "b.csv").write_text(HEAD + "2,steel,ok\n")
+    assert read() == [("a.csv", ["1"]), ("c.csv", ["3"])]
+    (tmp_path / "c.csv").write_text(HEAD + "4,steel,ok\n")
+    with pytest.raises(Rejected, match="a file changed or went while the pipeline ran"):
+        read()
+    (tmp_path / "b.csv").unlink()
+    with pytest.raises(Rejected, match=r"c\.csv changed while the pipeline ran"):
+        read()
+    (tmp_path / "c.csv").unlink()
+    with pytest.raises(Rejected, match="a file changed or went while the pipeline ran"):
+        read()
 
 
 def table():
