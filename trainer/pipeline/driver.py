@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.pipeline.cache import Store
-from trainer.pipeline.closure import Imports, code_closure
+from trainer.pipeline.closure import Closure, Imports, code_closure
 from trainer.pipeline.index import Index, Stored
 from trainer.pipeline.key import Parts
 from trainer.pipeline.lock import file_lock
@@ -40,10 +40,15 @@ def plan(step: Step, known: Known, imports: Imports | None = None) -> Plan:
         inputs |= resolved.inputs
         parameters |= resolved.parameters
         likely = resolved.likely
-    closure = code_closure((step.module, *step.runs), imports, step.uses)
+    closure = code_of(step, imports)
     digests = {name: artifact.digest if artifact else "" for name, artifact in sorted(inputs.items())}
     parts = Parts(step.function, digests, dict(step.outputs), parameters, closure.files, closure.libraries)
     return Plan(step, inputs, parts, likely)
+
+
+def code_of(step: Step, imports: Imports | None) -> Closure:
+    """Return the code that a step consists of, as it lies on the disk now."""
+    return code_closure((step.module, *step.runs), imports, step.uses)
 
 
 def not_to_run(step: Step, known: Known) -> str:

@@ -15,13 +15,14 @@ from typing import Any
 
 from edge_agent.contracts.errors import LinesideError, Unavailable
 from trainer.pipeline.cache import tree_digest
-from trainer.pipeline.driver import Driver, Plan
+from trainer.pipeline.driver import Driver, Plan, code_of
 from trainer.pipeline.executor import Executor, Report
 from trainer.pipeline.index import Begun, Entry, Stored
 from trainer.pipeline.lock import file_lock
 from trainer.pipeline.metadata import Metadata
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.space import check_room
+from trainer.pipeline.steady import SteadyCode
 from trainer.pipeline.step import Artifact, Properties
 
 Clock = Callable[[], float]
@@ -31,9 +32,11 @@ Clock = Callable[[], float]
 class Publisher:
     """Executes the steps of one run. ML Metadata is opened when the first one must run."""
 
-    def __init__(self, driver: Driver, pipeline: str, run: str, clock: Clock, metadata_url: str = "") -> None:
+    def __init__(
+        self, driver: Driver, pipeline: str, run: str, clock: Clock, code: SteadyCode, metadata_url: str = ""
+    ) -> None:
         self._driver, self._pipeline, self._run, self._clock = driver, pipeline, run, clock
-        self._url = metadata_url
+        self._code, self._url = code, metadata_url
         self._metadata: Metadata | None = None
         self._guard = threading.Lock()
 
@@ -91,7 +94,9 @@ class Publisher:
         inputs = {name: artifact.path if artifact else None for name, artifact in planned.inputs.items()}
         values: dict[str, Any] = {**planned.parts.parameters, **step.locations}
         scratch = self._driver.store.scratch_folder(planned.key)
-        return staged, executor.run(step, {**inputs, **staged}, values, scratch, report)
+        made = executor.run(step, {**inputs, **staged}, values, scratch, report)
+        self._code.check(step.name, code_of(step, self._driver.imports).files)
+        return staged, made
 
     def _publish(self, staged: dict[str, Path], outputs: dict[str, Artifact]) -> None:
         with self._driver.using():

@@ -21,6 +21,7 @@ from trainer.pipeline.progress import Display
 from trainer.pipeline.publisher import Clock, Publisher
 from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.selection import ALL, Role, Selection, ancestors, roles
+from trainer.pipeline.steady import SteadyCode
 from trainer.pipeline.step import Artifact, Known, Step
 from trainer.pipeline.steplog import StepLog
 from trainer.pipeline.tocome import ToCome
@@ -55,7 +56,8 @@ class Runner:
         self._driver, self._record, self._clock = driver, record, clock
         self._selection, self._jobs = selection, max(jobs, 1)
         self._runs = Runs(driver.root)
-        self._publisher = Publisher(driver, record.pipeline, record.run, clock, metadata_url)
+        self._code = SteadyCode()
+        self._publisher = Publisher(driver, record.pipeline, record.run, clock, self._code, metadata_url)
         self._workers = Workers(self._jobs, self._worker, time.monotonic)
         self._log = StepLog(record, self._runs, display)
         self._alone, self._alone_guard = ExitStack(), threading.Lock()
@@ -103,6 +105,7 @@ class Runner:
         try:
             self._take_turn(step)
             planned = plan(step, known, self._driver.imports)
+            self._code.check(step.name, planned.parts.code)
             record.key = planned.key
             outputs, status = self._cached(planned), "cached"
             if outputs is None:

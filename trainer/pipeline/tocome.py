@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trainer.pipeline.closure import Imports, code_closure
+from trainer.pipeline.closure import Imports
+from trainer.pipeline.driver import code_of
 from trainer.pipeline.graph import Graph, dependants
 from trainer.pipeline.libraries import need_tensorflow, to_import
 from trainer.pipeline.selection import Role
@@ -31,7 +32,7 @@ class ToCome:
         steps = [one for one in self._graph.steps if one.name in names and self._chosen[one.name] is Role.RUN]
         converts = any(CONVERTS in one.runs for one in steps)
         for one in steps:
-            libraries = code_closure((one.module, *one.runs), self._imports, one.uses).libraries
+            libraries = code_of(one, self._imports).libraries
             if need_tensorflow(libraries):
                 return (to_import(libraries), converts) if beside or converts else None
         return None

@@ -4,9 +4,11 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from edge_agent.contracts.errors import Rejected, Unavailable
 from tests.simulators.toy_pipeline import make_toy
+from trainer.pipeline.executor import Executor
 from trainer.pipeline.key import differences
 from trainer.pipeline.runner import plan
 from trainer.pipeline.runs import Runs
+from trainer.pipeline.steplog import StepLog
 
 
 @pytest.fixture
@@ -146,3 +148,27 @@ def test_damaged_content_is_found_thrown_out_and_made_again(toy):
     again, record = toy.run()
     assert _statuses(record) == ["cached", "done", "cached"]
     assert (again["Second.loud"].path / "text").read_text() == "hello SOME DATA1"
+
+
+def _edits(toy, monkeypatch, owner, name):
+    """Let the next call of a method edit a helper when it ends; say with what."""
+    original = getattr(owner, name)
+
+    def edited(self, *arguments, **named):
+        answer = original(self, *arguments, **named)
+        toy.edit("words.py", "def greeting():\n    return 'goodbye '\n")
+        return answer
+
+    monkeypatch.setattr(owner, name, edited)
+
+
+@pytest.mark.fault("T13")
+@pytest.mark.parametrize(("owner", "name"), [(StepLog, "end"), (Executor, "run")], ids=["between", "in"])
+def test_code_edited_while_a_run_goes_on_publishes_nothing_under_its_name(toy, monkeypatch, owner, name):
+    with monkeypatch.context() as once:
+        _edits(toy, once, owner, name)
+        with pytest.raises(Rejected, match=r"toy/words.py was edited while the pipeline ran; run again"):
+            toy.run()
+    known, record = toy.run()
+    assert _statuses(record) == ["done", "done", "done"]
+    assert (known["Second.loud"].path / "text").read_text() == "goodbye SOME DATA1"
