@@ -24,7 +24,7 @@ from trainer.pipeline.runs import RunRecord, Runs, in_short
 from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
 from trainer.request import Request
-from trainer.tasks.order import DATA, Order, Task, task_of
+from trainer.tasks.order import DATA, Order, Task, check_version, task_of
 
 Clock = Callable[[], float]
 
@@ -90,7 +90,8 @@ def _run(
 
 
 def task_for(request: Request, recipe: Recipe, chosen: Settings, driver: Driver) -> Task:
-    """Return what lists the data of a request and builds its graph. Raises as `choose_folders`."""
+    """Return what lists the data of a request and builds its graph. Raises as `check_version`, `choose_folders`."""
+    check_version(request.version)
     found = choose_folders(request.folders, chosen.example_gen.spans)
     order = Order(recipe, chosen, request.root, found.folders, request.version, request.taken, found.spans)
     return task_of(order, driver)

@@ -80,12 +80,17 @@ def not_made_of(known: Sequence[Blessed], name: str, data: str) -> Blessed | Non
 def next_release(known: Sequence[Blessed], name: str, origin: str, version: str, taken: int = 0) -> tuple[str, int]:
     """Return version and release for a bundle: those it was blessed under, else one release more than the latest.
 
-    `version` "" means: named after the release. `taken` is the fleet's latest release of that name, which another root
-    may have made.
+    `version` "" means: named after the release, the first whose name no other model has. `taken` is the fleet's latest
+    release of that name, which another root may have made.
     """
     own = [entry for entry in known if entry.model == name]
     for entry in own:
         if entry.origin == origin and version in ("", entry.version):
             return entry.version, entry.release
     release = max(taken, own[-1].release if own else 0) + 1
-    return version or f"v{release}", release
+    if version:
+        return version, release
+    versions = {entry.version for entry in own}
+    while f"v{release}" in versions:
+        release += 1
+    return f"v{release}", release

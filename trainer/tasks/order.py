@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from edge_agent.contracts.encoding import IDENTIFIER
 from edge_agent.contracts.errors import ConfigError
 from edge_agent.contracts.recipe import Recipe
+from trainer.delivery.places import LATEST
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph
 from trainer.pipeline.settings import Settings
@@ -53,6 +56,16 @@ class Task(Protocol):
 
     def graph(self) -> Graph:
         """Return all steps in order."""
+
+
+def check_version(version: str) -> None:
+    """Raise ConfigError for a name that no bundle can bear, or that is the alias beside what is pushed."""
+    if version and not re.fullmatch(IDENTIFIER, version):
+        raise ConfigError(
+            f"--version {version}: a version begins with a-z or 0-9 and has at most 63 of a-z, 0-9, '.', '_', '-'"
+        )
+    if version == LATEST:
+        raise ConfigError(f"--version {LATEST}: that is the alias of the newest version; give another name")
 
 
 def task_of(order: Order, driver: Driver) -> Task:

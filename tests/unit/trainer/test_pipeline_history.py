@@ -44,6 +44,13 @@ def test_versions_follow_releases_and_are_kept_for_the_same_origin():
     assert next_release([ONE, TWO], "other", "origin1", "") == ("v1", 1)
 
 
+def test_a_number_never_names_a_version_that_a_person_has_named_so():
+    named = _blessed(1, version="v2")
+    assert next_release([named], "m", "o", "") == ("v3", 3)
+    assert next_release([named], "m", "o", "", taken=1) == ("v3", 3)
+    assert next_release([named, _blessed(3, version="v4")], "m", "o", "") == ("v5", 5)
+
+
 def test_a_root_without_history_goes_on_after_the_releases_of_the_fleet():
     assert next_release([], "m", "o", "", taken=4) == ("v5", 5)
     assert next_release([ONE, TWO], "m", "o", "", taken=1) == ("v3", 3)
