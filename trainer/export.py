@@ -13,6 +13,7 @@ from trainer.pipeline.driver import Driver
 from trainer.pipeline.export.airflow import dag_file
 from trainer.pipeline.export.kubeflow import pipeline_file
 from trainer.pipeline.export.tasks import Surroundings, tasks_of
+from trainer.pipeline.metadata_url import without_password
 from trainer.request import Request
 from trainer.run import task_for
 
@@ -37,9 +38,8 @@ def export_pipeline(request: Request, orchestrator: str, around: Surroundings, o
 
 
 def shared_words(request: Request) -> list[str]:
-    """Return the options of `trainer pipeline run` that describe the request, with whole paths."""
-    recipe = str(Path(request.recipe).resolve()) if Path(request.recipe).is_file() else request.recipe
-    words = ["--recipe", recipe, "--root", str(request.root.absolute())]
+    """Return the options of `trainer pipeline run` that describe the request, with whole paths and no password."""
+    words = ["--recipe", request.whole_recipe, "--root", str(request.root.absolute())]
     words += [word for folder in request.folders for word in ("--data", str(folder.absolute()))]
-    words += [word for assignment in request.assignments for word in ("--set", assignment)]
+    words += [word for text in request.assignments for word in ("--set", without_password(text))]
     return [*words, "--version", request.version] if request.version else words

@@ -31,10 +31,16 @@ class Request:
     ticket: str = ""
     fleet_home: str = ""
 
+    @property
+    def whole_recipe(self) -> str:
+        """The recipe so that it is found from any folder: the whole path of a file, or a shipped one's name."""
+        path = Path(self.recipe)
+        return str(path.resolve()) if path.is_file() else self.recipe
+
     def arguments(self) -> dict[str, Any]:
         """Return the request as it is kept with the run; a password in it is not kept."""
         return {
-            "recipe": self.recipe,
+            "recipe": self.whole_recipe,
             "folders": [str(folder.resolve()) for folder in self.folders],
             "assignments": [without_password(text) for text in self.assignments],
             "version": self.version,

@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
+from trainer.export import shared_words
 from trainer.pipeline.export.airflow import dag_file
 from trainer.pipeline.export.kubeflow import pipeline_file
 from trainer.pipeline.export.tasks import Surroundings, Task, Volume, tasks_of, volume_of
 from trainer.pipeline.graph import build_graph
 from trainer.pipeline.step import Step
+from trainer.request import Request
 
 GRAPH = build_graph(
     "any",
@@ -51,3 +55,8 @@ def test_what_looks_like_a_template_of_airflow_is_kept():
     task = Task("One", (), ("trainer", "--set", "x={{ y }}"))
     text = dag_file("any", [task], Surroundings())
     assert "{% raw %}trainer --set 'x={{ y }}'{% endraw %}" in text.replace("\\'", "'")
+
+
+def test_no_password_stands_in_a_file():
+    asked = Request("turned-part", (Path("/d"),), Path("/r"), ("metadata_url=mysql://line:secret@db/lineage",))
+    assert "metadata_url=mysql://line@db/lineage" in shared_words(asked)

@@ -6,7 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from trainer.cli import main
+from trainer.pipeline.recipes import find_recipe
 from trainer.pipeline.runs import RunRecord, Runs, StepRecord
+from trainer.request import Request
 
 ROW = "part,force,label\n1,2.5,ok\n2,3.5,burr\n"
 
@@ -29,6 +31,9 @@ def run(root, data, *more):
         (["--only", "Trainr"], "no step 'Trainr'"),
         (["--from", "Evaluator", "--to", "Trainer"], "exchange them"),
         (["--only", "Trainer", "--from", "Trainer"], "cannot be given together"),
+        (["--version", "V2"], "--version V2: a version begins with a-z or 0-9"),
+        (["--version", "../v2"], "a version begins with a-z or 0-9"),
+        (["--version", "latest"], "the alias of the newest version"),
         (["--set", "variants=flaot32"], "variant 'flaot32' is unknown; did you mean 'float32'?"),
         (["--set", "variants=float32,int8"], "'int8' is not made of a model for tables"),
     ],
@@ -73,3 +78,11 @@ def test_a_run_whose_database_was_not_there_does_not_lead_the_collection_to_it(t
     assert runs.latest_made().run == good.run
     done = CliRunner().invoke(main, ["pipeline", "gc", "--root", str(tmp_path)])
     assert done.exit_code == 0, done.output
+
+
+def test_a_recipe_is_found_again_from_another_folder(tmp_path, table, monkeypatch):
+    (tmp_path / "mine.yaml").write_text(find_recipe("turned-part").read_text())
+    monkeypatch.chdir(tmp_path)
+    kept = Request("mine.yaml", (table,), tmp_path / "root").arguments()
+    assert kept["recipe"] == str(tmp_path / "mine.yaml")
+    assert Request("turned-part", (table,), tmp_path / "root").arguments()["recipe"] == "turned-part"
