@@ -15,6 +15,6 @@ def still_pushed(outputs: Mapping[str, Artifact], root: Path, to: Sequence[str],
     """Say whether what a former execution pushed is still there: its effect lies outside the store."""
     made = outputs["pushed"].properties
     folder = BundleFolder(root / "pushed" / str(made["model"]) / str(made["version"]))
-    there = (folder.folder / "manifest.json").is_file() and folder.id == made["bundle"]
+    whole = (folder.folder / "manifest.json").is_file() and folder.id == made["bundle"] and not folder.problems()
     what = str(made["model"]), str(made["version"]), int(made["release"]), str(made["bundle"])
-    return there and all_there(to, place, *what) and any(entry.bundle == made["bundle"] for entry in history.load(root))
+    return whole and all_there(to, place, *what) and any(entry.bundle == made["bundle"] for entry in history.load(root))

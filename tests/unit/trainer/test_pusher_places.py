@@ -119,3 +119,7 @@ def test_the_pusher_says_what_became_of_each_destination_and_finds_what_is_gone(
     assert not still_pushed(outputs, *asked)
     assert push_it()["destinations"] == {"folder": "placed"}
     assert still_pushed(outputs, *asked)
+    next((tmp_path / "root" / "pushed" / "tiny" / "v1" / "blobs" / "sha256").iterdir()).unlink()
+    assert not still_pushed(outputs, *asked)
+    push_it()
+    assert still_pushed(outputs, *asked)
