@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.errors import ConfigError, LinesideError, Unavailable
 from trainer.pipeline.key import Parts
 from trainer.pipeline.lock import file_lock
 
+FILE = "index.sqlite"
 _SCHEMA = """
 create table if not exists entries(
   key text primary key, step text not null, parts text not null, outputs text not null, run text not null,
@@ -75,16 +76,15 @@ class Begun:
 class Index:
     """Keys of finished steps, digests of known files, and executions that are under way.
 
-    Threads and processes may use it at once. Raises Unavailable when the disk refuses.
+    Threads and processes may use it at once. Raises Unavailable when the disk refuses, ConfigError when the
+    file is damaged.
     """
 
     def __init__(self, root: Path) -> None:
         self._root, self._guard = root, threading.RLock()
         with file_lock(root / "locks" / "index"):
             try:
-                self._db = sqlite3.connect(
-                    root / "index.sqlite", timeout=30, isolation_level=None, check_same_thread=False
-                )
+                self._db = sqlite3.connect(root / FILE, timeout=30, isolation_level=None, check_same_thread=False)
                 self._db.executescript("pragma journal_mode=wal; pragma synchronous=full;" + _SCHEMA)
                 self._upgrade()
             except sqlite3.Error as error:
@@ -156,7 +156,7 @@ class Index:
             try:
                 self._db.executemany("insert or replace into files values (?,?,?,?,?,?,?)", values)
                 self._rows("commit")
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 self._db.rollback()
                 raise self._refused(error) from error
 
@@ -200,11 +200,16 @@ class Index:
         try:
             with self._guard, closing(self._db.execute(sql, values)) as rows:
                 return [tuple(row) for row in rows.fetchall()]
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise self._refused(error) from error
 
-    def _refused(self, error: sqlite3.Error) -> Unavailable:
-        return Unavailable(f"{self._root}: the index cannot be used ({error}); free its disk or name another root")
+    def _refused(self, error: sqlite3.Error) -> LinesideError:
+        if isinstance(error, sqlite3.OperationalError):
+            return Unavailable(f"{self._root}: the index cannot be used ({error}); free its disk or name another root")
+        return ConfigError(
+            f"{self._root / FILE} is damaged ({error}); move it away with {FILE}-wal and {FILE}-shm, and run again: "
+            "the steps then run anew, and what is blessed or pushed stays"
+        )
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
