@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.delivery import history
-from trainer.pipeline import recipes
+from trainer.inspect import metadata_url_of
 from trainer.pipeline.collection import collect, find_waste
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.runs import Runs
@@ -22,7 +22,7 @@ def collect_garbage(root: Path, keep_runs: int, dry_run: bool, say: Callable[[st
     Raises ConfigError when nothing ran here, Unavailable when the disk or ML Metadata refuses.
     """
     runs = Runs(root)
-    latest = runs.latest_made()
+    runs.latest()
     driver = Driver(root)
 
     def blessed() -> set[str]:
@@ -33,7 +33,7 @@ def collect_garbage(root: Path, keep_runs: int, dry_run: bool, say: Callable[[st
             with driver.using():
                 waste = find_waste(driver, blessed(), keep_runs)
         else:
-            waste = collect(driver, blessed, keep_runs, _metadata_url(latest.arguments), say)
+            waste = collect(driver, blessed, keep_runs, _metadata_url(root), say)
     finally:
         driver.close()
     return {
@@ -55,9 +55,9 @@ def blessed_contents(root: Path, driver: Driver) -> set[str]:
     return found
 
 
-def _metadata_url(arguments: dict[str, Any]) -> str:
+def _metadata_url(root: Path) -> str:
     try:
-        return recipes.load(arguments["recipe"], arguments["assignments"])[1].metadata_url
+        return metadata_url_of(root)
     except (ConfigError, KeyError):  # the recipe is gone: its lineage then lies in the root, where it does by default
         return ""
 

@@ -20,23 +20,33 @@ from trainer.run import task_for
 from trainer.tasks.order import DATA
 
 _SHOWN_RUNS = 10
+KILLED = "killed"
 
 
 def status_of(root: Path) -> dict[str, Any]:
     """Return the last runs and the newest one's steps. Raises ConfigError when nothing ran."""
     runs = Runs(root)
     latest = runs.latest()
+    if _state(latest, runs) == KILLED:
+        latest.state = KILLED
+        for step in latest.steps:
+            step.status = KILLED if step.status == "running" else step.status
     known = [runs.load(name) for name in runs.names()[-_SHOWN_RUNS:]]
     return {
-        "runs": [_short(record) for record in known],
+        "runs": [_short(record, runs) for record in known],
         "latest": asdict(latest),
         "blessed": [asdict(entry) for entry in history.load(root)],
     }
 
 
-def _short(record: RunRecord) -> dict[str, Any]:
-    known = {"run": record.run, "state": record.state, "error": record.error, "started_ms": record.started_ms}
+def _short(record: RunRecord, runs: Runs) -> dict[str, Any]:
+    known = {"run": record.run, "state": _state(record, runs), "error": record.error, "started_ms": record.started_ms}
     return {**known, "verdict": record.verdict}
+
+
+def _state(record: RunRecord, runs: Runs) -> str:
+    """Return the run's state; its record says `running` of a killed one, too, until the next run begins."""
+    return KILLED if record.state == "running" and not runs.is_alive(record.run) else record.state
 
 
 def metadata_url_of(root: Path) -> str:
@@ -76,5 +86,6 @@ def why_step(root: Path, name: str) -> dict[str, Any]:
     found = outlook(request)
     for one in found:
         if one.step == name:
-            return {"step": name, "would_run": one.state == "would run", "reasons": one.reasons}
+            would_run = one.state == "would run"
+            return {"step": name, "state": one.state, "would_run": would_run, "reasons": one.reasons}
     raise ConfigError(f"no step '{name}'; the steps are {', '.join(one.step for one in found)}")

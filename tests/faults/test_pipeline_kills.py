@@ -13,7 +13,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tests.conftest import wait_for
 from tests.simulators.toy_command import POINTS
 from tests.simulators.toy_pipeline import make_toy
-from trainer.pipeline.runs import Runs
+from trainer.inspect import status_of
+from trainer.pipeline.runs import RunRecord, Runs, StepRecord
 
 STEPS = ("First", "Second", "Third")
 
@@ -151,4 +152,9 @@ def test_a_killed_run_is_told_from_a_living_one(toy):
         assert runs.process(name) == str(os.getpid())
         with runs.begin(1_000) as other:
             assert other != name
+        runs.save(RunRecord(name, "toy", 1_000, steps=[StepRecord("First", "running")]))
+        assert status_of(toy.root)["latest"]["state"] == "running"
     assert not runs.is_alive(name)
+    found = status_of(toy.root)
+    assert [found["runs"][-1]["state"], found["latest"]["state"]] == ["killed", "killed"]
+    assert found["latest"]["steps"][0]["status"] == "killed"

@@ -88,7 +88,7 @@ def test_status_why_and_lineage_tell_what_was(tiny_run):
     status = result(trainer("pipeline", "status", "--root", root, "--json"))
     assert [step["name"] for step in status["latest"]["steps"]] == STEPS
     why = result(trainer("pipeline", "why", "Trainer", "--root", root, "--json"))
-    assert why == {"step": "Trainer", "would_run": False, "reasons": []}
+    assert why == {"step": "Trainer", "state": "cached", "would_run": False, "reasons": []}
     lineage = trainer("pipeline", "lineage", "machined-surface@v1", "--root", root).stdout
     assert lineage.startswith("Bundle ")
     for kind in ("Model ", "TransformGraph ", "Examples ", "RawImages "):
@@ -138,6 +138,8 @@ def test_a_model_below_the_recipes_values_is_not_pushed_and_says_why(tiny_run, t
     assert found["bundle"] is None
     assert found["reasons"]
     assert [statuses(found)[name] for name in STEPS[7:]] == ["skipped"] * 3
+    why = trainer("pipeline", "why", "Converter", "--root", root).stdout.splitlines()
+    assert why == ["Converter would be skipped", "  Evaluator.blessing is not blessed"]
     assert (root / "latest-blessed.json").read_bytes() == before
 
 

@@ -9,6 +9,12 @@ import click
 from edge_agent.contracts.command import json_option, report
 from trainer.commands.options import root_option
 
+_OUTLOOK = {
+    "cached": "would not run: nothing changed",
+    "would run": "would run again",
+    "skipped": "would be skipped",
+}
+
 
 @click.command()
 @root_option
@@ -38,7 +44,7 @@ def why(step: str, root: Path, as_json: bool) -> None:
     found = why_step(root, step)
 
     def show() -> None:
-        click.echo(f"{step} {'would run again' if found['would_run'] else 'would not run: nothing changed'}")
+        click.echo(f"{step} {_OUTLOOK[found['state']]}")
         for reason in found["reasons"]:
             click.echo(f"  {reason}")
 
