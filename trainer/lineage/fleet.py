@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from trainer.lineage.graph import Edge, Lineage, Node, shown, utc
+from trainer.lineage.graph import Edge, Lineage, Node, shown
+from trainer.lineage.text import utc
 
 
 def with_fleet(graph: Lineage, rollouts: Iterable[Mapping[str, Any]], devices: Iterable[Mapping[str, Any]]) -> Lineage:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from trainer.lineage.text import content_of
+from trainer.lineage.origins import Origins, in_order
+from trainer.lineage.text import content_of, utc
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry, Stored
 
@@ -76,28 +76,11 @@ def _output(entry: Entry, digest: str) -> Stored:
     return next(stored for stored in entry.outputs.values() if stored.digest == digest)
 
 
-class Origins:
-    """Who made which content."""
-
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._by_output: dict[str, list[Entry]] = {}
-        for entry in _in_order(entries):
-            for stored in entry.outputs.values():
-                self._by_output.setdefault(stored.digest, []).append(entry)
-
-    def maker(self, digest: str, user: Entry) -> Entry | None:
-        """Return the execution that made content that `user` used: the newest before it, for equal content may be
-        made again after it, by another step too."""
-        made = [entry for entry in self._by_output.get(digest, ()) if entry is not user]
-        before = [entry for entry in made if entry.created_ms <= user.created_ms]
-        return before[-1] if before else made[0] if made else None
-
-
 def with_descendants(entries: Mapping[str, Entry], digest: str) -> list[Entry]:
     """Return the newest execution that made the content, and of each step the newest that used it or its results."""
     reached = {digest}
     newest: dict[str, Entry] = {}
-    for entry in _in_order(entries.values()):
+    for entry in in_order(entries.values()):
         if reached & set(entry.parts.inputs.values()):
             newest[entry.step] = entry
             reached |= {stored.digest for stored in entry.outputs.values()}
@@ -123,11 +106,6 @@ def makers_of(origins: Origins, wanted: Iterable[Entry]) -> list[Entry]:
     for entry in wanted:
         visit(entry)
     return list(found.values())
-
-
-def _in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Sort so that what uses something comes after it; the index keeps them by the time of their end."""
-    return sorted(entries, key=lambda entry: entry.created_ms)
 
 
 def _source(driver: Driver, digest: str) -> Node:
@@ -172,11 +150,6 @@ def shown(value: Any) -> str:
         return "; ".join(value)
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return text if len(text) <= 400 else text[:400] + " …"
-
-
-def utc(milliseconds: int) -> str:
-    """Return a moment in UTC to the second."""
-    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def write_lineage(root: Path, wanted: str, target: Path, fleet_home: Path | None) -> dict[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import ConfigError
 from trainer.delivery import history
+from trainer.lineage.origins import Origins
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry
 
@@ -32,7 +33,10 @@ def lineage_of(root: Path, wanted: str) -> list[str]:
 def lineage_lines(driver: Driver, digest: str) -> list[str]:
     """Return the same for an artifact of the store by (the beginning of) its digest; nothing when it is unknown."""
     entries = driver.index.made(digest) if len(digest) >= _SHORTEST else []
-    return list(_lines(driver, digest, entries[-1], "", set())) if entries else []
+    if not entries:
+        return []
+    origins = Origins(driver.index.entries().values())
+    return list(_lines(driver, origins, digest, entries[-1], "", set()))
 
 
 def digest_of(root: Path, driver: Driver, wanted: str) -> str:
@@ -54,11 +58,12 @@ def digest_of(root: Path, driver: Driver, wanted: str) -> str:
     return found[-1]
 
 
-def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str], role: str = "") -> Iterator[str]:
+def _lines(
+    driver: Driver, origins: Origins, digest: str, entry: Entry, indent: str, seen: set[str], role: str = ""
+) -> Iterator[str]:
     name, stored = next((n, s) for n, s in entry.outputs.items() if s.digest.startswith(digest))
-    when = datetime.fromtimestamp(entry.created_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
     version = f" {stored.properties['version']}" if "version" in stored.properties else ""
-    made = f"({entry.step}.{name}, run {entry.run}, {when} UTC)"
+    made = f"({entry.step}.{name}, run {entry.run}, {utc(entry.created_ms)} UTC)"
     yield f"{indent}{role}{stored.type} {stored.digest[:12]}{version} {made}"
     if entry.parts.key in seen:
         yield f"{indent}  … as above"
@@ -68,11 +73,16 @@ def _lines(driver: Driver, digest: str, entry: Entry, indent: str, seen: set[str
         yield f"{indent}  {stored.properties['reasons'][0]}"
     yield f"{indent}  code {entry.parts.code_digest[:12]}, libraries {entry.parts.environment_digest[:12]}"
     for keyword, used in entry.parts.inputs.items():
-        makers = driver.index.made(used) if used else []
-        if makers:
-            yield from _lines(driver, used, makers[-1], indent + "  ", seen, f"{keyword}: ")
+        maker = origins.maker(used, entry) if used else None
+        if maker is not None:
+            yield from _lines(driver, origins, used, maker, indent + "  ", seen, f"{keyword}: ")
         elif used:
             yield f"{indent}  {keyword}: {_content(driver, used)}"
+
+
+def utc(milliseconds: int) -> str:
+    """Return a moment in UTC to the second."""
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _content(driver: Driver, digest: str) -> str:

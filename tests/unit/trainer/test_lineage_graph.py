@@ -3,7 +3,10 @@ from xml.etree import ElementTree
 import pytest
 
 from trainer.lineage.fleet import with_fleet
-from trainer.lineage.graph import Edge, Lineage, Node, Origins, makers_of, with_descendants
+from trainer.lineage.graph import Edge, Lineage, Node, makers_of, with_descendants
+from trainer.lineage.origins import Origins
+from trainer.lineage.text import lineage_lines
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.key import Parts
 from trainer.reports.layered import Sizes, layers, place, reduced
@@ -71,6 +74,17 @@ def test_equal_content_of_two_steps_is_no_circle():
     origins = Origins(made)
     assert origins.maker("yes", made[1]) is made[0]
     assert [entry.step for entry in makers_of(origins, [made[2]])] == ["Judge", "Convert", "Try"]
+
+
+def test_the_text_names_the_execution_that_was_there_before_not_one_that_made_the_same_later(tmp_path):
+    driver = Driver(tmp_path)
+    made = [_entry("Gen", "examples", 1, "data"), _entry("Train", "model-digest", 2, "examples")]
+    for number, entry in enumerate([*made, _entry("GenAgain", "examples", 3, "data")]):
+        driver.index.add(str(number), entry)
+    told = "\n".join(lineage_lines(driver, "model-digest"))
+    driver.close()
+    assert "(Gen.out" in told
+    assert "GenAgain" not in told
 
 
 @pytest.fixture
