@@ -19,7 +19,9 @@ RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 _PATHS = (
     ("schema_gen", "schema_file"),
     ("bulk_inferrer", "data"),
+    ("pusher", "fleet_home"),
     ("pusher", "place"),
+    ("trainer", "tensorboard"),
     ("example_validator", "serving"),
 )
 """Settings that are paths; a relative one in a recipe is meant from its folder."""
@@ -67,13 +69,7 @@ def _section(path: Path) -> dict[str, Any]:
     found = read_yaml(path).get(TRAINING) or {}
     source = f"{path}: {TRAINING}"
     settings = parse(Settings, found, source).model_dump(mode="json", exclude_unset=True)
-    paths = (
-        ("schema_gen", "schema_file"),
-        ("bulk_inferrer", "data"),
-        ("pusher", "place"),
-        ("example_validator", "serving"),
-    )
-    for group, key in ((settings, "module"), *((settings.get(name, {}), key) for name, key in paths)):
+    for group, key in ((settings, "module"), *((settings.get(name, {}), key) for name, key in _PATHS)):
         if group.get(key):
             group[key] = str((path.parent / group[key]).resolve())
     return settings

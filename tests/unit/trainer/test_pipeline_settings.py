@@ -68,6 +68,15 @@ def test_a_recipes_file_says_how_the_steps_work(tmp_path: Path) -> None:
     assert load_recipe(path) == recipe
 
 
+def test_relative_paths_in_a_recipe_are_meant_from_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "inspection.yaml"
+    section = "pipeline:\n  pusher: {fleet_home: fleet, place: served}\n  trainer: {tensorboard: logs}\n"
+    path.write_text((RECIPES / "machined-surface.yaml").read_text() + section)
+    _, chosen = load(str(path), [])
+    found = (chosen.pusher.fleet_home, chosen.pusher.place, chosen.trainer.tensorboard)
+    assert found == tuple(str(tmp_path / name) for name in ("fleet", "served", "logs"))
+
+
 def test_an_unknown_key_in_a_recipes_pipeline_names_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "inspection.yaml"
     path.write_text((RECIPES / "machined-surface.yaml").read_text() + "pipeline:\n  trainr: {warm_start: true}\n")
