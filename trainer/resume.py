@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,9 @@ from trainer.inspect import outlook
 from trainer.pipeline.cache import Store
 from trainer.pipeline.epochs import epochs_of
 from trainer.pipeline.progress import Display
-from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.runs import Runs, unfinished
 from trainer.request import Request
 from trainer.run import run_pipeline
-
-_NOT_COMPARED = ("taken", "jobs")
 
 
 @dataclass(frozen=True)
@@ -33,21 +31,6 @@ class Resumption:
         """Say it in a line."""
         after = f" after epoch {self.epoch}" if self.epoch else ""
         return f"run {self.run} goes on with {self.step}{after}" if self.step else f"run {self.run}: all steps are done"
-
-
-def unfinished(records: Sequence[RunRecord]) -> RunRecord | None:
-    """Return the last run that did not finish, of `records` with the newest first; None when there is none.
-
-    One whose arguments a later run brought to an end is finished. Rule only.
-    """
-    ended: list[dict[str, Any]] = []
-    for record in records:
-        compared = {name: value for name, value in record.arguments.items() if name not in _NOT_COMPARED}
-        if record.state == "done":
-            ended.append(compared)
-        elif compared not in ended:
-            return record
-    return None
 
 
 def to_resume(root: Path) -> Resumption:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from trainer.pipeline.closure import Imports
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph, build_graph
 from trainer.pipeline.progress import Lines
-from trainer.pipeline.runner import Driver, Runner
+from trainer.pipeline.runner import Runner
 from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.step import Artifact, Step
 
@@ -142,7 +143,9 @@ class Toy:
                 with driver.using():
                     source = self.data(driver, data)
                     driver.index.pin(name, [source.digest])
-                return runner.run(graph, {"data": source}), record
+                made = runner.run(graph, {"data": source})
+                record.state = "done"
+                return made, record
             finally:
                 driver.close()
                 runs.save(record)

@@ -10,7 +10,7 @@ from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry
 from trainer.pipeline.lock import file_lock, is_held
 from trainer.pipeline.metadata import FILE, Metadata
-from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.runs import RunRecord, Runs, unfinished
 from trainer.pipeline.space import tree_size
 
 
@@ -57,14 +57,15 @@ def keys_to_forget(entries: Mapping[str, Entry], gone: Iterable[str]) -> tuple[s
 
 
 def find_waste(driver: Driver, blessed: Iterable[str], keep_runs: int) -> Waste:
-    """Look for what neither the `blessed` contents nor the last `keep_runs` runs nor living ones need.
+    """Look for what nobody needs: not the `blessed` contents, the last `keep_runs` runs, living ones, or `resume`.
 
     To be called under the root's lock against use (`collect` does), or to say what would go.
     """
     runs = Runs(driver.root)
     records = runs.last()
     living = [record for record in records if runs.is_alive(record.run)]
-    kept = [*records[:keep_runs], *living]
+    to_resume = unfinished(records)
+    kept = [*records[:keep_runs], *living, *([to_resume] if to_resume else [])]
     pins = {digest for run, digests in driver.index.pins().items() if runs.is_alive(run) for digest in digests}
     entries = driver.index.entries()
     stay = needed(entries, {*blessed, *roots_of(kept), *pins})

@@ -17,6 +17,8 @@ from trainer.pipeline.lock import file_lock, holder, is_held
 
 FILE, ALIVE = "run.json", "alive"
 KILLED = "the process was killed"
+_NOT_COMPARED = ("taken", "jobs")
+"""Arguments that two runs of the same request may differ in."""
 
 
 @dataclass
@@ -61,6 +63,21 @@ def in_short(reasons: Sequence[str]) -> str:
     """Return the first reason and how many more there are; "" where there is none."""
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return reasons[0] + more if reasons else ""
+
+
+def unfinished(records: Sequence[RunRecord]) -> RunRecord | None:
+    """Return the last run that did not finish, of `records` with the newest first; None when there is none.
+
+    One whose arguments a later run brought to an end is finished. Rule only.
+    """
+    ended: list[dict[str, Any]] = []
+    for record in records:
+        compared = {name: value for name, value in record.arguments.items() if name not in _NOT_COMPARED}
+        if record.state == "done":
+            ended.append(compared)
+        elif compared not in ended:
+            return record
+    return None
 
 
 def run_id(now_ms: int, taken: set[str]) -> str:

@@ -11,6 +11,7 @@ from tests.simulators.toy_pipeline import make_toy
 from trainer.pipeline.collection import collect, find_waste, needed
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.key import Parts
+from trainer.pipeline.runs import RunRecord, Runs, StepRecord
 
 
 def _entry(step, output, *inputs):
@@ -90,6 +91,23 @@ def test_checkpoints_that_no_kept_run_knows_go_too(toy):
     toy.run()
     assert _collect(toy).scratch == {"k" * 16: 5}
     assert not list((toy.root / "scratch").iterdir())
+
+
+@pytest.mark.parametrize("keep_runs", [0, 1])
+def test_what_resume_would_go_on_with_stays_however_many_runs_came_after(toy, keep_runs):
+    _, made = toy.run()
+    runs, first = Runs(toy.root), made.step("First").outputs["text"]
+    steps = [StepRecord("First", "done", outputs={"text": first}), StepRecord("Second", "failed", key="k" * 64)]
+    runs.save(RunRecord("killed", "toy", 2_000, state="failed", arguments={"word": "other"}, steps=steps))
+    for number in range(3):
+        runs.save(RunRecord(f"later-{number}", "toy", 3_000 + number, state="done"))
+    driver = toy.driver()
+    (driver.store.scratch_folder("k" * 64) / "checkpoint").write_text("12345")
+    driver.close()
+    waste = _collect(toy, keep_runs=keep_runs)
+    assert waste.scratch == {}
+    assert first not in waste.digests
+    assert made.step("Third").outputs["end"] in waste.digests
 
 
 def test_what_a_killed_run_left_half_done_goes_too(toy):

@@ -2,10 +2,10 @@ import pytest
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.pipeline.graph import build_graph
-from trainer.pipeline.runs import RunRecord
+from trainer.pipeline.runs import RunRecord, unfinished
 from trainer.pipeline.selection import Role, Selection, ancestors, roles
 from trainer.pipeline.step import Step
-from trainer.resume import epochs_done, unfinished
+from trainer.resume import epochs_done
 
 INPUTS = {"A": ("data",), "B": ("A.out",), "C": ("A.out",), "D": ("B.out", "C.out"), "E": ("D.out",)}
 
