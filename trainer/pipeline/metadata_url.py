@@ -12,7 +12,7 @@ from edge_agent.contracts.errors import ConfigError
 PASSWORD = "LINESIDE_METADATA_PASSWORD"
 """Environment variable with the password, where the URL has none."""
 
-_SECRET = re.compile(r"(\w+://[^\s/:@]*):[^\s/@]*@")
+_SECRET = re.compile(r"(\w+://[^\s/:@]*):[^\s/]*@")
 
 
 @dataclass(frozen=True)

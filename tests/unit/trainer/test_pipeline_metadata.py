@@ -26,6 +26,7 @@ def test_another_url_is_refused_without_its_password(url):
 def test_a_password_is_left_out_of_what_is_kept_and_shown(tmp_path):
     text = "metadata_url=mysql://ann:se/cr-et@h/d"
     assert without_password("metadata_url=mysql://ann:secret@h/d") == "metadata_url=mysql://ann@h/d"
+    assert without_password("metadata_url=mysql://ann:p@ss@h/d") == "metadata_url=mysql://ann@h/d"
     assert without_password("mysql://ann@h/d and epochs=3") == "mysql://ann@h/d and epochs=3"
     kept = Request("r", (), tmp_path, (text.replace("/cr", "cr"), "epochs=3")).arguments()
     assert kept["assignments"] == ["metadata_url=mysql://ann@h/d", "epochs=3"]
