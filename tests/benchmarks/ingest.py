@@ -88,7 +88,7 @@ def _pictures(data: Path, root: Path) -> dict[str, float]:
     from trainer.components.example_gen import example_gen
     from trainer.components.statistics_gen import statistics_gen
     from trainer.pipeline import recipes
-    from trainer.pipeline.runner import Driver
+    from trainer.pipeline.driver import Driver
     from trainer.pipeline.step import Context
     from trainer.tasks.order import Order
     from trainer.tasks.vision import VisionTask
@@ -115,7 +115,7 @@ def _pictures(data: Path, root: Path) -> dict[str, float]:
 def _files(data: Path, root: Path) -> dict[str, float]:
     """List the data, change one file, list it again; return the seconds of both."""
     from trainer.data.source import list_data
-    from trainer.pipeline.runner import Driver
+    from trainer.pipeline.driver import Driver
 
     digests = []
 

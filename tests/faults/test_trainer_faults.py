@@ -19,10 +19,11 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import load_recipe
 from trainer.data.source import list_data
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import build_graph
 from trainer.pipeline.progress import Lines
 from trainer.pipeline.recipes import RECIPES
-from trainer.pipeline.runner import Driver, Runner
+from trainer.pipeline.runner import Runner
 from trainer.pipeline.runs import RunRecord, Runs, run_id
 from trainer.pipeline.settings import Settings
 from trainer.samples.generate import generate_samples

@@ -13,7 +13,7 @@ import pytest
 from edge_agent.contracts.bundle import BundleFolder
 from tests.simulators.ticket_fleet import TicketFleet
 from tests.simulators.tiny_pipeline import result, run, trainer
-from trainer.pipeline.runner import Driver
+from trainer.pipeline.driver import Driver
 from trainer.samples.generate import generate_samples
 
 STEPS = [

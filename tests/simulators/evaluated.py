@@ -16,9 +16,9 @@ from trainer.evaluation.assessment import cost_of
 from trainer.evaluation.plain import finite
 from trainer.evaluation.settings import EvaluatorSettings
 from trainer.evaluation.verdict import candidate, conclude
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.key import Parts
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import RunRecord, Runs, StepRecord
 
 LABELS = ("ok", "pit", "scratch")

@@ -10,7 +10,6 @@ from typing import Any
 from edge_agent.contracts.errors import ConfigError, Unavailable
 from trainer.beam.options import pipeline_options
 
-DIRECT = "direct"
 _PORTABLE = ("flink", "spark")
 _WAIT_S = 5.0
 

@@ -102,4 +102,3 @@ _MAKERS: dict[str, Callable[[Goods, Path], None]] = {
     "tfjs": _tfjs,
     "saved-model": _serving,
 }
-KINDS = (FLEET, *_MAKERS)

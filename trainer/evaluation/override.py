@@ -16,9 +16,9 @@ from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, Rejected, Unavailable
 from trainer.evaluation.released import FILE, RECORD, Override
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry, Stored
 from trainer.pipeline.metadata import Metadata
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.step import Artifact, Step
 

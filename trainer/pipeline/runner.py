@@ -27,8 +27,6 @@ from trainer.pipeline.steplog import StepLog
 from trainer.pipeline.tocome import ToCome
 from trainer.pipeline.workers import PLAIN_S, TENSORFLOW_S, Workers
 
-__all__ = ["Driver", "Plan", "Runner", "default_jobs", "plan"]
-
 Made = dict[str, Artifact]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_agent.contracts.errors import ConfigError
 from trainer.lineage.text import lineage_lines
-from trainer.pipeline.runner import Driver
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.step import Known
 from trainer.reports.page import write_report

@@ -13,9 +13,9 @@ from trainer.evaluation.comparison import Judging, compare, differing
 from trainer.evaluation.last import Evaluation, evaluation_of
 from trainer.evaluation.plain import finite
 from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry
 from trainer.pipeline.key import flat
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import RunRecord
 
 _DERIVED = ("Pusher", "origin")

@@ -16,8 +16,8 @@ from edge_agent.contracts.errors import ConfigError, Unavailable
 from edge_agent.contracts.program import python_program
 from trainer.evaluation.last import json_of
 from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.key import flat
-from trainer.pipeline.runner import Driver
 from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.settings import MlflowSettings
 

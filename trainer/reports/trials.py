@@ -15,7 +15,6 @@ from trainer.tuning.table import best_of, cells
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _EDGE = 300, 170, 44, 24, 12
 _WIDE_SPAN = 20.0
-Value = float | str
 
 
 def write_page(rows: Sequence[Row], importance: Mapping[str, float], metric: str, maximise: bool, path: Path) -> None:

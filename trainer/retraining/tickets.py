@@ -22,7 +22,6 @@ from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
 from trainer.run import run_pipeline
 
-MODES = ("manual", "assisted", "automatic")
 Say = Callable[[str], None]
 
 

@@ -43,8 +43,6 @@ _LOAD = np.asarray([[0.0, 0.0, 0.0], [-2.4, -140.0, -9.0], [-1.5, -90.0, -4.0]])
 _LIMITS = np.asarray([2.3, 2.5, 2.6])
 _SHARPNESS = 30.0
 
-Rows = list[dict[str, str]]
-
 
 @dataclass(frozen=True)
 class Readings:

@@ -11,7 +11,6 @@ import tensorflow as tf
 from edge_agent.contracts.recipe import Recipe
 from trainer.vision.network import Network, build, channels
 
-OUTPUTS = ("logits", "heatmap", "embedding")
 WEIGHTS = "model.weights.h5"
 SAVED_MODEL = "saved_model"
 

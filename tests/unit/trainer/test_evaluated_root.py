@@ -13,7 +13,7 @@ from trainer.cli import main
 from trainer.evaluation.override import override
 from trainer.evaluation.released import overrides, read_override
 from trainer.lineage.text import lineage_of
-from trainer.pipeline.runner import Driver
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.runs import Runs
 from trainer.reports.again import write_again
 

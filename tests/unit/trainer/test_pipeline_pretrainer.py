@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
+from trainer.pipeline.driver import Driver
 from trainer.pipeline.graph import Graph
 from trainer.pipeline.recipes import load
-from trainer.pipeline.runner import Driver
 from trainer.tasks.order import Order
 from trainer.tasks.vision import VisionTask
 

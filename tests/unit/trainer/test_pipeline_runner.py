@@ -4,9 +4,9 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from edge_agent.contracts.errors import Rejected, Unavailable
 from tests.simulators.toy_pipeline import make_toy
+from trainer.pipeline.driver import plan
 from trainer.pipeline.executor import Executor
 from trainer.pipeline.key import differences
-from trainer.pipeline.runner import plan
 from trainer.pipeline.runs import Runs
 from trainer.pipeline.steplog import StepLog
 
