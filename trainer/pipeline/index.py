@@ -20,7 +20,7 @@ _SCHEMA = """
 create table if not exists entries(
   key text primary key, step text not null, parts text not null, outputs text not null, run text not null,
   seconds real not null, created integer not null);
-create index if not exists entries_by_step on entries(step, created);
+create index if not exists entries_of_step on entries(step);
 create table if not exists files(
   path text primary key, size integer, mtime integer, ctime integer, inode integer, hashed integer, sha text);
 create table if not exists running(
@@ -76,6 +76,7 @@ class Begun:
 class Index:
     """Keys of finished steps, digests of known files, and executions that are under way.
 
+    Of two executions that one is the later which was added later: a clock may have been set back between them.
     Threads and processes may use it at once. Raises Unavailable when the disk refuses, ConfigError when the
     file is damaged.
     """
@@ -107,26 +108,26 @@ class Index:
 
     def latest(self, step: str) -> Entry | None:
         """Return the last finished execution of a step, whatever its key."""
-        rows = self._rows(f"{_ENTRIES} where step = ? order by created desc, rowid desc limit 1", step)
+        rows = self._rows(f"{_ENTRIES} where step = ? order by rowid desc limit 1", step)
         return _entry(rows[0]) if rows else None
 
     def entries(self) -> dict[str, Entry]:
         """Return all finished executions by their keys, oldest first."""
-        rows = self._rows("select key, step, parts, outputs, run, seconds, created from entries order by created")
+        rows = self._rows("select key, step, parts, outputs, run, seconds, created from entries order by rowid")
         return {row[0]: _entry(row[1:]) for row in rows}
 
     def of_step(self, step: str) -> list[Entry]:
         """Return every finished execution of a step, oldest first."""
-        return [_entry(row) for row in self._rows(f"{_ENTRIES} where step = ? order by created, rowid", step)]
+        return [_entry(row) for row in self._rows(f"{_ENTRIES} where step = ? order by rowid", step)]
 
     def made(self, digest: str) -> list[Entry]:
         """Return every execution that made content whose digest begins so."""
-        sql = f"{_ENTRIES} where outputs like ? order by created"
+        sql = f"{_ENTRIES} where outputs like ? order by rowid"
         return [_entry(row) for row in self._rows(sql, f'%"digest": "{digest}%')]
 
     def bundle(self, identity: str) -> str:
         """Return the store's digest of the artifact that is the bundle with this ID; "" when none is."""
-        rows = self._rows(f"{_ENTRIES} where outputs like ? order by created", f'%"bundle": "{identity}%')
+        rows = self._rows(f"{_ENTRIES} where outputs like ? order by rowid", f'%"bundle": "{identity}%')
         outputs = [stored for row in rows for stored in _entry(row).outputs.values()]
         found = [s.digest for s in outputs if s.type == "Bundle" and str(s.properties["bundle"]).startswith(identity)]
         return found[0] if found else ""

@@ -31,3 +31,13 @@ def test_a_damaged_file_is_said_in_a_line_and_how_to_go_on_without_it(tmp_path, 
     index = Index(tmp_path)
     assert index.entries() == {}
     index.close()
+
+
+def test_the_latest_is_what_was_added_last_though_the_clock_was_set_back(tmp_path):
+    index = Index(tmp_path)
+    for key, created in (("before", 2_000_000), ("after", 1_000)):
+        index.add(key, Entry("Step", Parts(key, {}, {}, {}, {}, {}), {}, "run", 1.0, created))
+    assert index.latest("Step").parts.function == "after"
+    assert list(index.entries()) == ["before", "after"]
+    assert [entry.parts.function for entry in index.of_step("Step")] == ["before", "after"]
+    index.close()
