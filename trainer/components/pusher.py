@@ -14,7 +14,7 @@ from trainer.delivery import history
 from trainer.delivery.destinations import FLEET, Goods, push, target_of
 from trainer.delivery.fleet_command import publish
 from trainer.evaluation.outcome import METRICS
-from trainer.pipeline.cache import write_atomically
+from trainer.pipeline.cache import sync, sync_tree, write_atomically
 from trainer.pipeline.step import Context
 
 FILE = "pushed.json"
@@ -87,8 +87,10 @@ def copy_whole(bundle: Path, target: Path) -> None:
             return
         if known.id != BundleFolder(bundle).id:
             raise Rejected(f"{target} holds another bundle ({known.id[:12]}); give a new --version")
-        shutil.rmtree(target)
     unfinished = target.with_name(f".{target.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(bundle, unfinished)
+    sync_tree(unfinished)
+    shutil.rmtree(target, ignore_errors=True)
     unfinished.rename(target)
+    sync(target.parent)

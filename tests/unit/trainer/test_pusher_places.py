@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from edge_agent.contracts.bundle import BundleFolder
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.strict import parse
-from trainer.components.pusher import pusher
+from trainer.components.pusher import copy_whole, pusher
 from trainer.delivery import history
 from trainer.delivery.destinations import Goods, _unpack, all_there, push
 from trainer.delivery.places import Origin, deliver, holds, latest_release, name_latest
@@ -123,3 +124,16 @@ def test_the_pusher_says_what_became_of_each_destination_and_finds_what_is_gone(
     assert not still_pushed(outputs, *asked)
     push_it()
     assert still_pushed(outputs, *asked)
+
+
+def test_a_damaged_bundle_stays_until_its_copy_is_whole(tmp_path, monkeypatch):
+    target = tmp_path / "pushed" / "v1"
+    copy_whole(BUNDLES / "tiny-v1", target)
+    next((target / "blobs" / "sha256").iterdir()).unlink()
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "copytree", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        with pytest.raises(OSError, match="no space"):
+            copy_whole(BUNDLES / "tiny-v1", target)
+    assert BundleFolder(target).id == BundleFolder(BUNDLES / "tiny-v1").id
+    copy_whole(BUNDLES / "tiny-v1", target)
+    assert BundleFolder(target).problems() == []
