@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edge_agent.contracts.errors import ConfigError
 from trainer.pipeline import recipes
 from trainer.pipeline.cache import write_atomically
 from trainer.pipeline.driver import Driver
@@ -25,6 +26,7 @@ def export_pipeline(request: Request, orchestrator: str, around: Surroundings, o
 
     Data and root are named as the tasks will see them: they need not exist here. Raises ConfigError as the settings do.
     """
+    _check_use(orchestrator, around)
     recipe, chosen = recipes.load(request.recipe, request.assignments)
     with tempfile.TemporaryDirectory() as folder:
         driver = Driver(Path(folder))
@@ -35,6 +37,14 @@ def export_pipeline(request: Request, orchestrator: str, around: Surroundings, o
     tasks = tasks_of(graph, shared_words(request))
     write_atomically(out, WRITERS[orchestrator](recipe.name, tasks, around).encode())
     return {"file": str(out), "to": orchestrator, "steps": [task.step for task in tasks]}
+
+
+def _check_use(orchestrator: str, around: Surroundings) -> None:
+    """Raise ConfigError for what the file would leave out without a word."""
+    if around.schedule and orchestrator != "airflow":
+        raise ConfigError(f"--schedule {around.schedule} is Airflow's; plan recurring runs in {orchestrator} itself")
+    if around.volumes and not around.image:
+        raise ConfigError("--volume is mounted into containers; name their image with --image")
 
 
 def shared_words(request: Request) -> list[str]:

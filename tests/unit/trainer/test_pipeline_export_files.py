@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.contracts.errors import ConfigError
-from trainer.export import shared_words
+from trainer.export import export_pipeline, shared_words
 from trainer.pipeline.export.airflow import dag_file
 from trainer.pipeline.export.kubeflow import pipeline_file
 from trainer.pipeline.export.tasks import Surroundings, Task, Volume, tasks_of, volume_of
@@ -60,3 +60,17 @@ def test_what_looks_like_a_template_of_airflow_is_kept():
 def test_no_password_stands_in_a_file():
     asked = Request("turned-part", (Path("/d"),), Path("/r"), ("metadata_url=mysql://line:secret@db/lineage",))
     assert "metadata_url=mysql://line@db/lineage" in shared_words(asked)
+
+
+@pytest.mark.parametrize(
+    ("orchestrator", "around", "said"),
+    [
+        ("kubeflow", Surroundings(image="i", schedule="@daily"), "--schedule @daily is Airflow's"),
+        ("airflow", Surroundings(volumes=(Volume("claim", "/m"),)), "name their image with --image"),
+    ],
+)
+def test_what_the_file_would_leave_out_is_refused(tmp_path, orchestrator, around, said):
+    asked = Request("turned-part", (tmp_path,), tmp_path / "root")
+    with pytest.raises(ConfigError, match=said):
+        export_pipeline(asked, orchestrator, around, tmp_path / "dag.py")
+    assert not (tmp_path / "dag.py").exists()
