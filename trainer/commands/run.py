@@ -70,7 +70,7 @@ def run(
     from trainer.request import Request
     from trainer.run import run_pipeline
 
-    selection = Selection(begin, end, tuple(name for name in only.split(",") if name))
+    selection = Selection(begin, end, tuple(name.strip() for name in only.split(",") if name.strip()))
     assignments += beam_assignments(runner, beam_settings)
     request = Request(recipe, folders, root, assignments, version, selection=selection, jobs=jobs or 0)
     if dry_run:

@@ -66,6 +66,9 @@ def lineage(artifact: str, root: Path, page: Path | None, fleet_home: Path | Non
 
     Example: trainer pipeline lineage machined-surface@v1 --root work --html lineage.html --fleet-home fleet
     """
+    from trainer.pipeline.runs import Runs
+
+    Runs(root).latest()
     if page is not None:
         from trainer.lineage.graph import write_lineage
 

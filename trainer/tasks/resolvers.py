@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_agent.contracts.errors import ConfigError
 from trainer.data.former import former_examples, former_span, statistics_of
 from trainer.delivery import history
-from trainer.pipeline.cache import Store
 from trainer.pipeline.closure import code_closure
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.files import digests
@@ -43,7 +43,6 @@ class Resolvers:
         self._order, self._making, self._driver = order, making, driver
         self._name = order.recipe.name
         self._blessed = history.load(order.root)
-        self._store = Store(order.root)
 
     def kept(self, known: Known) -> Resolved:
         """`kept`: former examples, whose parts stay in their splits.
@@ -122,13 +121,12 @@ class Resolvers:
 
     def _stored(self, kind: str, digest: str) -> Artifact | None:
         """Return a former run's artifact; None when there is none or the store does not hold it any more."""
-        return Artifact(kind, digest, self._store.path(digest)) if digest and self._store.holds(digest) else None
+        store = self._driver.store
+        return Artifact(kind, digest, store.path(digest)) if digest and store.holds(digest) else None
 
 
 def text_of(path: str, setting: str) -> str:
     """Return the text of the file that a setting names, "" where it names none. Raises ConfigError."""
-    from edge_agent.contracts.errors import ConfigError
-
     if not path:
         return ""
     try:

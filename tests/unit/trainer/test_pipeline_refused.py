@@ -29,6 +29,7 @@ def run(root, data, *more):
     ("more", "said"),
     [
         (["--only", "Trainr"], "no step 'Trainr'"),
+        (["--only", "Trainer, Trainr"], "no step 'Trainr'"),
         (["--from", "Evaluator", "--to", "Trainer"], "exchange them"),
         (["--only", "Trainer", "--from", "Trainer"], "cannot be given together"),
         (["--version", "V2"], "--version V2: a version begins with a-z or 0-9"),
@@ -86,3 +87,10 @@ def test_a_recipe_is_found_again_from_another_folder(tmp_path, table, monkeypatc
     kept = Request("mine.yaml", (table,), tmp_path / "root").arguments()
     assert kept["recipe"] == str(tmp_path / "mine.yaml")
     assert Request("turned-part", (table,), tmp_path / "root").arguments()["recipe"] == "turned-part"
+
+
+def test_asking_a_root_that_is_not_there_makes_none(tmp_path):
+    done = CliRunner().invoke(main, ["pipeline", "lineage", "m@v1", "--root", str(tmp_path / "typo")])
+    assert done.exit_code == 5
+    assert "nothing ran here yet" in done.output
+    assert not (tmp_path / "typo").exists()
