@@ -225,3 +225,16 @@ def test_airflow_runs_the_exported_tasks(ran, table, tmp_path, tmp_path_factory)
     assert {run.state for run in made} == {"done"}
     assert [run.step(step).status for run, step in zip(made, steps, strict=True)] == ["cached"] * 9 + ["done"]
     assert (tmp_path / "served" / "folder" / RECIPE / "latest" / "manifest.json").is_file()
+
+
+@pytest.mark.fault("T18")
+def test_a_bundle_that_is_damaged_in_the_store_is_made_again_as_a_version_of_its_own(ran, table, tmp_path):
+    root = shutil.copytree(ran[0], tmp_path / "work")
+    first = result(run(table, root))
+    store = next(root.glob("cas/*/*/manifest.json")).parent
+    next((store / "blobs" / "sha256").iterdir()).write_bytes(b"damaged")
+    made = result(run(table, root))
+    assert [statuses(made)[name] for name in ("Trainer", "Converter", "Pusher")] == ["cached", "done", "done"]
+    assert Path(made["bundle"]).name != Path(first["bundle"]).name
+    assert BundleFolder(Path(made["bundle"])).problems() == []
+    assert set(statuses(result(run(table, root))).values()) == {"cached"}

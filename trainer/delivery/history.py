@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -77,15 +77,25 @@ def not_made_of(known: Sequence[Blessed], name: str, data: str) -> Blessed | Non
     return earlier[-1] if earlier else None
 
 
-def next_release(known: Sequence[Blessed], name: str, origin: str, version: str, taken: int = 0) -> tuple[str, int]:
+def next_release(
+    known: Sequence[Blessed],
+    name: str,
+    origin: str,
+    version: str,
+    taken: int = 0,
+    holds: Callable[[str], bool] = lambda _bundle: True,
+) -> tuple[str, int]:
     """Return version and release for a bundle: those it was blessed under, else one release more than the latest.
+
+    `holds` says whether a bundle is still there: one that must be made again is measured again, is another one then,
+    and so needs a version of its own.
 
     `version` "" means: named after the release, the first whose name no other model has. `taken` is the fleet's latest
     release of that name, which another root may have made.
     """
     own = [entry for entry in known if entry.model == name]
     for entry in own:
-        if entry.origin == origin and version in ("", entry.version):
+        if entry.origin == origin and version in ("", entry.version) and holds(entry.bundle):
             return entry.version, entry.release
     release = max(taken, own[-1].release if own else 0) + 1
     if version:

@@ -88,13 +88,18 @@ class Resolvers:
         """`version`, `release` and `sources` of the bundle; another run may have taken a version since it began."""
         blessed = history.load(self._order.root)
         version, release = history.next_release(
-            blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken
+            blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken, self._holds
         )
         module = self._order.settings.module
         trained = code_closure(self._making.trains, self._driver.imports, (Path(module),) if module else ())
         parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
         sources = {"data": known[DATA].digest, "code": parts.code_digest, "environment": parts.environment_digest}
         return Resolved(parameters={"version": version, "release": release, "sources": sources})
+
+    def _holds(self, bundle: str) -> bool:
+        """Say whether the store holds the bundle with this ID, whole."""
+        digest = self._driver.index.bundle(bundle)
+        return bool(digest) and self._driver.store.holds(digest)
 
     def origin(self, known: Known) -> Resolved:
         """`origin`: the digest of all that a bundle is made of, but its version and release."""

@@ -51,6 +51,12 @@ def test_a_number_never_names_a_version_that_a_person_has_named_so():
     assert next_release([named, _blessed(3, version="v4")], "m", "o", "") == ("v5", 5)
 
 
+def test_a_bundle_that_must_be_made_again_is_a_version_of_its_own():
+    again = _blessed(3, origin="origin1")
+    assert next_release([ONE, TWO], "m", "origin1", "", holds=lambda bundle: bundle != "bundle1") == ("v3", 3)
+    assert next_release([ONE, TWO, again], "m", "origin1", "", holds=lambda bundle: bundle != "bundle1") == ("v3", 3)
+
+
 def test_a_root_without_history_goes_on_after_the_releases_of_the_fleet():
     assert next_release([], "m", "o", "", taken=4) == ("v5", 5)
     assert next_release([ONE, TWO], "m", "o", "", taken=1) == ("v3", 3)
