@@ -13,6 +13,7 @@ from edge_agent.contracts.errors import Rejected
 from trainer.delivery import history
 from trainer.delivery.destinations import FLEET, Goods, push, target_of
 from trainer.delivery.fleet_command import publish
+from trainer.delivery.pushed import note_origin
 from trainer.evaluation.outcome import METRICS
 from trainer.pipeline.cache import sync, sync_tree, write_atomically
 from trainer.pipeline.step import Context
@@ -47,6 +48,7 @@ def pusher(
     identity = BundleFolder(bundle).id
     target = Path(root) / "pushed" / manifest.name / manifest.version
     context.progress(f"{manifest.name} {manifest.version}", None)
+    note_origin(target, origin)
     copy_whole(bundle, target)
     goods = Goods(BundleFolder(target), manifest, identity, model)
     outcomes = {}

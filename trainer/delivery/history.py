@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,12 @@ def next_release(
     version: str,
     taken: int = 0,
     holds: Callable[[str], bool] = lambda _bundle: True,
+    named: Collection[str] = (),
 ) -> tuple[str, int]:
     """Return version and release for a bundle: those it was blessed under, else one release more than the latest.
 
     `holds` says whether a bundle is still there: one that must be made again is measured again, is another one then,
-    and so needs a version of its own.
+    and so needs a version of its own. `named` are versions that others began to push and did not end.
 
     `version` "" means: named after the release, the first whose name no other model has. `taken` is the fleet's latest
     release of that name, which another root may have made.
@@ -100,7 +101,7 @@ def next_release(
     release = max(taken, own[-1].release if own else 0) + 1
     if version:
         return version, release
-    versions = {entry.version for entry in own}
+    versions = {*named, *(entry.version for entry in own)}
     while f"v{release}" in versions:
         release += 1
     return f"v{release}", release

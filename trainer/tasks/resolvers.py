@@ -11,6 +11,7 @@ from typing import Any
 from edge_agent.contracts.errors import ConfigError
 from trainer.data.former import former_examples, former_span, statistics_of
 from trainer.delivery import history
+from trainer.delivery.pushed import names_taken, still_pushed
 from trainer.pipeline.closure import code_closure
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.files import digests
@@ -87,8 +88,10 @@ class Resolvers:
     def release(self, known: Known) -> Resolved:
         """`version`, `release` and `sources` of the bundle; another run may have taken a version since it began."""
         blessed = history.load(self._order.root)
+        origin = self._bundle_origin(known)
+        named = names_taken(self._order.root / "pushed" / self._name, origin, self._holds)
         version, release = history.next_release(
-            blessed, self._name, self._bundle_origin(known), self._order.version, self._order.taken, self._holds
+            blessed, self._name, origin, self._order.version, self._order.taken, self._holds, named
         )
         module = self._order.settings.module
         trained = code_closure(self._making.trains, self._driver.imports, (Path(module),) if module else ())
@@ -120,8 +123,6 @@ class Resolvers:
 
     def still_pushed(self, outputs: Any) -> bool:
         """Say whether what the Pusher made is still there."""
-        from trainer.delivery.pushed import still_pushed
-
         return still_pushed(outputs, self._order.root, self._order.settings.pusher.to, self._order.served)
 
     def _stored(self, kind: str, digest: str) -> Artifact | None:

@@ -13,7 +13,7 @@ from trainer.components.pusher import copy_whole, pusher
 from trainer.delivery import history
 from trainer.delivery.destinations import Goods, _unpack, all_there, push
 from trainer.delivery.places import Origin, deliver, holds, latest_release, name_latest
-from trainer.delivery.pushed import still_pushed
+from trainer.delivery.pushed import names_taken, note_origin, still_pushed
 from trainer.pipeline.settings import PusherSettings
 from trainer.pipeline.step import Artifact, Context
 
@@ -137,3 +137,15 @@ def test_a_damaged_bundle_stays_until_its_copy_is_whole(tmp_path, monkeypatch):
     assert BundleFolder(target).id == BundleFolder(BUNDLES / "tiny-v1").id
     copy_whole(BUNDLES / "tiny-v1", target)
     assert BundleFolder(target).problems() == []
+
+
+def test_a_push_that_failed_keeps_its_name_for_what_it_was_made_of(tmp_path):
+    target = tmp_path / "tiny" / "v1"
+    note_origin(target, "origin")
+    assert names_taken(target.parent, "origin", lambda _bundle: True) == set()
+    copy_whole(BUNDLES / "tiny-v1", target)
+    assert names_taken(target.parent, "origin", lambda _bundle: True) == set()
+    assert names_taken(target.parent, "other", lambda _bundle: True) == {"v1"}
+    assert names_taken(target.parent, "origin", lambda _bundle: False) == {"v1"}
+    named = names_taken(target.parent, "other", lambda _bundle: True)
+    assert history.next_release([], "tiny", "other", "", named=named) == ("v2", 2)
