@@ -117,6 +117,7 @@ def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:
     return {
         "run": record.run,
         "blessed": blessed,
+        "released_by": str(blessings[0].properties.get("override_by", "")) if blessings else "",
         "reasons": [reason for artifact in blessings for reason in artifact.reasons],
         "bundle": _bundle(known, root),
         "metrics": _metrics(known["Evaluator.evaluation"]) if "Evaluator.evaluation" in known else {},

@@ -120,7 +120,9 @@ def _look_ahead(request: Request, as_json: bool) -> None:
 def _show(result: dict[str, Any], root: Path) -> None:
     judged = any(step["name"] == "Evaluator" and step["status"] != "skipped" for step in result["steps"])
     verdict = "not blessed" if judged else "ended before a model was judged"
-    click.echo(f"run {result['run']}: {'blessed' if result['blessed'] else verdict}")
+    if result["blessed"]:
+        verdict = f"released by {result['released_by']}" if result["released_by"] else "blessed"
+    click.echo(f"run {result['run']}: {verdict}")
     for reason in result["reasons"]:
         click.echo(f"  {reason}")
     if result["bundle"]:

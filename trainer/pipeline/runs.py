@@ -49,9 +49,10 @@ class RunRecord:
 
     @property
     def verdict(self) -> str:
-        """Say what was judged of the model: `blessed`, `not blessed`, or "" where none was judged."""
+        """Say what was judged of the model: `blessed`, `released by NAME`, `not blessed`, "" where none was judged."""
         if self.result.get("blessed"):
-            return "blessed"
+            by = self.result.get("released_by")
+            return f"released by {by}" if by else "blessed"
         return "not blessed" if self.result.get("metrics") or self.result.get("reasons") else ""
 
     def step(self, name: str) -> StepRecord | None:

@@ -18,7 +18,7 @@ from edge_agent.contracts.scores import part_score
 from trainer.pipeline.cache import write_atomically
 from trainer.predictions.listing import Bad, list_pictures
 from trainer.predictions.rows import read_table, score_rows
-from trainer.predictions.scoring import Model, Row, score_pictures, verdict_of
+from trainer.predictions.scoring import DIGITS, Model, Row, score_pictures, verdict_of
 from trainer.predictions.tables import check_format, write_table
 
 PLAN = "plan.json"
@@ -79,6 +79,7 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
     _check_bad(bad, len(rows) + len(bad), wishes, listed.name)
     if rows and "part" in rows[0]:
         with_parts(rows, model)
+    _round_scores(rows)
     write_table(rows, out)
     shutil.rmtree(work, ignore_errors=True)
     verdicts = Counter(row.get("part_verdict", row["verdict"]) for row in {_unit(row): row for row in rows}.values())
@@ -113,8 +114,14 @@ def with_parts(rows: list[Row], model: Model) -> None:
         scores.setdefault(row["part"], []).append(row["score"])
     joined = {part: part_score(values, combine) for part, values in scores.items()}
     for row in rows:
-        row["part_score"] = round(joined[row["part"]], 6)
+        row["part_score"] = joined[row["part"]]
         row["part_verdict"] = verdict_of(joined[row["part"]], model.variant.thresholds)
+
+
+def _round_scores(rows: list[Row]) -> None:
+    """Round the scores once every verdict stands."""
+    for row in rows:
+        row |= {name: round(row[name], DIGITS) for name in ("score", "part_score") if name in row}
 
 
 def _prepare(work: Path, model: Model, job: Job, wishes: Wishes) -> int:

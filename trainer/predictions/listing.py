@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -48,12 +49,12 @@ class Listing:
 def list_pictures(source: Path) -> Listing:
     """Read a folder with `labels.csv`, a folder without one, or a CSV file with a column `image` (and `part`).
 
-    Without a part the picture's name is one. Raises ConfigError where nothing is there, Rejected for a table without
+    A picture without a part is one by itself. Raises ConfigError where nothing is there, Rejected for a table without
     the column or without any row.
     """
     if source.is_dir() and not (source / TABLE).is_file():
         paths = sorted(p for p in source.rglob("*") if p.suffix.lower() in _PICTURES)
-        found = Listing(source, tuple(Picture(str(p.relative_to(source)), p.stem) for p in paths))
+        found = Listing(source, _named([Picture(str(p.relative_to(source)), "") for p in paths]))
     else:
         found = _read_table(source / TABLE if source.is_dir() else source)
     if not found.pictures:
@@ -97,8 +98,19 @@ def _read_table(table: Path) -> Listing:
         if reason:
             bad.append(Bad(f"{table.name}:{line}", reason))
         else:
-            pictures.append(Picture(row["image"], row.get("part") or PurePosixPath(row["image"]).stem))
-    return Listing(table.parent, tuple(pictures), tuple(bad))
+            pictures.append(Picture(row["image"], row.get("part", "")))
+    return Listing(table.parent, _named(pictures), tuple(bad))
+
+
+def _named(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """Name the parts that have no name: by the file's name, by its path where other files or parts are called so."""
+    stems = {image: PurePosixPath(image).stem for image in {one.image for one in pictures if not one.part}}
+    taken = Counter([*stems.values(), *{one.part for one in pictures if one.part}])
+
+    def part(image: str) -> str:
+        return stems[image] if taken[stems[image]] == 1 else image
+
+    return tuple(one if one.part else Picture(one.image, part(one.image)) for one in pictures)
 
 
 def _problem(cells: list[str], header: list[str], row: dict[str, str]) -> str:

@@ -19,7 +19,7 @@ from edge_agent.contracts.verdict import Verdict
 from trainer.predictions.listing import Bad, Picture
 
 Row = dict[str, Any]
-_DIGITS = 6
+DIGITS = 6
 """Decimals that are kept: scores beyond them differ between machines."""
 
 
@@ -72,7 +72,7 @@ def score_pictures(
         if "heatmap" in scores:
             heat = shown(scores["heatmap"][number], sizes[number], recipe)
             x, y = to_original(*heatmap_peak(heat), recipe.camera.crop)
-            row |= {"peak_x": round(x, _DIGITS), "peak_y": round(y, _DIGITS)}
+            row |= {"peak_x": round(x, DIGITS), "peak_y": round(y, DIGITS)}
         rows.append(row)
     return rows, bad
 
@@ -87,13 +87,13 @@ def class_shares(model: Model, outputs: npt.NDArray[np.float32]) -> npt.NDArray[
 def judged(model: Model, shares: npt.NDArray[np.float64]) -> Row:
     """Return label, score (probability of any defect), verdict and each class's probability, (classes,).
 
-    The verdict is that of the score before it is rounded: thresholds are held-out parts' own scores, so ties happen.
+    The score is not rounded yet: thresholds are held-out parts' own scores, so ties happen.
     """
     labels = model.manifest.output.labels
     score = float(defect_probability(shares))
-    found: Row = {"label": labels[int(shares.argmax())], "score": round(score, _DIGITS)}
+    found: Row = {"label": labels[int(shares.argmax())], "score": score}
     found["verdict"] = verdict_of(score, model.variant.thresholds)
-    return found | {f"p_{name}": round(float(share), _DIGITS) for name, share in zip(labels, shares, strict=True)}
+    return found | {f"p_{name}": round(float(share), DIGITS) for name, share in zip(labels, shares, strict=True)}
 
 
 def _read(

@@ -92,7 +92,7 @@ def row_of(record: RunRecord, has_page: bool, released: Override | None = None) 
 def _verdict(record: RunRecord) -> tuple[str, str]:
     if record.state != "done":
         return ("bad", record.state) if record.state == "failed" else ("warn", record.state)
-    tone = {"blessed": "good", "not blessed": "bad", "": "warn"}[record.verdict]
+    tone = {"blessed": "good", "not blessed": "bad"}.get(record.verdict, "warn")
     return tone, record.verdict or "not evaluated"
 
 

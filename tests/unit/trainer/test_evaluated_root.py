@@ -14,8 +14,10 @@ from trainer.evaluation.override import override
 from trainer.evaluation.released import overrides, read_override
 from trainer.lineage.text import lineage_of
 from trainer.pipeline.driver import Driver
-from trainer.pipeline.runs import Runs
+from trainer.pipeline.runs import RunRecord, Runs
+from trainer.pipeline.step import Artifact
 from trainer.reports.again import write_again
+from trainer.run import _result
 
 RUN = "20260101-000000"
 STRICT = [{"metric": "escape", "upper": 0.001}]
@@ -65,6 +67,10 @@ def test_a_refused_model_is_released_once_and_on_record(tmp_path):
     assert read_override(artifact.path) == made
     assert (artifact.path / "BLESSED").is_file()
     assert any("released by A. Weber" in line for line in lineage_of(tmp_path, artifact.digest))
+    later = RunRecord("later", "tile", 0, "done")
+    passed = Artifact("InfraBlessing", "0" * 64, tmp_path, {"blessed": 1})
+    later.result = _result(later, {"Evaluator.blessing": artifact, "InfraValidator.blessing": passed}, tmp_path)
+    assert later.verdict == "released by A. Weber"
     with pytest.raises(Rejected, match="blessed already"):
         override(tmp_path, RUN, "B. Kurz", WHY, 1)
 

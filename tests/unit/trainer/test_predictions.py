@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from trainer.pipeline.step import Context
 from trainer.predictions.job import Wishes, predict, with_parts
 from trainer.predictions.latest import latest_bundle
 from trainer.predictions.listing import content_digest, list_pictures
-from trainer.predictions.scoring import open_model, verdict_of
+from trainer.predictions.scoring import open_model, score_pictures, verdict_of
 from trainer.predictions.tables import check_format, write_table
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -116,6 +117,33 @@ def test_a_folder_without_a_table_is_predicted_by_file_names(tmp_path):
     (tmp_path / "other.csv").write_text("picture\na.png\n")
     with pytest.raises(Rejected, match="column 'image' is missing; found picture"):
         list_pictures(tmp_path / "other.csv")
+
+
+def test_pictures_of_one_name_in_two_folders_are_two_parts(tmp_path):
+    for folder in ("day1", "day2"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "001.png").write_bytes(b"")
+    (tmp_path / "day1" / "002.png").write_bytes(b"")
+    wanted = ["day1/001.png", "002", "day2/001.png"]
+    assert [one.part for one in list_pictures(tmp_path).pictures] == wanted
+    table = tmp_path / "list.csv"
+    table.write_text("image,part\nday1/001.png,\nday1/002.png,\nday2/001.png,\nday2/9.png,7\nday2/7.png,\n")
+    assert [one.part for one in list_pictures(table).pictures] == [*wanted, "7", "day2/7.png"]
+
+
+def test_a_parts_verdict_is_that_of_its_score_before_it_is_rounded(tmp_path):
+    source = FIXTURES / "parts" / "images"
+    model = open_model(TINY)
+    exact = score_pictures(model, source, list_pictures(source).pictures, tmp_path, 1)[0]
+    tied = next(row["score"] for row in exact if round(row["score"], 6) < row["score"])
+    at = model.variant.thresholds.model_copy(update={"accept_below": tied, "reject_above": 1.0})
+    model = replace(model, variant=model.variant.model_copy(update={"thresholds": at}))
+    predict(model, source, tmp_path / "q.csv", tmp_path / "again", Wishes(), lambda text, share: None)
+    with (tmp_path / "q.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert "review" in {row["verdict"] for row in rows}
+    assert [row["part_verdict"] for row in rows] == [row["verdict"] for row in rows]
+    assert all(len(row["part_score"]) <= 8 for row in rows)
 
 
 def test_predictions_are_read_back_from_every_format(tmp_path):

@@ -97,5 +97,7 @@ def test_a_line_has_the_exact_interval_of_its_shares():
     assert (row.chip, row.version, row.seconds) == ("blessed", "v3", 5.0)
     assert round(row.escape.high, 3) == 0.651
     assert row.auroc.low == 0.8
+    record.result["released_by"] = "A. Weber"
+    assert (row_of(record, True).tone, row_of(record, True).chip) == ("warn", "released by A. Weber")
     record.result = {"blessed": False, "reasons": ["a", "b"], "metrics": {}, "bundle": None}
     assert (row_of(record, True).chip, row_of(record, True).said) == ("not blessed", "a (and 1 more)")
