@@ -51,6 +51,18 @@ def test_from_all_runs_to_one_its_verdict_and_back(browser, pages):
     page.close()
 
 
+@pytest.mark.parametrize("name", ["gear box " * 20, "housing-left" * 20])
+def test_a_long_name_of_a_part_leaves_its_verdict_whole(browser, pages, name):
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto((pages.parent / "r1" / "report.html").as_uri())
+    caption = page.locator("figcaption").first
+    caption.locator("b").evaluate("(e, name) => { e.textContent = name; }", name)
+    letters = "e => e.offsetWidth / parseFloat(getComputedStyle(e).fontSize)"
+    assert caption.locator("> span").last.evaluate(letters) > 2.5, "'accept' is no column of letters"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
 def test_a_picture_is_enlarged_by_keyboard_and_becomes_small_again(browser, pages):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((pages.parent / "r1" / "report.html").as_uri())

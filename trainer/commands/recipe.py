@@ -30,6 +30,7 @@ def propose(name: str, folders: tuple[Path, ...], good: str, out: Path | None, f
 
     Example: trainer recipe propose my-part --data parts --good ok
     """
+    from trainer.pipeline.cache import write_atomically
     from trainer.proposal.recipe_text import propose as proposed
     from trainer.proposal.survey import survey
 
@@ -37,7 +38,7 @@ def propose(name: str, folders: tuple[Path, ...], good: str, out: Path | None, f
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; give --force to replace it or --out another file")
     found = survey(folders, good)
-    path.write_text(proposed(found, name), encoding="utf-8")
+    write_atomically(path, proposed(found, name).encode())
     shown = ", ".join(f"{count} {label}" for label, count in found.parts.items())
     report(
         as_json,

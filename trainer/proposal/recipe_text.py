@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from string import Template
 
@@ -14,12 +16,15 @@ _SIDE, _SMALLEST, _STEP, _LARGEST = 256, 64, 32, 1024
 _RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 _CONFIDENCE = 0.9
 _FEW_DEFECTS = 60
+_PLAIN = re.compile("[a-z][a-z0-9_-]*")
+_WORDS = frozenset({"n", "no", "null", "off", "on", "true", "false", "y", "yes"})
+"""Words that YAML takes for something else than a text."""
 _STEPS_ENOUGH = 1000
 
 _TEXT = Template("""\
 # $name: proposed from $pictures pictures of $parts parts ($defective defective).
 # Train with: trainer pipeline run --recipe $name.yaml --data FOLDER --root work
-name: $name
+name: $quoted
 labels:
   good: $good
   defects: [$defects]
@@ -59,7 +64,10 @@ review_deadline_ms: 20000
 
 @dataclass(frozen=True)
 class Evidence:
-    """The lowest escape rate that the held-out defective parts can prove, and how many the next lower one takes."""
+    """The lowest escape rate that the held-out defective parts can prove, and how many the next lower one takes.
+
+    Where they can prove none, or none lower is known, `next_rate` is `provable`.
+    """
 
     held_out: int
     provable: float
@@ -78,11 +86,12 @@ def propose(found: Survey, name: str) -> str:
     training = found.pictures * (1 - split.eval - split.test)
     text = _TEXT.substitute(
         name=name,
+        quoted=_scalar(name),
         pictures=found.pictures,
         parts=total,
         defective=defective,
-        good=good,
-        defects=", ".join(defects) or "defect",
+        good=_scalar(good),
+        defects=", ".join(map(_scalar, defects)) or "defect",
         colour=found.colour.value,
         rows=found.size[0],
         columns=found.size[1],
@@ -101,6 +110,11 @@ def propose(found: Survey, name: str) -> str:
     )
     _check(text, name)
     return text
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML reads it back: one such as `0`, `no` or `a, b` in quotes."""
+    return text if _PLAIN.fullmatch(text) and text not in _WORDS else json.dumps(text, ensure_ascii=False)
 
 
 def input_size(rows: int, columns: int) -> tuple[int, int]:
@@ -125,17 +139,17 @@ def evidence_of(held_out: int) -> Evidence:
     """Say what so many held-out defective parts can prove when none of them escapes."""
     bound = upper_bound(0, held_out, _CONFIDENCE)
     provable = next((rate for rate in _RATES if rate >= bound), _RATES[-1])
-    place = _RATES.index(provable)
-    next_rate = _RATES[max(place - 1, 0)]
+    next_rate = _RATES[max(_RATES.index(provable) - 1, 0)] if bound <= provable else provable
     return Evidence(held_out, provable, next_rate, defective_needed(next_rate, _CONFIDENCE))
 
 
 def _said(evidence: Evidence) -> str:
-    return (
-        f"{evidence.held_out} defective parts choose them:\n"
-        f"# enough for an escape rate of {evidence.provable:g} if none escapes; {evidence.next_rate:g} would take "
-        f"{evidence.needed} of them."
-    )
+    lines = f"{evidence.held_out} defective parts choose them:\n# "
+    wanted = f"{evidence.next_rate:g} would take {evidence.needed} of them"
+    if evidence.next_rate == evidence.provable and evidence.held_out < evidence.needed:
+        return f"{lines}too few to prove any escape rate worth naming; {wanted}."
+    more = f"; {wanted}" if evidence.next_rate < evidence.provable else ""
+    return f"{lines}enough for an escape rate of {evidence.provable:g} if none escapes{more}."
 
 
 def _check(text: str, name: str) -> None:

@@ -106,6 +106,45 @@ def test_no_task_of_label_studio_ends_the_import(folder, task):
     assert (counted["pictures"], len(counted["refused"])) == (1, 1)
 
 
+def test_two_coco_files_put_together_lose_no_defect_in_silence(folder):
+    content = _coco([[1, 1, 9, 1, 9, 9]])
+    content["images"] += [{"id": 1, "file_name": "2.png"}, {"file_name": "3.png"}]
+    made = _imported(folder, content)
+    assert {one["where"]: one["reason"] for one in made["refused"]} == {
+        "0.png": "2 images have the id 1; give each its own",
+        "2.png": "2 images have the id 1; give each its own",
+        "3.png": "'id' is missing",
+    }
+    assert [(one.image, one.label) for one in read_folder(folder)[0]] == [("images/1.png", "ok")]
+    content = _coco([[1, 1, 9, 1, 9, 9]])
+    content["categories"].append({"id": 1, "name": "dent"})
+    (refused,) = _imported(folder, content)["refused"]
+    assert refused["reason"] == "category 1 is dent and pit; give each its own id"
+
+
+def test_a_category_that_was_changed_in_the_other_tool_is_the_label(folder):
+    drawn = np.zeros((20, 30), np.uint8)
+    drawn[4:9, 5:9] = 255
+    (folder / "masks").mkdir()
+    cv2.imwrite(str(folder / "masks" / "0.png"), drawn)
+    (folder / "labels.csv").write_text("image,mask,part,label\nimages/0.png,masks/0.png,p,pit\nimages/1.png,,q,dent\n")
+    export_labels(folder, folder / "coco.json", "coco")
+    content = json.loads((folder / "coco.json").read_text())
+    for one in content["categories"]:
+        one["name"] = {"pit": "stain"}.get(one["name"], one["name"])
+    assert _imported(folder, content)["refused"] == []
+    assert [(one.part, one.label) for one in read_folder(folder)[0]] == [("p", "stain"), ("q", "dent")]
+    content["annotations"] = []
+    _imported(folder, content)
+    assert [(one.part, one.label) for one in read_folder(folder)[0]] == [("p", "ok"), ("q", "dent")]
+
+
+def _imported(folder, content):
+    source = folder / "other.json"
+    source.write_text(json.dumps(content))
+    return import_labels(source, folder, "coco", "ok", True)
+
+
 def test_what_several_people_said_in_label_studio_is_kept_for_the_agreement(folder):
     def said(who, label):
         choice = {"type": "choices", "value": {"choices": [label]}}

@@ -79,6 +79,25 @@ def test_a_label_that_cannot_stand_in_a_recipe_is_named() -> None:
         propose(found(parts={"ok": 5, "Kratzer tief": 5}), "a")
 
 
+@pytest.mark.parametrize("label", ["0", "007", "1e3", "1.0", "no", "y", "null", "2026-01-01", "0x1f", "1_0"])
+def test_a_label_that_yaml_takes_for_something_else_stays_a_text(label: str) -> None:
+    made = yaml.safe_load(propose(found(parts={"ok": 5, label: 5}), label))
+    assert (made["name"], made["labels"]["defects"]) == (label, [label])
+
+
+@pytest.mark.parametrize("label", ["scratch, deep", "a: b", "#1", "[x", "*x", "'n", 'a"b', "a\nb", "ß"])
+def test_a_label_never_becomes_two_or_another_one(label: str) -> None:
+    with pytest.raises(ConfigError, match=r"'labels.defects.0' is .*: expected small letters"):
+        propose(found(parts={"ok": 5, label: 5}), "a")
+
+
+def test_what_no_part_can_prove_is_not_said_to_be_proven() -> None:
+    few = propose(found(parts={"ok": 30, "pit": 8}), "a")
+    assert "2 defective parts choose them:\n# too few to prove any escape rate worth naming; 0.3 would take 7" in few
+    many = propose(found(parts={"ok": 99000, "pit": 99000}), "a")
+    assert "enough for an escape rate of 0.001 if none escapes.\n" in many
+
+
 def test_sample_parts_are_surveyed(tmp_path: Path) -> None:
     generate_samples(tmp_path, 12, 1)
     seen = survey([tmp_path], "")
