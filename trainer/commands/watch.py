@@ -26,7 +26,13 @@ from trainer.commands.options import root_option
 @click.option("--mode", type=click.Choice(["manual", "assisted", "automatic"]), help="The ticket's own unless given.")
 @click.option("--evaluate-every", "often", default="", help="Judge the live model on new labels: 12h, 1d, …")
 @click.option("--once", is_flag=True, help="Look once and end.")
-@click.option("--every", default=10.0, show_default=True, help="Seconds between two looks.")
+@click.option(
+    "--every",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds between two looks.",
+)
 @json_option
 def watch(
     fleet_home: Path,

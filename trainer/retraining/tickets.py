@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from trainer.pipeline.lock import file_lock, holder
 from trainer.pipeline.progress import Display
 from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
+from trainer.retraining.tried import Tried
 from trainer.run import run_pipeline
 
 Say = Callable[[str], None]
+_IN_VAIN = "was trained in vain; tried again when more parts are labelled, or in an hour"
 
 
 def _alone(root: Path) -> AbstractContextManager[None]:
@@ -48,13 +51,19 @@ def serve_ticket(request: Request, ticket: str, home: Path, display: Display) ->
     fleet = FleetApi.of(home)
     try:
         with _alone(request.root):
-            return _serve(request, fleet.ticket(ticket), fleet, home, display)
+            return _serve(request, fleet.ticket(ticket), fleet, home, display, Tried())
     finally:
         fleet.close()
 
 
 def _serve(
-    request: Request, ticket: dict[str, Any], fleet: FleetApi, home: Path, display: Display, roll_out: bool = False
+    request: Request,
+    ticket: dict[str, Any],
+    fleet: FleetApi,
+    home: Path,
+    display: Display,
+    tried: Tried,
+    roll_out: bool = False,
 ) -> dict[str, Any]:
     name = str(ticket["id"])
     recipe, _ = recipes.load(request.recipe, request.assignments)
@@ -71,7 +80,7 @@ def _serve(
         write_atomically(folder / "ticket.json", json.dumps(ticket, sort_keys=True).encode())
         folders = (*request.folders, *reviewed_folders(request.root, recipe.name, name))
         joined = replace(request, folders=folders, ticket=name, fleet_home=str(home.resolve()))
-        result = run_pipeline(joined.with_settings("trainer.warm_start=true"), display)
+        result = _trained(joined.with_settings("trainer.warm_start=true"), display, folders[-1], tried)
     except (LinesideError, KeyboardInterrupt) as error:
         _release(fleet, request.root, name, f"the training failed: {error}")
         raise
@@ -83,6 +92,19 @@ def _serve(
         note_rollout(request.root, name, latest.model, latest.version)
     fleet.move(name, "served", model=latest.model, version=latest.version, run=result["run"])
     (folder / "claim.json").unlink(missing_ok=True)
+    return result
+
+
+def _trained(request: Request, display: Display, reviewed: Path, tried: Tried) -> dict[str, Any]:
+    """Run the pipeline and note where it made no blessed model of the `reviewed` parts."""
+    labels = (reviewed / "labels.csv").read_bytes()
+    try:
+        result = run_pipeline(request, display)
+    except LinesideError:
+        tried.note(request.ticket, labels)
+        raise
+    if not result["blessed"]:
+        tried.note(request.ticket, labels)
     return result
 
 
@@ -125,12 +147,18 @@ def to_do(ticket: dict[str, Any], mode: str, mine: bool) -> str:
 
 
 def watch_once(
-    request: Request, home: Path, mode: str, make_display: Callable[[], Display], say: Say
+    request: Request,
+    home: Path,
+    mode: str,
+    make_display: Callable[[], Display],
+    say: Say,
+    tried: Tried | None = None,
 ) -> list[dict[str, Any]]:
     """Look at all live tickets of the recipe's model once and serve those that may be; return what became of each.
 
-    A ticket that cannot be served now keeps no other waiting.
+    A ticket that cannot be served now keeps no other waiting. One that was `tried` in vain waits for more labels.
     """
+    tried = tried or Tried()
     recipe, _ = recipes.load(request.recipe, request.assignments)
     start_waiting(request.root, home, say)
     fleet = FleetApi.of(home)
@@ -141,11 +169,13 @@ def watch_once(
                 continue
             name = str(ticket["id"])
             decision = to_do(ticket, mode, claimed_here(request.root, name))
+            if decision == "train" and tried.waits(name, partial(fleet.labels, name)):
+                decision = _IN_VAIN
             say(f"ticket {name} ({ticket['cause']} at {', '.join(ticket['sites'])}): {decision}")
             outcome: dict[str, Any] = {"ticket": name, "decision": decision}
             if decision == "train":
                 automatic = (mode or str(ticket["mode"])) == "automatic"
-                outcome |= _train(request, ticket, fleet, home, automatic, make_display(), say)
+                outcome |= _train(request, ticket, fleet, home, automatic, make_display(), say, tried)
             found.append(outcome)
     finally:
         fleet.close()
@@ -160,12 +190,13 @@ def _train(
     automatic: bool,
     display: Display,
     say: Say,
+    tried: Tried,
 ) -> dict[str, Any]:
     if automatic:
         request = request.with_settings(f"pusher.fleet_home={home}")
     try:
         with _alone(request.root):
-            result = _serve(request, ticket, fleet, home, display, automatic)
+            result = _serve(request, ticket, fleet, home, display, tried, automatic)
     except (Rejected, Unavailable) as error:
         say(f"ticket {ticket['id']}: {error}")
         return {"error": str(error)}
@@ -191,10 +222,11 @@ def watch(
 
     `first` is done before each look.
     """
+    tried = Tried()
     while True:
         try:
             first()
-            watch_once(request, home, mode, make_display, say)
+            watch_once(request, home, mode, make_display, say, tried)
         except LinesideError as error:
             say(str(error))
         sleep(every_s)

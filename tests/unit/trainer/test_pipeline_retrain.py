@@ -13,6 +13,7 @@ from trainer.pipeline.progress import Lines
 from trainer.request import Request
 from trainer.retraining.handover import note_rollout, start_waiting
 from trainer.retraining.tickets import reviewed_folders, serve_ticket, to_do, watch_once
+from trainer.retraining.tried import Tried
 
 
 @pytest.fixture
@@ -170,6 +171,36 @@ def test_a_ticket_that_cannot_be_served_yet_keeps_no_other_waiting(fleet, tmp_pa
     assert [outcome["ticket"] for outcome in found] == ["t-2", "t-1"]
     assert all("nobody has labelled a part yet" in outcome["error"] for outcome in found)
     assert {ticket["state"] for ticket in fleet.tickets.values()} == {"approved"}
+
+
+@pytest.mark.parametrize(
+    "ends", [{"blessed": False, "run": "r", "reasons": ["no"]}, Rejected("bad"), Unavailable("NaN")]
+)
+def test_what_was_trained_in_vain_waits_for_labels_or_an_hour(fleet, tmp_path, monkeypatch, ends):
+    fleet.open_ticket("t-1")
+    fleet.label(b"one", "p1", "pit")
+    request, runs, now = Request("machined-surface", (tmp_path,), tmp_path / "root"), [], [0.0]
+
+    def run(asked, _display):
+        runs.append(asked.ticket)
+        if isinstance(ends, Exception):
+            raise ends
+        return ends
+
+    monkeypatch.setattr("trainer.retraining.tickets.run_pipeline", run)
+    tried = Tried(lambda: now[0])
+
+    def look():
+        (found,) = watch_once(request, tmp_path / "home", "assisted", lambda: Lines(_Nowhere()), lambda _: None, tried)
+        return found["decision"]
+
+    assert [look(), look()] == ["train", "was trained in vain; tried again when more parts are labelled, or in an hour"]
+    assert [action for _, action, _ in fleet.said] == ["claim", "release"]
+    fleet.label(b"two", "p2", "ok")
+    assert look() == "train"
+    now[0] += 3600
+    assert look() == "train"
+    assert runs == ["t-1"] * 3
 
 
 def test_one_ticket_at_a_time_is_served_in_a_root(fleet, tmp_path):
