@@ -39,7 +39,19 @@ def analyse(
             | tfma.ExtractEvaluateAndWriteResults(eval_config=config, output_path=str(folder))
         )
     found = tfma.load_eval_result(str(folder)).slicing_metrics
-    return {_slice_name(key): _plain(metrics) for key, metrics in sorted(found, key=lambda pair: str(pair[0]))}
+    made = {_slice_name(key): _plain(metrics) for key, metrics in sorted(found, key=lambda pair: str(pair[0]))}
+    for name in made.keys() - _with_both_kinds(defective, slices):
+        made[name].pop("auc", None)
+    return made
+
+
+def _with_both_kinds(defective: npt.NDArray[Any], slices: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the slices in which there is something to rank; TFMA gives the others an AUC of 0."""
+    kinds: dict[str, set[bool]] = {OVERALL: set(map(bool, defective))}
+    for attribute, values in slices.items():
+        for value, kind in zip(values, defective, strict=True):
+            kinds.setdefault(f"{attribute}={value}", set()).add(bool(kind))
+    return {name for name, found in kinds.items() if len(found) == 2}
 
 
 def _config(tfma: Any, slices: Mapping[str, Sequence[str]]) -> Any:

@@ -43,12 +43,17 @@ class Paired:
         """One line about it."""
         if not self.parts:
             return "no part was tested by both"
-        shown = f"{self.gain.value:+.3f} (95 % interval {self.gain.low:+.3f} to {self.gain.high:+.3f})"
-        better = "no proven difference"
-        if self.gain.low > 0 or self.gain.high < 0:
-            better = "better" if self.gain.low > 0 else "worse"
         verdicts = f"verdicts: right alone {self.only_second} against {self.only_first}, McNemar p = {self.p:.3g}"
-        return f"AUROC {shown}, {better}, on {self.parts} parts of both ({self.defective} defective); {verdicts}"
+        return f"AUROC {self._gained}, on {self.parts} parts of both ({self.defective} defective); {verdicts}"
+
+    @property
+    def _gained(self) -> str:
+        if math.isnan(self.gain.value):
+            return "not comparable: both kinds of parts are needed"
+        shown = f"{self.gain.value:+.3f} (95 % interval {self.gain.low:+.3f} to {self.gain.high:+.3f})"
+        if self.gain.low > 0 or self.gain.high < 0:
+            return f"{shown}, {'better' if self.gain.low > 0 else 'worse'}"
+        return f"{shown}, no proven difference"
 
 
 def compare(first: Judging, second: Judging) -> Paired:

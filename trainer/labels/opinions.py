@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.contracts.errors import Rejected
+from trainer.data.csv_records import Record, decoded, records
 from trainer.data.quarantine import Refused
 
 TABLE, LONG = "labels.csv", "labellers.csv"
 PREFIX = "label."
 _NEEDED = ("image", "labeller", "label")
+Line = tuple[str, dict[str, str]]
+"""Where a line stands (file and number) and its cells by column."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,12 @@ def read_opinions(folder: Path) -> Opinions:
     none. Raises Rejected where neither table holds opinions.
     """
     path = folder / LONG if (folder / LONG).is_file() else folder / TABLE
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Rejected(f"{path}: not a readable table ({error}); expected {LONG} or {TABLE} in UTF-8") from error
     refused: list[Refused] = []
-    found = _long(rows, path, refused) if path.name == LONG else _wide(rows, path, refused)
+    try:
+        rows = list(_rows(decoded(path.read_bytes()), path, refused))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Rejected(f"{path}: not a readable table ({error}); expected {LONG} or {TABLE} in UTF-8") from error
+    found = _long(rows, refused) if path.name == LONG else _wide(rows, refused)
     said: dict[str, dict[str, str]] = {}
     for image, labeller, label in found:
         said.setdefault(image, {})[labeller] = label
@@ -75,24 +78,40 @@ def read_opinions(folder: Path) -> Opinions:
     return Opinions(said, tuple(refused))
 
 
-def _wide(rows: list[dict[str, str]], path: Path, refused: list[Refused]) -> Iterator[tuple[str, str, str]]:
-    for line, row in enumerate(rows, 2):
-        image = (row.get("image") or "").strip()
+def _rows(text: str, path: Path, refused: list[Refused]) -> Iterator[Line]:
+    """Yield the place and the cells by column of each line; a line of another length says nothing that can be used."""
+    found = records(text)
+    first = next(found, Record(1, 1))
+    if first.problem:
+        raise Rejected(f"{path}:1: {first.problem}")
+    header = [name.strip() for name in first.cells]
+    for one in found:
+        where, fields = f"{path.name}:{one.line}", len(one.cells)
+        problem = one.problem or ("" if fields == len(header) else f"{fields} fields, expected {len(header)}")
+        if problem:
+            refused.append(Refused(where, problem))
+        else:
+            yield where, dict(zip(header, (cell.strip() for cell in one.cells), strict=True))
+
+
+def _wide(rows: Sequence[Line], refused: list[Refused]) -> Iterator[tuple[str, str, str]]:
+    for where, row in rows:
+        image = row.get("image", "")
         if not image:
-            refused.append(Refused(f"{path.name}:{line}", "'image' is empty"))
+            refused.append(Refused(where, "'image' is empty"))
             continue
         for name, value in row.items():
-            if name and name.startswith(PREFIX) and value and value.strip():
-                yield image, name[len(PREFIX) :], value.strip()
+            if name.startswith(PREFIX) and value:
+                yield image, name[len(PREFIX) :], value
 
 
-def _long(rows: list[dict[str, str]], path: Path, refused: list[Refused]) -> Iterator[tuple[str, str, str]]:
+def _long(rows: Sequence[Line], refused: list[Refused]) -> Iterator[tuple[str, str, str]]:
     usable = []
-    for line, row in enumerate(rows, 2):
-        empty = [name for name in _NEEDED if not (row.get(name) or "").strip()]
+    for number, (where, row) in enumerate(rows):
+        empty = [name for name in _NEEDED if not row.get(name)]
         if empty:
-            refused.append(Refused(f"{path.name}:{line}", f"'{empty[0]}' is empty"))
+            refused.append(Refused(where, f"'{empty[0]}' is empty"))
         else:
-            usable.append(((row.get("time") or "").strip(), line, [row[name].strip() for name in _NEEDED]))
+            usable.append((row.get("time", ""), number, [row[name] for name in _NEEDED]))
     for _, _, (image, labeller, label) in sorted(usable, key=lambda one: one[:2]):
         yield image, labeller, label

@@ -98,13 +98,14 @@ def what_lacks(metrics: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _of_thousand(share: float, up: bool = False) -> str:
-    """Return a share as parts of a thousand, never rounded to the better side.
+    """Return a share as parts of a thousand; one that is the worst that may be is rounded `up`.
 
-    >>> _of_thousand(0.2501, up=True), _of_thousand(0.0005), _of_thousand(0.02)
-    ('251', '0.5', '20')
+    >>> _of_thousand(0.2501, up=True), _of_thousand(0.0005), _of_thousand(0.02), _of_thousand(0.00331, up=True)
+    ('251', '0.5', '20', '3.4')
     """
     many = 1000 * share
     if 0 < many < 10:
-        return f"{many:.2g}"
+        step = 10.0 ** (math.floor(math.log10(many)) - 1)
+        return f"{math.ceil(round(many / step, 6)) * step if up else many:.2g}"
     whole = round(many, 6)
     return str(math.ceil(whole) if up else round(whole))

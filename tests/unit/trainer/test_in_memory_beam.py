@@ -117,3 +117,12 @@ def test_model_analysis_finds_what_it_finds_on_beam(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(in_memory_beam, "InMemoryRunner", FnApiRunner)
     assert tfma_metrics.analyse(scores, defective, slices, tmp_path / "beam") == ours
     assert set(ours) == {"overall", "shift=early", "shift=late"}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in divide:RuntimeWarning")
+def test_a_slice_of_one_kind_has_no_auc(tmp_path: Path) -> None:
+    scores, defective = np.array([0.1, 0.9, 0.2, 0.3]), np.array([False, True, False, False])
+    found = tfma_metrics.analyse(scores, defective, {"station": ["Süd", "Süd", "<b>", "<b>"]}, tmp_path)
+    assert (found["overall"]["auc"], found["station=Süd"]["auc"]) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert "auc" not in found["station=<b>"]
+    assert found["station=<b>"]["example_count"] == 2

@@ -90,6 +90,24 @@ def test_columns_and_long_tables_are_read_and_bad_lines_are_kept_with_a_reason(t
     assert long.refused[0].reason == "'labeller' is empty"
 
 
+@pytest.mark.fault("T04")
+def test_a_line_of_another_length_gives_nobody_anothers_opinion(tmp_path):
+    lines = ["image,part,label,label.anna, label.ben ", "a.png,p1,ok,ok,pit", "", '"c\n.png",p3,ok,ok,ok']
+    lines += ["b.png,ok,ok,pit", "d.png,p,5,ok,dent,ok", 'e.png,"p6,ok,ok,ok', "f.png,p7,ok,pit,pit"]
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-16")
+    found = read_opinions(tmp_path)
+    assert found.said == {
+        "a.png": {"anna": "ok", "ben": "pit"},
+        "c\n.png": {"anna": "ok", "ben": "ok"},
+        "f.png": {"anna": "pit", "ben": "pit"},
+    }
+    assert [(one.where, one.reason) for one in found.refused][:2] == [
+        ("labels.csv:6", "4 fields, expected 5"),
+        ("labels.csv:7", "6 fields, expected 5"),
+    ]
+    assert found.refused[2].where == "labels.csv:8"
+
+
 def test_a_folder_without_opinions_is_one_line(tmp_path):
     (tmp_path / "labels.csv").write_text("image,part,label\na.png,p,ok\n")
     with pytest.raises(Rejected, match=r"columns such as label\.anna"):

@@ -40,6 +40,13 @@ def test_a_part_with_another_label_is_no_match_and_none_in_common_is_said():
     assert compare(one, judging("xy", [0.1, 0.9], [0, 1])).text == "no part was tested by both"
 
 
+def test_where_no_part_is_defective_no_ranking_is_compared():
+    found = compare(judging("ab", [0.1, 0.9], [0, 0]), judging("ab", [0.1, 0.2], [0, 0]))
+    assert found.text.startswith(
+        "AUROC not comparable: both kinds of parts are needed, on 2 parts of both (0 defective)"
+    )
+
+
 def test_the_same_model_gains_nothing():
     rng = np.random.default_rng(1)
     one = judging([str(n) for n in range(60)], rng.random(60), np.arange(60) < 20)
