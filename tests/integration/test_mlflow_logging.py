@@ -8,11 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from edge_agent.contracts.errors import Unavailable
+from edge_agent.contracts.program import python_program
 from tests.simulators.evaluated import evaluated
 from trainer.cli import main
+from trainer.pipeline.runs import Runs
 from trainer.pipeline.settings import MlflowSettings
 from trainer.reports.again import write_again
-from trainer.reports.tracking import DONE, WAITING, log_run, waiting
+from trainer.reports.tracking import DONE, WAITING, content_of, log_run, waiting
 
 RUN = "20260101-000000"
 pytestmark = pytest.mark.slow
@@ -52,6 +54,24 @@ def test_a_run_that_could_not_be_logged_waits_and_is_logged_later_once(tmp_path,
     assert read["params"]["Evaluator.seed"] == "1"
     assert read["tags"]["lineside.blessed"] == str(metrics["blessed"]).lower()
     assert sorted(read["files"]) == ["metrics.json", "report.html"]
+
+
+def test_a_logging_that_was_broken_off_is_finished_and_not_begun_again(tmp_path, monkeypatch):
+    root, store = tmp_path / "root", f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.chdir(tmp_path)
+    evaluated(root)
+    wanted = MlflowSettings(tracking_uri=store, experiment="tiles")
+    place = {"tracking_uri": store, "experiment": "tiles"}
+    gone = {**place, **content_of(root, Runs(root).load(RUN)), "files": [str(tmp_path / "gone.html")]}
+    broken = subprocess.run(
+        python_program("trainer.reports.mlflow_child"), input=json.dumps(gone), capture_output=True, text=True
+    )
+    assert broken.returncode != 0
+    made = log_run(root, RUN, wanted)
+    command = [sys.executable, "-W", "ignore", "-c", READ, store, "tiles"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200)
+    (read,) = json.loads(done.stdout.strip().splitlines()[-1])
+    assert (read["id"], read["status"], read["files"]) == (made["run_id"], "FINISHED", ["metrics.json"])
 
 
 def test_nothing_waits_where_nobody_asked(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 _BATCH = 100
@@ -19,13 +20,7 @@ def main() -> None:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri=content["tracking_uri"])
-    made = client.create_run(
-        _experiment(client, content["experiment"]),
-        start_time=content["started_ms"],
-        tags=content["tags"],
-        run_name=content["name"],
-    )
-    run = made.info.run_id
+    run = _run(client, _experiment(client, content["experiment"]), content)
     params = [Param(name, value) for name, value in content["params"].items()]
     metrics = [Metric(name, value, content["started_ms"], step) for name, value, step in content["metrics"]]
     for start in range(0, len(params), _BATCH):
@@ -36,6 +31,16 @@ def main() -> None:
         client.log_artifact(run, path)
     client.set_terminated(run, end_time=content["ended_ms"])
     sys.stdout.write(json.dumps({"run_id": run}) + "\n")
+
+
+def _run(client: Any, experiment: str, content: Mapping[str, Any]) -> str:
+    """Return MLflow's id of the run: that of a former attempt that was broken off, else of a new one."""
+    begun = f"attributes.status = 'RUNNING' and tags.`lineside.run` = '{content['name']}'"
+    for one in client.search_runs([experiment], begun):
+        if one.info.start_time == content["started_ms"]:
+            return str(one.info.run_id)
+    times = {"start_time": content["started_ms"], "run_name": content["name"]}
+    return str(client.create_run(experiment, tags=content["tags"], **times).info.run_id)
 
 
 def _experiment(client: Any, name: str) -> str:

@@ -77,6 +77,8 @@ def content_of(root: Path, record: RunRecord) -> dict[str, Any]:
     for name, entry in entries.items():
         for key, value in flat(entry.parts.parameters if entry else {}).items():
             params[key if key.startswith("recipe.") else f"{name}.{key}"] = str(value)[:_LONGEST]
+    if "recipe.name" in params:
+        params["recipe.name"] = record.pipeline  # no step before the Converter depends on it, or knows it
     metrics = [[f"seconds.{step.name}", step.seconds, 0] for step in record.steps]
     files = [str(path) for path in (Runs(root).path(record.run) / "report.html",) if path.is_file()]
     evaluation, model = artifacts.get("Evaluator.evaluation"), artifacts.get("Trainer.model")
