@@ -51,6 +51,6 @@ def _show(found: dict[str, Any]) -> None:
     ended = sorted(rows, key=lambda row: (row[1] != "complete", -float(row[2] or 0.0)))
     for row in ended[:_SHOWN]:
         table.add_row(*row)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
     click.echo("; ".join(found["reasons"]))
     click.echo(f"all trials: {found['trials']}, {found['page']}")

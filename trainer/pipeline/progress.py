@@ -102,7 +102,8 @@ class Live:
 
         columns: tuple[Any, ...] = (SpinnerColumn(), TextColumn("{task.fields[step]:<18}"), BarColumn(24))
         times = (TimeElapsedColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, *times, TextColumn("{task.description}"), console=Console(stderr=True))
+        said = TextColumn("{task.description}", markup=False)
+        self._bar = Progress(*columns, *times, said, console=Console(stderr=True))
         self._bar.start()
         self._tasks: dict[str, Any] = {}
 
@@ -120,10 +121,13 @@ class Live:
 
     def end(self, step: str, status: str, seconds: float, remark: str = "") -> None:
         """Replace the bar by a line."""
+        from rich.text import Text
+
         if step in self._tasks:
             self._bar.remove_task(self._tasks.pop(step))
         colour = {"done": "green", "cached": "cyan", "skipped": "yellow"}.get(status, "red")
-        self._bar.console.print(f"[{colour}]{step:<18} {status:<7}[/] {seconds:6.1f} s  {remark}", highlight=False)
+        line = Text.assemble((f"{step:<18} {status:<7}", colour), f" {seconds:6.1f} s  {remark}")
+        self._bar.console.print(line, highlight=False)
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -17,21 +17,21 @@ _SHOWN = 10
 def show_check(found: Mapping[str, Any], spans: Sequence[str]) -> None:
     """Print the result of `check_folders` or `check_tables`; `spans` names the spans that were read."""
     what = "rows" if "rows" in found else "pictures"
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     if spans:
         console.print(f"read: {', '.join(spans)}")
     console.print(f"{found[what]} usable {what} of {found['parts']} parts; {len(found['bad'])} bad records")
     if found["kinds"]:
         console.print(_table(("trouble", "records", "the first"), _troubles(found)))
         for one in found["bad"][:_SHOWN]:
-            console.print(f"  {one['path']} ({one['sha256'][:12] or 'no content'}): {one['reason']}", markup=False)
+            console.print(f"  {one['path']} ({one['sha256'][:12] or 'no content'}): {one['reason']}")
         if len(found["bad"]) > _SHOWN:
             console.print(f"  and {len(found['bad']) - _SHOWN} more; --json lists them all")
     if found.get("normalised"):
         console.print(_table(("made usual", "pictures"), found["normalised"].items()))
     console.print(_table(("label", what), found["labels"].items()))
     for line in _remarks(found):
-        console.print(f"! {line}", markup=False)
+        console.print(f"! {line}")
 
 
 def _troubles(found: Mapping[str, Any]) -> list[tuple[Any, ...]]:

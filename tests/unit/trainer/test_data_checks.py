@@ -5,6 +5,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from edge_agent.contracts.errors import Rejected
 from trainer.data.quarantine import by_kind, check_bad, kind_of
+from trainer.reports.check import show_check
 from trainer.reports.deciles import decile_strips
 from trainer.reports.statistics import shared_values, slice_views, statistics_page
 from trainer.validation.feature_skew import feature_skew
@@ -31,6 +32,22 @@ def test_a_label_that_the_schema_has_and_the_recipe_lacks_is_told():
     (line,) = not_in_recipe("label", {"train": TRAIN}, ["ok", "pit"], ["ok", "pit", "rust"])
     assert line == "label: 'rust' in 1 records is not in the recipe (ok, pit); add it to labels.defects"
     assert list(not_in_recipe("label", {"train": TRAIN}, ["ok", "pit"], ["ok", "pit"])) == []
+
+
+def test_brackets_in_names_are_shown_as_they_are(capsys):
+    found = {
+        "pictures": 2,
+        "parts": 2,
+        "bad": [],
+        "kinds": {kind_of("missing"): 1},
+        "unknown_labels": [],
+        "torn_parts": ["[i]p"],
+    }
+    found["bad"] = [{"path": "[/old]/a.png", "sha256": "", "reason": "missing"}]
+    leaks = {"counts": dict.fromkeys(("label", "near", "part", "same", "split"), 0), "near": [], "same": []}
+    show_check({**found, "labels": {"[/b] :ok:": 2}, "odd": [], "leaks": {**leaks, "too_many": False}}, ["[/span]"])
+    said = capsys.readouterr().out
+    assert all(text in said for text in ("[/old]/a.png", "[/b] :ok:", "[/span]", "[i]p"))
 
 
 def test_a_split_without_defects_is_no_evidence():

@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from trainer.pipeline.progress import Lines, Pace
+from trainer.pipeline.progress import Lines, Live, Pace
 from trainer.pipeline.runs import RunRecord, Runs
 from trainer.pipeline.step import Artifact
 from trainer.pipeline.steplog import StepLog
@@ -34,6 +34,15 @@ def test_lines_say_what_is_done_and_how_long_the_rest_takes():
     assert said[10].endswith("100% epoch 10 of 10, about 0 s left")
     assert said[11].endswith("… the rest")
     assert "at once" not in out.getvalue()
+
+
+def test_a_terminal_shows_brackets_as_they_are(capsys):
+    live = Live()
+    live.begin("Trainer", "[/data] :ok:")
+    live.progress("Trainer", "part [/bold] of [red]", 0.5)
+    live.end("Trainer", "failed", 1.0, "pip install 'lineside[pretrained]' [/data/parts] :ok:")
+    live.close()
+    assert "pip install 'lineside[pretrained]' [/data/parts] :ok:" in " ".join(capsys.readouterr().err.split())
 
 
 def test_what_a_killed_run_had_done_says_nothing_of_the_pace():
