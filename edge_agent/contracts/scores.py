@@ -47,5 +47,7 @@ def heatmap_peak(heatmap: Floats) -> tuple[float, float]:
 
 
 def part_score(frame_scores: Sequence[float], combine: str) -> float:
-    """Join the scores of a part's pictures into one: `max` or `mean`."""
+    """Join the scores of a part's pictures into one: `max` or `mean`; NaN where one of them is NaN."""
+    if any(math.isnan(score) for score in frame_scores):
+        return math.nan
     return float(max(frame_scores)) if combine == "max" else float(np.mean(frame_scores))

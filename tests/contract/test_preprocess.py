@@ -120,6 +120,8 @@ def test_scores_are_calibrated_softmax_and_a_peak():
     assert heatmap_peak(heatmap) == (6.5 / 8, 1.5 / 4)
     assert part_score([0.1, 0.9], "max") == 0.9
     assert part_score([0.1, 0.9], "mean") == pytest.approx(0.5)
+    for scores in ([0.1, math.nan], [math.nan, 0.1]):
+        assert all(math.isnan(part_score(scores, combine)) for combine in ("max", "mean"))
 
 
 @pytest.mark.parametrize("colour", list(Colour))
