@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from edge_agent.contracts.errors import Rejected
@@ -109,9 +111,28 @@ def _long(rows: Sequence[Line], refused: list[Refused]) -> Iterator[tuple[str, s
     usable = []
     for number, (where, row) in enumerate(rows):
         empty = [name for name in _NEEDED if not row.get(name)]
+        try:
+            at = _seconds(row.get("time", ""))
+        except (ValueError, OverflowError):
+            refused.append(Refused(where, f"'time' is {row['time']!r}, expected one such as 2026-11-22T10:30:00Z"))
+            continue
         if empty:
             refused.append(Refused(where, f"'{empty[0]}' is empty"))
         else:
-            usable.append((row.get("time", ""), number, [row[name] for name in _NEEDED]))
+            usable.append((at, number, [row[name] for name in _NEEDED]))
     for _, _, (image, labeller, label) in sorted(usable, key=lambda one: one[:2]):
         yield image, labeller, label
+
+
+def _seconds(time: str) -> float:
+    """Return seconds since 1970 of an ISO 8601 time (UTC unless it says more) or a number of seconds; "" is earliest.
+
+    Raises ValueError or OverflowError for anything else, which could not be put in order.
+    """
+    if not time:
+        return -math.inf
+    try:
+        return float(time)
+    except ValueError:
+        found = datetime.fromisoformat(time.replace("Z", "+00:00"))
+        return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()

@@ -108,6 +108,16 @@ def test_a_line_of_another_length_gives_nobody_anothers_opinion(tmp_path):
     assert found.refused[2].where == "labels.csv:8"
 
 
+def test_the_latest_opinion_counts_whatever_its_time_zone_and_an_unclear_time_is_refused(tmp_path):
+    rows = ["a.png,anna,pit,2026-11-22T10:30:00Z", "a.png,anna,ok,2026-11-22T11:00:00+01:00", "b.png,anna,ok,99"]
+    rows += ["b.png,anna,pit,1000", "b.png,anna,stain,", "c.png,anna,ok,22.11.2026 10:30", "c.png,ben,ok,"]
+    (tmp_path / "labellers.csv").write_text("image,labeller,label,time\n" + "\n".join(rows) + "\n")
+    found = read_opinions(tmp_path)
+    assert found.said == {"a.png": {"anna": "pit"}, "b.png": {"anna": "pit"}, "c.png": {"ben": "ok"}}
+    (refused,) = found.refused
+    assert (refused.where, refused.reason[:28]) == ("labellers.csv:7", "'time' is '22.11.2026 10:30'")
+
+
 def test_a_folder_without_opinions_is_one_line(tmp_path):
     (tmp_path / "labels.csv").write_text("image,part,label\na.png,p,ok\n")
     with pytest.raises(Rejected, match=r"columns such as label\.anna"):
