@@ -72,15 +72,18 @@ def import_labels(source: Path, folder: Path, kind: str, good: str, replace: boo
 
 
 def _write_opinions(content: Any, places: Places, good: str, folder: Path) -> int:
-    """Write labellers.csv where several people labelled the same picture; return how many people there are."""
+    """Write labellers.csv where several people labelled the same picture; return how many people there are, else 0.
+
+    One that is there already is written anew in any case: what it says was said before this export.
+    """
     said = opinions_of(content, places, good)
     people: dict[str, set[str]] = {}
     for one in said:
         people.setdefault(one.image, set()).add(one.labeller)
-    if all(len(names) < 2 for names in people.values()):
-        return 0
-    write_atomically(folder / LONG, table_of(said).encode())
-    return len(set.union(*people.values()))
+    several = any(len(names) > 1 for names in people.values())
+    if several or (folder / LONG).is_file():
+        write_atomically(folder / LONG, table_of(said).encode())
+    return len(set.union(*people.values())) if several else 0
 
 
 def _once(found: Sequence[Labelled]) -> tuple[list[Labelled], list[Refused]]:

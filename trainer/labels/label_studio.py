@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
@@ -70,20 +71,20 @@ def from_label_studio(content: Any, places: Places, good: str) -> tuple[list[Lab
 
 
 def opinions_of(content: Sequence[Mapping[str, Any]], places: Places, good: str) -> list[Opinion]:
-    """Return what each person said of each picture, in the order of the export; tasks that cannot be used say nothing.
+    """Return what each person said of each picture, in the order of the export; what cannot be used says nothing.
 
     `completed_by` is a number, or an account with its e-mail address.
     """
     found: list[Opinion] = []
     for task in content:
         try:
-            path = places.find(str(task["data"]["image"]))
-            found += [
-                Opinion(path, _who(one["completed_by"]), _said(one["result"], good), str(one.get("created_at", "")))
-                for one in _done(task)
-            ]
+            path, done = places.find(str(task["data"]["image"])), _done(task)
         except UNUSABLE:
             continue
+        for one in done:
+            with suppress(*UNUSABLE):
+                who, label = _who(one["completed_by"]), _said(one["result"], good)
+                found.append(Opinion(path, who, label, str(one.get("created_at", ""))))
     return found
 
 

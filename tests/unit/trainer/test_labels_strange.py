@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from edge_agent.contracts.errors import Rejected
 from trainer.cli import main
 from trainer.labels.exchange import export_labels, import_labels
+from trainer.labels.opinions import read_opinions
 from trainer.labels.records import Places, read_folder
 
 KINDS = ["csv", "coco", "label-studio"]
@@ -164,3 +165,12 @@ def test_what_several_people_said_in_label_studio_is_kept_for_the_agreement(fold
     found = json.loads(CliRunner().invoke(main, ["labels", "agreement", str(folder), "--json"]).output)
     assert [one["name"] for one in found["labellers"]] == ["anna@plant", "bert@plant"]
     assert [one["image"] for one in found["disputed"]] == ["images/0.png"]
+    tasks[0]["annotations"][0]["result"] += said(anna, "ok")["result"]
+    source.write_text(json.dumps(tasks))
+    import_labels(source, folder, "label-studio", "ok", True)
+    assert read_opinions(folder).said["images/0.png"] == {"bert@plant": "ok"}, "one of two labels says nothing"
+    for task in tasks:
+        del task["annotations"][0]
+    source.write_text(json.dumps(tasks))
+    assert import_labels(source, folder, "label-studio", "ok", True)["labellers"] == 0
+    assert {name for one in read_opinions(folder).said.values() for name in one} == {"bert@plant"}, "what holds now"
