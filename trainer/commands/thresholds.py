@@ -37,17 +37,20 @@ def thresholds(
 
     Example: trainer thresholds --root work --escape-rate 0.01
     """
-    from converter.confidence import Cost
     from edge_agent.contracts.errors import ConfigError
     from edge_agent.contracts.recipe import Thresholds
+    from edge_agent.contracts.strict import parse
+    from trainer.evaluation.assessment import cost_of
     from trainer.evaluation.last import evaluation_of
     from trainer.evaluation.plain import finite
+    from trainer.evaluation.settings import CostSettings
     from trainer.evaluation.whatif import replay
 
     evaluation = evaluation_of(root, run)
     metrics = evaluation.metrics
     asked = {"escape_rate": escape_rate, "confidence": confidence, "review_share": review_share}
-    policy = Thresholds(**{**metrics["policy"], **{name: value for name, value in asked.items() if value is not None}})
+    given = {name: value for name, value in asked.items() if value is not None}
+    policy = parse(Thresholds, {**metrics["policy"], **given}, "the options")
     costs = dict(metrics["costs"] or {})
     if cost:
         costs |= dict(zip(("escape", "overkill", "review"), cost, strict=True))
@@ -57,7 +60,8 @@ def thresholds(
                 "--defective-share weighs costs, and the recipe of the run has none; give --cost 100 5 1 as well"
             )
         costs["defective_share"] = defective_share
-    found = finite(replay(evaluation.predictions, metrics["combine"], policy, Cost(**costs) if costs else None))
+    cost_settings = parse(CostSettings, costs, "--cost") if costs else None
+    found = finite(replay(evaluation.predictions, metrics["combine"], policy, cost_of(cost_settings)))
     report(as_json, {"run": evaluation.run.run, **found}, lambda: _show(evaluation.run.run, found))
 
 

@@ -49,6 +49,11 @@ class LimitSettings(Strict):
     def _limits_something(self) -> LimitSettings:
         if self.lower is None and self.upper is None and self.change is None:
             raise ValueError("it limits nothing; give lower, upper or change")
+        ends = [end for end in (self.lower, self.upper) if end is not None]
+        if self.metric != "cost" and any(not 0 <= end <= 1 for end in ends):
+            raise ValueError(f"{self.metric} lies from 0 to 1, so that this limits nothing or everything; 5 % is 0.05")
+        if ends != sorted(ends):
+            raise ValueError("nothing is at least lower and at most upper; exchange them")
         return self
 
 

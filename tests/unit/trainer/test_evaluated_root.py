@@ -45,6 +45,14 @@ def test_the_choice_again_is_the_evaluators_and_another_target_is_answered(tmp_p
     assert loose["cost"] == {"escape": 1.0, "overkill": 1.0, "review": 1.0, "defective_share": None}
 
 
+@pytest.mark.parametrize("option", [("--review-share", "nan"), ("--escape-rate", "nan"), ("--cost", "nan", 5, 1)])
+def test_what_is_no_number_is_refused_in_one_line(tmp_path, option):
+    evaluated(tmp_path)
+    done = say("thresholds", "--root", tmp_path, *option)
+    assert (done.exit_code, done.output.count("\n")) == (5, 1)
+    assert "finite number" in done.output
+
+
 def test_without_an_evaluation_one_line_says_so(tmp_path):
     done = say("thresholds", "--root", tmp_path)
     assert done.exit_code == 5

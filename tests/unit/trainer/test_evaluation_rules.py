@@ -182,6 +182,12 @@ def test_a_recipes_limits_are_read_and_slips_are_named(tmp_path):
     recipe.write_text(text + "    thresholds:\n      - {metric: escape}\n")
     with pytest.raises(ConfigError, match="it limits nothing"):
         load(str(recipe), [])
+    for slip, words in (("upper: 5", "5 % is 0.05"), ("lower: 0.9, upper: 0.1", "exchange them")):
+        recipe.write_text(text + f"    thresholds:\n      - {{metric: escape, {slip}}}\n")
+        with pytest.raises(ConfigError, match=words):
+            load(str(recipe), [])
+    recipe.write_text(text + "    thresholds:\n      - {metric: cost, upper: 5}\n")
+    assert load(str(recipe), [])[1].evaluator.thresholds[0].upper == 5
     recipe.write_text(text + "    thresholds:\n      - {metric: escape, uper: 0.1}\n")
     with pytest.raises(ConfigError, match="did you mean 'upper'"):
         load(str(recipe), [])
