@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.contracts.errors import ConfigError, LinesideError, Rejected, Unavailable
-from trainer.delivery import history
 from trainer.labels.fetch import fetch_labels
 from trainer.labels.fleet_api import FleetApi
 from trainer.pipeline import recipes
@@ -87,10 +86,10 @@ def _serve(
     if not result["blessed"]:
         _release(fleet, request.root, name, f"run {result['run']} was not blessed: {'; '.join(result['reasons'])}")
         return result
-    latest = history.load(request.root)[-1]
+    version = Path(result["bundle"]).name
     if roll_out:
-        note_rollout(request.root, name, latest.model, latest.version)
-    fleet.move(name, "served", model=latest.model, version=latest.version, run=result["run"])
+        note_rollout(request.root, name, recipe.name, version)
+    fleet.move(name, "served", model=recipe.name, version=version, run=result["run"])
     (folder / "claim.json").unlink(missing_ok=True)
     return result
 

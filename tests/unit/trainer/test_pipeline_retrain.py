@@ -203,6 +203,21 @@ def test_what_was_trained_in_vain_waits_for_labels_or_an_hour(fleet, tmp_path, m
     assert runs == ["t-1"] * 3
 
 
+def test_a_ticket_is_served_by_its_own_model_whatever_else_the_root_has_blessed(fleet, tmp_path, monkeypatch):
+    fleet.open_ticket("t-1")
+    fleet.label(b"one", "p1", "pit")
+    root = tmp_path / "root"
+    made = {"blessed": True, "run": "r", "reasons": [], "bundle": str(root / "pushed" / "machined-surface" / "v7")}
+
+    def run(_request, _display):
+        history.add(root, _blessed("v30", 30))
+        return made
+
+    monkeypatch.setattr("trainer.retraining.tickets.run_pipeline", run)
+    serve_ticket(Request("machined-surface", (tmp_path,), root), "t-1", tmp_path / "home", Lines(_Nowhere()))
+    assert fleet.said[-1] == ("t-1", "served", {"model": "machined-surface", "version": "v7", "run": "r"})
+
+
 def test_one_ticket_at_a_time_is_served_in_a_root(fleet, tmp_path):
     fleet.open_ticket("t-1")
     root, said = tmp_path / "root", []
