@@ -148,5 +148,8 @@ def test_an_evaluation_without_a_defective_part_is_shown_and_never_blessed(tmp_p
     assert not metrics["blessed"]
     assert "insufficient evidence: 0 defective" in metrics["reasons"][0]
     assert metrics["evidence"]["missing"] == 45
-    assert "insufficient evidence" in write_again(tmp_path).read_text()
+    page = write_again(tmp_path).read_text()
+    assert "insufficient evidence" in page
+    assert "both kinds of parts are needed" in page
+    assert "– to –" not in page
     assert "45 more defective parts" in say("thresholds", "--root", tmp_path).output
