@@ -96,6 +96,19 @@ def test_a_cached_run_shows_the_page_of_the_run_with_the_same_outputs(tmp_path):
     assert (runs.path("r3") / "report.html").read_text() == "first"
 
 
+def test_where_there_are_no_links_the_page_is_copied(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    runs = Runs(tmp_path)
+    for name in ("r1", "r2"):
+        runs.save(RunRecord(name, "p", 0, steps=[StepRecord("S", "done", outputs={"x": "a"})]))
+    (runs.path("r1") / "report.html").write_text("first")
+    monkeypatch.setattr("os.link", refused)
+    assert reuse_report(runs.load("r2"), runs)
+    assert (runs.path("r2") / "report.html").read_text() == "first"
+
+
 def test_runs_are_named_by_their_start_and_never_twice():
     assert run_id(0, set()) == "19700101-000000"
     assert run_id(0, {"19700101-000000"}) == "19700101-000000-2"
