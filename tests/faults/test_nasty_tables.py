@@ -9,6 +9,7 @@ from tests.simulators.data_steps import quarantine, run_data_steps, splits, told
 from tests.simulators.sensor_table import RECIPE, write_table
 from trainer.data.manifest import SPLITS
 from trainer.samples.sensors import COLUMNS
+from trainer.tabular.examples import read_split
 
 ROWS = 300
 pytestmark = pytest.mark.slow
@@ -131,6 +132,53 @@ def test_rows_are_split_by_their_own_hash_wherever_they_stand(training, tmp_path
     assert list(splits(whole)) == sorted(splits(whole))
     assert len(splits(whole)) == ROWS // 2 + 1
     assert "one-part" in splits(whole)
+
+
+NO_PART = ("table.part=", "table.ignore=[part]")
+
+
+def rows_by_split(known):
+    """Return the splits of each row by its readings."""
+    found = {}
+    for name in SPLITS:
+        table = read_split(known["ExampleGen.examples"].path, name)
+        for row in zip(*(table.numbers[one].tolist() for one in sorted(table.numbers)), strict=True):
+            found.setdefault(str(row), []).append(name)
+    return found
+
+
+def test_a_row_without_a_part_keeps_its_split_when_files_are_renamed_and_spans_roll(tmp_path):
+    for span in (1, 2, 3):
+        (tmp_path / f"span-{span}").mkdir()
+        write_table(tmp_path / f"span-{span}" / "readings.csv", ROWS, seed=span)
+    pattern = tmp_path / "span-{SPAN}"
+    first, second = (steps(pattern, tmp_path / "root", *NO_PART, f"spans={w}", last="ExampleGen") for w in ("1", "1-2"))
+    (tmp_path / "span-2" / "readings.csv").rename(tmp_path / "span-2" / "february.csv")
+    rolled = steps(pattern, tmp_path / "root", *NO_PART, "spans=2-3", last="ExampleGen")
+    for before, after in ((first, second), (second, rolled)):
+        old, new = rows_by_split(before), rows_by_split(after)
+        assert len(old.keys() & new.keys()) == ROWS
+        assert {row: old[row] for row in old.keys() & new.keys()} == {row: new[row] for row in old.keys() & new.keys()}
+
+
+def test_rows_without_a_part_are_no_records_of_training_because_their_file_is_called_alike(training, tmp_path):
+    table, base = training
+    write_table(tmp_path / table.name, ROWS, seed=2)
+    known = steps(table, base / "root", *NO_PART, f"example_validator.serving={tmp_path / table.name}")
+    assert told(known)["blocking"] == []
+
+
+def test_a_part_whose_rows_lie_in_several_files_is_compared_with_production_row_by_row(tmp_path):
+    rows = write_table(tmp_path / "all.csv", ROWS).read_text().splitlines()
+    for name, ending in (("training", ""), ("production", "\n")):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            path = tmp_path / name / f"station-{number}.csv"
+            turned = [*rows[1 + number :], *rows[1 : 1 + number]]
+            again = [f"{a.partition(',')[0]},{b.partition(',')[2]}" for a, b in zip(rows[1:], turned, strict=True)]
+            path.write_text("\n".join([rows[0], *again]) + "\n" + ending)
+    known = steps(tmp_path / "training", tmp_path / "root", f"example_validator.serving={tmp_path / 'production'}")
+    assert [line for line in told(known)["blocking"] if "serving data" in line] == []
 
 
 @pytest.mark.fault("T08")

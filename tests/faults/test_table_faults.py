@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import load_recipe
 from tests.simulators.sensor_table import write_table
@@ -17,6 +16,7 @@ from trainer.pipeline.recipes import RECIPES
 from trainer.pipeline.settings import ExampleGenSettings, Settings, TableSettings, TransformSettings
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import encoded, read_split
+from trainer.tabular.files import TableFile
 from trainer.tabular.read import read_rows
 from trainer.tabular.values import PART, ROW, Layout, as_numbers, typed
 from trainer.tasks.order import DATA, Order
@@ -64,7 +64,7 @@ class Steps:
 
 
 def read(path):
-    return read_rows(path, path.name, digest_file(path))
+    return read_rows(TableFile(path, path.name))
 
 
 @pytest.fixture

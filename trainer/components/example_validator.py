@@ -204,18 +204,25 @@ def _feature_skew(examples: Path, names: Sequence[str], serving: Path, without: 
 def _by_key(examples: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each record of a split that names its part: by part and picture, of a table by part and number of the row.
 
-    Where a row stands in which file says nothing: production writes files of its own.
+    Which file a row stands in says nothing, for production writes files of its own; a part's rows are numbered in the
+    order of files and lines.
     """
     found = list(batches(examples, split, ("image", "mask", KEPT)))
+    records = merged(found).to_pylist() if found else []
     rows: Counter[str] = Counter()
-    for record in merged(found).to_pylist() if found else []:
-        plain = {name: _plain(values) for name, values in record.items()}
+    for plain in sorted(({name: _plain(values) for name, values in one.items()} for one in records), key=_stands):
         part, name = (next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values())
         if "@row" in plain:
             rows[part] += 1
             name = f"row {rows[part]}"
         if part:
             yield f"{part} {name}", plain
+
+
+def _stands(record: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the file and the line where a row stands; the same for all pictures, which keep their order."""
+    file, _, line = str(record.get("@row", "")).rpartition(":")
+    return file, int(line or 0)
 
 
 def _plain(values: Any) -> Any:

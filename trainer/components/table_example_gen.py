@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from trainer.data.manifest import SPLITS
 from trainer.data.spans import span_properties
 from trainer.data.split import BY_HASH, BY_PART, asked_for, assign, assign_by_part, by_hash, torn
 from trainer.pipeline.step import Context
-from trainer.tabular.collecting import Collected, collected, read_listed
+from trainer.tabular.collecting import collected, read_listed
 from trainer.tabular.examples import inputs_among, write_columns, write_split
+from trainer.tabular.identity import row_texts
 from trainer.tabular.read import BadRow
 from trainer.tabular.repeats import repeats
 from trainer.tabular.values import LABEL, PART, as_texts, chosen_rows, layout_of
@@ -53,8 +54,9 @@ def table_example_gen(
     left, bad = found.table, found.bad
     wishes = as_texts(found.columns[layout.split])[found.usable] if layout.split else np.full(len(found.usable), "")
     if how == BY_HASH:
+        cells = np.asarray(list(row_texts(found.columns, layout)), object)[found.usable]
         wishes = np.asarray(
-            [wish or by_hash(cells, shares, salt) for wish, cells in zip(wishes, _cells(found), strict=True)], object
+            [wish or by_hash(text, shares, salt) for wish, text in zip(wishes, cells, strict=True)], object
         )
     parts = _parts(left.texts, good, wishes, shares, salt, kept, how)
     split = wishes if how == BY_HASH else np.asarray([parts[part]["split"] for part in left.texts[PART]], object)
@@ -72,12 +74,6 @@ def table_example_gen(
         (examples / f"{name}.json").write_text(json.dumps(content, indent=0, sort_keys=True), encoding="utf-8")
     named, spans = span_properties(listing.get("spans", []))
     return {"examples": {**_properties(counts, parts, bad, [*named, *found.remarks], twice["counts"]), **spans}}
-
-
-def _cells(found: Collected) -> Iterator[str]:
-    """Yield all cells of each row as one text: what the row is, wherever it stands."""
-    columns = [found.columns[name] for name in sorted(found.columns)]
-    return ("\x1f".join(str(column[row]) for column in columns) for row in found.usable)
 
 
 def _parts(

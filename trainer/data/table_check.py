@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.encoding import digest_file
 from edge_agent.contracts.recipe import Recipe
 from trainer.data.quarantine import by_kind
 from trainer.data.split import torn
@@ -29,7 +28,7 @@ def check_tables(places: Sequence[Path], recipe: Recipe, table: Mapping[str, Any
     found = tables_in(places)
     files = []
     for done, file in enumerate(found, 1):
-        files.append(read_rows(file.path, file.name, digest_file(file.path), table["delimiter"]))
+        files.append(read_rows(file, table["delimiter"]))
         report(f"{done} of {len(found)} files", done / len(found))
     layout = layout_of(table)
     rows = collected(files, lambda columns: layout, 1.0)

@@ -1,4 +1,4 @@
-"""The data of a run on tables: every file's content, in order, and no name: a renamed file is the same data."""
+"""The data of a run on tables: the contents of the files, and no names: a renamed or moved file is the same data."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ def list_tables(
 ) -> Artifact:
     """Return the artifact that lists the digests of all files of the places (files or folders of files).
 
-    `spans` says which places are spans of data, see `trainer.data.folders`.
-    A file that did not change is not read again. Raises as `tables_in`, and Rejected for a file that cannot be read.
+    They are in the order of their digests, whatever the files are called and wherever they lie. `spans` says which
+    places are spans of data, see `trainer.data.folders`. A file that did not change is not read again. Raises as
+    `tables_in`, and Rejected for a file that cannot be read.
     """
     found = tables_in(places)
     known = digests([file.path for file in found], index, now_ns)
     unreadable = [file.path for file in found if file.path not in known]
     if unreadable:
         raise Rejected(f"{unreadable[0]}: cannot be read; correct its permissions")
-    rows = [{"place": file.place, "format": file.format, "sha256": known[file.path]} for file in found]
+    listed = sorted((known[file.path], file.format) for file in found)
+    rows = [{"format": how, "sha256": sha256} for sha256, how in listed]
     staged = store.stage("data.listing")
     (staged / "listing.json").write_bytes(canonical_json({"files": rows, "spans": [dict(span) for span in spans]}))
     digest = store.publish(staged)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from google_crc32c import value as crc32c
 
@@ -28,27 +29,27 @@ def write_tfrecord(path: Path, records: Iterable[bytes]) -> None:
 
 def read_tfrecord(path: Path) -> Iterator[bytes]:
     """Yield the records. Raises Rejected for a file that is damaged or cut off, with the number of the record."""
-    for number, record in enumerate(whole_records(path), 1):
-        if record is None:
-            raise Rejected(f"{path.name}: record {number} is damaged; write it again")
-        yield record
+    with path.open("rb") as file:
+        for number, record in enumerate(whole_records(file, path.name), 1):
+            if record is None:
+                raise Rejected(f"{path.name}: record {number} is damaged; write it again")
+            yield record
 
 
-def whole_records(path: Path) -> Iterator[bytes | None]:
-    """Yield the records; None for one whose bytes its checksum contradicts.
+def whole_records(file: BinaryIO, name: str) -> Iterator[bytes | None]:
+    """Yield the records of a file that is called `name`; None for one whose bytes its checksum contradicts.
 
     Raises Rejected where a length is damaged or the file ends within a record: what follows cannot be found then.
     """
-    with path.open("rb") as file:
-        number = 0
-        while head := file.read(_HEAD.size):
-            number += 1
-            length = _length(head)
-            rest = file.read(length + _CHECK.size) if length is not None else b""
-            if length is None or len(rest) != length + _CHECK.size:
-                raise Rejected(f"{path.name}: record {number} is damaged, what follows cannot be found; write it again")
-            record = rest[: -_CHECK.size]
-            yield record if _CHECK.pack(_masked(record)) == rest[-_CHECK.size :] else None
+    number = 0
+    while head := file.read(_HEAD.size):
+        number += 1
+        length = _length(head)
+        rest = file.read(length + _CHECK.size) if length is not None else b""
+        if length is None or len(rest) != length + _CHECK.size:
+            raise Rejected(f"{name}: record {number} is damaged, what follows cannot be found; write it again")
+        record = rest[: -_CHECK.size]
+        yield record if _CHECK.pack(_masked(record)) == rest[-_CHECK.size :] else None
 
 
 def _length(head: bytes) -> int | None:

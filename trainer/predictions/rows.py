@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_agent.contracts.encoding import canonical_json, digest_bytes, digest_file
+from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.row import RowContract, row_input
 from trainer.predictions.listing import Bad
@@ -33,22 +33,20 @@ class TableRows:
 def read_table(source: Path, contract: RowContract, delimiter: str = ",") -> TableRows:
     """Read a file, or all files of a folder.
 
-    Raises as `files_of`, and Rejected for one that is no table or lacks a column that the model takes.
+    Raises as `tables_in` and `read_rows`, and Rejected for one that is no table or lacks a column that the model takes.
     """
-    from trainer.tabular.files import files_of
+    from trainer.tabular.files import tables_in
     from trainer.tabular.read import join, origins, read_rows
 
-    paths = files_of(source)
-    digests = [digest_file(path) for path in paths]
-    files = [read_rows(path, path.name, sha, delimiter) for path, sha in zip(paths, digests, strict=True)]
+    files = [read_rows(file, delimiter) for file in tables_in([source])]
     table = join(files)
     missing = [column.name for column in contract.columns if column.name not in table.columns]
     if missing:
         raise Rejected(f"{source}: column '{missing[0]}' is missing, which the model takes; add it")
-    where = origins(files)
+    names, where = [[file.name, file.sha256] for file in files], origins(files)
     places = tuple(where(number)[0] for number in range(len(table.lines)))
     bad = tuple(Bad(row.path, row.reason) for row in table.bad)
-    return TableRows(table.columns, places, bad, digest_bytes(canonical_json([digests, delimiter])))
+    return TableRows(table.columns, places, bad, digest_bytes(canonical_json([names, delimiter])))
 
 
 def score_rows(

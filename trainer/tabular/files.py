@@ -15,9 +15,8 @@ SUFFIXES = (*CSV, *PARQUET, *TFRECORD)
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file of rows. `place` is the number of the file or folder it was found in, `name` what its rows are told by."""
+    """A file of rows; `name` is what its rows are told by."""
 
-    place: int
     path: Path
     name: str
 
@@ -31,12 +30,12 @@ class TableFile:
 def tables_in(places: Sequence[Path]) -> list[TableFile]:
     """Return the files of all places (files or folders of files), in order. Raises as `files_of`.
 
-    A row is called by its file and line, and without a column for the part that is what it is a part of: where two
-    places have a file of one name, it is called with the number of the place.
+    A row is told by its file and line: where two places have a file of one name, it is called with the number of the
+    place.
     """
     found = [(number, path, _name_in(path, place)) for number, place in enumerate(places) for path in files_of(place)]
     times = Counter(name for _, _, name in found)
-    return [TableFile(place, path, f"{place + 1}/{name}" if times[name] > 1 else name) for place, path, name in found]
+    return [TableFile(path, f"{number + 1}/{name}" if times[name] > 1 else name) for number, path, name in found]
 
 
 def files_of(place: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from edge_agent.contracts.errors import Rejected
 from trainer.data.csv_records import Record, decoded, records
 from trainer.data.tfrecord import whole_records
 from trainer.data.wire import values_of
-from trainer.tabular.files import CSV, PARQUET
+from trainer.tabular.files import TableFile
+from trainer.tabular.values import spelled
 
 _EMPTY = "empty, expected a first line with the names of the columns"
 
@@ -43,18 +44,20 @@ class Rows:
     bad: list[BadRow] = field(default_factory=list)
 
 
-def read_rows(path: Path, name: str, sha256: str, delimiter: str = ",") -> Rows:
-    """Read one file, which must have the content that was listed. Raises Rejected for a file that is no table."""
+def read_rows(file: TableFile, delimiter: str = ",") -> Rows:
+    """Read one file. Raises Rejected for a file that cannot be read or is no table."""
     try:
-        data = path.read_bytes()
+        data = file.path.read_bytes()
     except OSError as error:
-        raise Rejected(f"{name} cannot be read ({error.strerror})") from error
-    if digest_bytes(data) != sha256:
-        raise Rejected(f"{name} changed while the pipeline ran; run again when nobody writes to it")
-    suffix = path.suffix.lower()
-    if suffix in CSV:
-        return _csv(data, name, sha256, delimiter)
-    return _parquet(data, name, sha256) if suffix in PARQUET else _tfrecord(path, name, sha256)
+        raise Rejected(f"{file.name} cannot be read ({error.strerror})") from error
+    return rows_in(data, digest_bytes(data), file, delimiter)
+
+
+def rows_in(data: bytes, sha256: str, file: TableFile, delimiter: str) -> Rows:
+    """Return the rows of a file with the content `data`. Raises Rejected for a file that is no table."""
+    if file.format == "csv":
+        return _csv(data, file.name, sha256, delimiter)
+    return _parquet(data, file.name, sha256) if file.format == "parquet" else _tfrecord(data, file.name, sha256)
 
 
 def _csv(data: bytes, name: str, sha256: str, delimiter: str) -> Rows:
@@ -136,11 +139,11 @@ def _cells(column: Any, name: str, file: str) -> Any:
     raise Rejected(f"{file}: column '{name}' holds {kind}, expected numbers or texts; ignore it or take it apart")
 
 
-def _tfrecord(path: Path, name: str, sha256: str) -> Rows:
+def _tfrecord(data: bytes, name: str, sha256: str) -> Rows:
     examples: list[dict[str, Any]] = []
     bad: list[BadRow] = []
     places = []
-    for number, record in enumerate(whole_records(path), 1):
+    for number, record in enumerate(whole_records(BytesIO(data), name), 1):
         if record is None:
             bad.append(BadRow(f"{name}:{number}", sha256, "damaged: its checksum is another; write it again"))
             continue
@@ -193,12 +196,8 @@ def _stacked(parts: list[Any]) -> Any:
         return np.concatenate(parts)
     texts: list[str] = []
     for part in parts:
-        texts += [_spelled(value) for value in part] if isinstance(part, np.ndarray) else part
+        texts += spelled(part)
     return texts
-
-
-def _spelled(value: float) -> str:
-    return "" if np.isnan(value) else repr(float(value))
 
 
 def origins(files: list[Rows]) -> Callable[[int], tuple[str, str]]:

@@ -141,6 +141,13 @@ def _parsed(cells: list[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.b
     return values, looks | missing
 
 
+def spelled(cells: Cells) -> list[str]:
+    """Return the cells as they would stand in a file of texts, "" for a missing number."""
+    if not isinstance(cells, np.ndarray):
+        return cells
+    return ["" if np.isnan(value) else repr(float(value)) for value in cells]
+
+
 def as_texts(cells: Cells) -> npt.NDArray[np.object_]:
     """Return the cells as texts without white space around them, "" where nothing is said; whole numbers plainly."""
     if isinstance(cells, np.ndarray):
