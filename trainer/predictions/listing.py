@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import ConfigError, Rejected
+from trainer.tabular.files import tables_in
 
 TABLE = "labels.csv"
 _PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
@@ -72,9 +73,13 @@ def content_digest(source: Path, digests: Callable[[Sequence[Path]], Mapping[Pat
 
 
 def files_digest(source: Path, digests: Callable[[Sequence[Path]], Mapping[Path, str]]) -> str:
-    """Name a table of rows, a file or a folder of them, by content."""
-    paths = sorted(path for path in source.iterdir() if path.is_file()) if source.is_dir() else [source]
-    return digest_bytes(canonical_json([sha for _, sha in sorted(digests(paths).items())]))
+    """Name a table of rows, a file or a folder of them, by names and content: a prediction names its row's file.
+
+    Raises as `tables_in`.
+    """
+    found = tables_in([source])
+    known = digests([file.path for file in found])
+    return digest_bytes(canonical_json([[file.name, known.get(file.path, "")] for file in found]))
 
 
 def _read_table(table: Path) -> Listing:

@@ -76,7 +76,7 @@ def _bulk_inferrer(order: Order, resolvers: Resolvers) -> list[Step]:
             f"{_HERE}.bulk_inferrer:bulk_inferrer",
             {"bundle": "Converter.bundle", **blessed},
             {"inference_result": "InferenceResult"},
-            settings.model_dump(exclude={"data"}),
+            {**settings.model_dump(exclude={"data"}), "delimiter": order.settings.table.delimiter},
             {"data": str(Path(settings.data).resolve())},
             runs=_DEVICE[:1],
             resolve=resolvers.inferred,

@@ -8,12 +8,14 @@ import pytest
 
 from edge_agent.contracts.bundle import ThresholdPair
 from edge_agent.contracts.errors import ConfigError, Rejected
+from edge_agent.contracts.row import RowColumn, RowContract
 from trainer.components.bulk_inferrer import bulk_inferrer
 from trainer.delivery import history
 from trainer.pipeline.step import Context
 from trainer.predictions.job import Wishes, predict, with_parts
 from trainer.predictions.latest import latest_bundle
-from trainer.predictions.listing import content_digest, list_pictures
+from trainer.predictions.listing import content_digest, files_digest, list_pictures
+from trainer.predictions.rows import read_table
 from trainer.predictions.scoring import open_model, score_pictures, verdict_of
 from trainer.predictions.tables import check_format, write_table
 
@@ -191,7 +193,7 @@ def test_the_step_writes_its_result_and_knows_its_data_by_content(tmp_path):
     result.mkdir()
     folder = FIXTURES / "parts"
     made = bulk_inferrer(
-        TINY, TINY, TINY, result, "content", "csv", 0.01, str(folder), Context(tmp_path, lambda text, done: None)
+        TINY, TINY, TINY, result, "content", "csv", 0.01, ",", str(folder), Context(tmp_path, lambda text, done: None)
     )
     assert [path.name for path in result.iterdir()] == ["predictions.csv"]
     assert "parts:" in made["inference_result"]["reasons"][0]
@@ -204,3 +206,23 @@ def test_the_step_writes_its_result_and_knows_its_data_by_content(tmp_path):
     assert content_digest(folder, digests) == content_digest(elsewhere, digests)
     shutil.copy(*sorted((elsewhere / "images").iterdir())[:2])
     assert content_digest(folder, digests) != content_digest(elsewhere, digests)
+
+
+def test_rows_of_files_in_folders_are_told_apart_and_each_file_s_content_counts(tmp_path):
+    for shift in ("early", "late"):
+        (tmp_path / shift).mkdir()
+        (tmp_path / shift / "rows.csv").write_text(f"force;material\n1.5;{shift}\n")
+    contract = RowContract(shape=(1, 1), columns=(RowColumn(name="force", kind="number"),))
+    table = read_table(tmp_path, contract, ";")
+    assert table.places == ("early/rows.csv:2", "late/rows.csv:2")
+
+    def known():
+        digests = files_digest(tmp_path, lambda paths: {path: path.read_text() for path in paths})
+        return digests, read_table(tmp_path, contract, ";").digest
+
+    before = known()
+    (tmp_path / "late" / "rows.csv").write_text("force;material\n2.5;late\n")
+    after = known()
+    assert not set(before) & set(after)
+    (tmp_path / "late" / "rows.csv").rename(tmp_path / "late" / "march.csv")
+    assert not set(after) & set(known())
