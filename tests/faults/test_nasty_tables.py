@@ -181,6 +181,26 @@ def test_a_part_whose_rows_lie_in_several_files_is_compared_with_production_row_
     assert [line for line in told(known)["blocking"] if "serving data" in line] == []
 
 
+def test_columns_that_are_called_as_those_of_pictures_are_columns_like_others(tmp_path):
+    rows = write_table(tmp_path / "all.csv", ROWS).read_text().splitlines()
+    rows[0] = rows[0].replace("part", "serial", 1).replace("material", "name", 1).replace("machine", "part", 1)
+    for name, its in (("readings.csv", rows), ("production.csv", [rows[0], *reversed(rows[1:])])):
+        (tmp_path / name).write_text("\n".join(its) + "\n")
+    production = f"example_validator.serving={tmp_path / 'production.csv'}"
+    known = steps(tmp_path / "readings.csv", tmp_path / "root", "table.part=serial", production)
+    assert told(known)["blocking"] == []
+    assert {"part", "name"} <= {one["feature"] for one in told(known)["distances"]}
+    schema = (known["SchemaGen.schema"].path / "schema.pbtxt").read_text()
+    assert all(f'name: "{column}"' in schema for column in ("part", "name"))
+    values = 'string_domain { name: "T" value: "T1" value: "T2" value: "T3" }'
+    reviewed = f'feature {{ name: "part" type: BYTES domain: "T" presence {{ min_count: 1 }} }} {values}'
+    (tmp_path / "root" / "schema.pbtxt").write_text(reviewed)
+    blocking = told(steps(tmp_path / "readings.csv", tmp_path / "root", "table.part=serial"))["blocking"]
+    (line,) = [line for line in blocking if line.startswith("train: part ")]
+    assert "part 'T4' in " in line
+    assert "readings.csv:" in line
+
+
 @pytest.mark.fault("T08")
 def test_a_row_that_asks_for_no_split_there_is_costs_itself_alone(tmp_path):
     wishes = dict.fromkeys(range(0, ROWS, 5), "test")

@@ -18,8 +18,9 @@ from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.components.seen_gen import FILE as SEEN
 from trainer.components.statistics_gen import in_memory, load_statistics, ordered, require_statistics
 from trainer.data import leaks
-from trainer.data.records import KEPT, KEYS, NO_FEATURES, batches, column_names, merged, split_names, texts
+from trainer.data.records import KEPT, KEYS, PLACE, batches, column_names, merged, no_features, split_names, texts
 from trainer.pipeline.step import Context
+from trainer.tabular.examples import is_table
 from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
 from trainer.validation.columns import changed_columns, kinds_of
 from trainer.validation.feature_skew import feature_skew
@@ -30,7 +31,8 @@ FILE = "anomalies.json"
 """`blocking` and `warnings` (lines), `distances` (to former and serving data, as TFDV measured them)."""
 _COMPARED = "train"
 _MEASURE_ONLY = 1e9
-_NOT_COMPARED = (*NO_FEATURES, "part", "masked")
+_ABOUT_PICTURES = ("part", "masked")
+"""Features of pictures that say which they are: no feature skew."""
 
 
 def example_validator(
@@ -58,14 +60,15 @@ def example_validator(
     names = ordered(split_names(statistics))
     domains = _with_values(expected)
     tables = {name: texts(examples, name, sorted({label, *domains})) for name in names}
-    found = _Found()
+    found, table = _Found(), is_table(examples)
     served = in_memory(examples=serving, split="serving") if serving else None
     for name in names:
         context.progress(name, None)
         given = require_statistics(statistics, name)
         former = load_statistics(previous, name) if previous and name == _COMPARED else None
         there = served if name == _COMPARED else None
-        compared = _with_limits(expected, kinds_of(given), limits, kinds_of(former), kinds_of(there))
+        now = {column: kind for column, kind in kinds_of(given).items() if table or column != "part"}
+        compared = _with_limits(expected, now, limits, kinds_of(former), kinds_of(there))
         result = _validated(given, compared, TRAINING, former, there)
         found.tfdv(name, result, anomalies)
         found.values(name, tables[name], domains)
@@ -185,7 +188,7 @@ def _with_limits(
             comparator = f"{name}_comparator"
             if kind is None or there.get(feature.name) != kind or feature.HasField(comparator):
                 continue
-            if feature.name == "part" or feature.not_in_environment:
+            if feature.not_in_environment:
                 continue
             numeric = kind == "num_stats"
             limit = limits[f"{name}_numeric" if numeric else f"{name}_categorical"] or _MEASURE_ONLY
@@ -197,7 +200,7 @@ def _with_limits(
 def _feature_skew(examples: Path, names: Sequence[str], serving: Path, without: Sequence[str]) -> Iterator[str]:
     training = {key: record for name in names for key, record in _by_key(examples, name)}
     served = dict(_by_key(serving, "serving"))
-    for skew in feature_skew(training, served, (*_NOT_COMPARED, *without)):
+    for skew in feature_skew(training, served, without):
         yield f"serving: {skew.line}"
 
 
@@ -211,17 +214,20 @@ def _by_key(examples: Path, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
     records = merged(found).to_pylist() if found else []
     rows: Counter[str] = Counter()
     for plain in sorted(({name: _plain(values) for name, values in one.items()} for one in records), key=_stands):
-        part, name = (next((str(plain[one]) for one in places if plain.get(one)), "") for places in KEYS.values())
-        if "@row" in plain:
+        part, name = (str(plain.get(key) or plain.get(other) or "") for key, other in KEYS.items())
+        left_out = {*no_features(plain)}
+        if PLACE in plain:
             rows[part] += 1
             name = f"row {rows[part]}"
+        else:
+            left_out |= {*_ABOUT_PICTURES}
         if part:
-            yield f"{part} {name}", plain
+            yield f"{part} {name}", {key: value for key, value in plain.items() if key not in left_out}
 
 
 def _stands(record: Mapping[str, Any]) -> tuple[str, int]:
     """Return the file and the line where a row stands; the same for all pictures, which keep their order."""
-    file, _, line = str(record.get("@row", "")).rpartition(":")
+    file, _, line = str(record.get(PLACE, "")).rpartition(":")
     return file, int(line or 0)
 
 

@@ -39,11 +39,16 @@ def schema_gen(
 
 
 def import_schema_gen(schema: Path, reviewed: str, context: Context) -> dict[str, Any]:
-    """Write the reviewed schema, given as text; nothing is inferred. Raises Rejected where it is no schema."""
+    """Write the reviewed schema, given as text; nothing is inferred. Raises Rejected where it is no schema.
+
+    One from elsewhere may lack the environments that data is checked in; these are added.
+    """
     from google.protobuf import text_format
 
     context.progress("reading the reviewed schema", None)
-    (schema / FILE).write_text(text_format.MessageToString(parsed(reviewed, "the reviewed schema")), encoding="utf-8")
+    found = parsed(reviewed, "the reviewed schema")
+    found.default_environment.extend(one for one in (TRAINING, SERVING) if one not in found.default_environment)
+    (schema / FILE).write_text(text_format.MessageToString(found), encoding="utf-8")
     return {"schema": {"reviewed": True, "reasons": ["reviewed schema"]}}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,13 @@ from trainer.data.wire import without_features
 
 KEPT = "@kept"
 """Feature of a padded picture: the rows and columns of it that show the picture."""
-NO_FEATURES = ("image", "mask", "name", "sha256", "@part", "@row", KEPT)
-"""Columns of Examples, of pictures or tables, that statistics, schema and validation leave out."""
-KEYS = {"part": ("part", "@part"), "name": ("name", "@row")}
-"""Where a record's part and the name of its place lie, in pictures and in tables."""
+PART, PLACE = "@part", "@row"
+"""A record's part and the name of its place, as a table's rows have them beside their columns."""
+KEYS = {PART: "part", PLACE: "name"}
+"""Where the same lies in pictures."""
+NO_FEATURES = ("image", "mask", "name", "sha256", PART, PLACE, KEPT)
+"""Columns of Examples that statistics, schema and validation leave out; of a table, whose columns people name, only
+those with an `@`."""
 _BATCH = 1024
 _PICTURES = frozenset((b"image", b"mask"))
 _LARGE = 1500
@@ -53,9 +56,15 @@ def decoded(serialized: Sequence[bytes], without: Sequence[str] = NO_FEATURES) -
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     batch = ExamplesToRecordBatchDecoder().DecodeBatch(serialized)
-    kept = [place for place, name in enumerate(batch.schema.names) if name not in without]
+    left_out = no_features(batch.schema.names, without)
+    kept = [place for place, name in enumerate(batch.schema.names) if name not in left_out]
     names = [batch.schema.names[place] for place in kept]
     return pa.RecordBatch.from_arrays([batch.column(place) for place in kept], names=names)
+
+
+def no_features(names: Collection[str], without: Sequence[str] = NO_FEATURES) -> frozenset[str]:
+    """Return which of `without` a record with these columns leaves out."""
+    return frozenset(name for name in without if PLACE not in names or name.startswith("@"))
 
 
 def column_names(examples: Path, split: str) -> set[str]:
@@ -72,9 +81,9 @@ def merged(found: Sequence[Any]) -> Any:
 
 def texts(examples: Path, split: str, names: Sequence[str]) -> dict[str, list[str]]:
     """Return text columns of a split and its `KEYS`, "" for what is missing, without columns that no record has."""
-    lies = {name: (name,) for name in names} | KEYS
-    found = _texts(examples, split, [one for places in lies.values() for one in places])
-    return {name: found[one] for name, places in lies.items() for one in places if one in found}
+    found = _texts(examples, split, sorted({*names, *KEYS, *KEYS.values()}))
+    keys = {key: found[one] for key, other in KEYS.items() if (one := key if key in found else other) in found}
+    return {name: found[name] for name in names if name in found} | keys
 
 
 def _texts(examples: Path, split: str, names: Sequence[str]) -> dict[str, list[str]]:

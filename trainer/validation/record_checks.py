@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from trainer.data.records import PART, PLACE
 from trainer.data.split import torn
 
 _SHOWN = 3
 Texts = Mapping[str, Sequence[str]]
-"""Text columns of a split, "" for a missing value."""
+"""Text columns of a split and its `KEYS`, "" for a missing value; see `trainer.data.records`."""
 
 
 def torn_parts(tables: Mapping[str, Texts], whole: bool = True) -> Iterator[str]:
     """Say which parts have records in more than one split; unless parts shall be `whole`, that was asked for."""
-    found = torn((part, split) for split, table in tables.items() for part in table.get("part", ()))
+    found = torn((part, split) for split, table in tables.items() for part in table.get(PART, ()))
     if found:
         shown = ", ".join(found[:10]) + (" …" if len(found) > 10 else "")
         said = "a part belongs to one split whole: correct the column 'split' of the table"
@@ -29,7 +30,7 @@ def torn_parts(tables: Mapping[str, Texts], whole: bool = True) -> Iterator[str]
 def unknown_values(split: str, feature: str, table: Texts, known: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each value of a text column that is not among `known`, with a line that counts it and names records."""
     values = table.get(feature, ())
-    names = table.get("name", ())
+    names = table.get(PLACE, ())
     for value in sorted({*values} - {*known, ""}):
         places = [place for place, its in enumerate(values) if its == value]
         shown = ", ".join(names[place] for place in places[:_SHOWN]) if names else ""
@@ -55,7 +56,7 @@ def not_in_recipe(
 def thin(tables: Mapping[str, Texts], label: str, good: str) -> Iterator[str]:
     """Say which splits lack defective or good parts: nothing can be measured on them."""
     for split, table in tables.items():
-        pairs = list(zip(table.get("part", ()), table.get(label, ()), strict=False))
+        pairs = list(zip(table.get(PART, ()), table.get(label, ()), strict=False))
         defective = len({part for part, its in pairs if its != good})
         whole = len({part for part, its in pairs if its == good})
         if not defective or not whole:

@@ -11,12 +11,12 @@ from trainer.reports.statistics import shared_values, slice_views, statistics_pa
 from trainer.validation.feature_skew import feature_skew
 from trainer.validation.record_checks import idle_features, not_in_recipe, thin, torn_parts, unknown_values
 
-TRAIN = {"part": ["a", "a", "b", "c"], "label": ["ok", "ok", "pit", "rust"], "name": ["1", "2", "3", "4"]}
+TRAIN = {"@part": ["a", "a", "b", "c"], "label": ["ok", "ok", "pit", "rust"], "@row": ["1", "2", "3", "4"]}
 
 
 @pytest.mark.fault("T08")
 def test_parts_in_two_splits_are_listed():
-    (line,) = torn_parts({"train": TRAIN, "test": {"part": ["b", "d"]}, "eval": {}})
+    (line,) = torn_parts({"train": TRAIN, "test": {"@part": ["b", "d"]}, "eval": {}})
     assert line.startswith("part: 1 parts have pictures in two splits or more (b); a part belongs to one split whole")
     assert list(torn_parts({"train": TRAIN})) == []
 
@@ -51,7 +51,7 @@ def test_brackets_in_names_are_shown_as_they_are(capsys):
 
 
 def test_a_split_without_defects_is_no_evidence():
-    (line,) = thin({"train": TRAIN, "eval": {"part": ["z"], "label": ["ok"]}}, "label", "ok")
+    (line,) = thin({"train": TRAIN, "eval": {"@part": ["z"], "label": ["ok"]}}, "label", "ok")
     assert line == "eval: 0 defective and 1 good parts: insufficient evidence"
 
 
