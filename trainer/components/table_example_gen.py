@@ -48,7 +48,7 @@ def table_example_gen(
     when no row is left.
     """
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
-    files = read_listed(listing["files"], places, table["delimiter"], context.progress)
+    files = read_listed(listing["files"], places, table, context.progress)
     layout = layout_of(table)
     found = collected(files, lambda columns: layout, max_bad)
     left, bad = found.table, found.bad

@@ -33,7 +33,7 @@ def table_serving_gen(
     look. Raises Rejected as ExampleGen does, but for the label, which is not looked at.
     """
     listing = json.loads((data / "listing.json").read_text(encoding="utf-8"))
-    files = read_listed(listing["files"], places, table["delimiter"], context.progress)
+    files = read_listed(listing["files"], places, table, context.progress)
     known = read_columns(training)
     found = collected(files, lambda columns: _layout(layout_of(table), columns, known), max_bad)
     write_split(_without_label(found.table), examples, SPLIT)

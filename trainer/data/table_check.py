@@ -10,7 +10,7 @@ from typing import Any
 from edge_agent.contracts.recipe import Recipe
 from trainer.data.quarantine import by_kind
 from trainer.data.split import torn
-from trainer.tabular.collecting import collected
+from trainer.tabular.collecting import collected, wanted_by
 from trainer.tabular.examples import inputs_among
 from trainer.tabular.files import tables_in
 from trainer.tabular.read import read_rows
@@ -28,7 +28,7 @@ def check_tables(places: Sequence[Path], recipe: Recipe, table: Mapping[str, Any
     found = tables_in(places)
     files = []
     for done, file in enumerate(found, 1):
-        files.append(read_rows(file, table["delimiter"]))
+        files.append(read_rows(file, table["delimiter"], wanted_by(table)))
         report(f"{done} of {len(found)} files", done / len(found))
     layout = layout_of(table)
     rows = collected(files, lambda columns: layout, 1.0)

@@ -38,7 +38,8 @@ def read_table(source: Path, contract: RowContract, delimiter: str = ",") -> Tab
     from trainer.tabular.files import tables_in
     from trainer.tabular.read import join, origins, read_rows
 
-    files = [read_rows(file, delimiter) for file in tables_in([source])]
+    taken = frozenset(column.name for column in contract.columns)
+    files = [read_rows(file, delimiter, taken.__contains__) for file in tables_in([source])]
     table = join(files)
     missing = [column.name for column in contract.columns if column.name not in table.columns]
     if missing:

@@ -16,7 +16,7 @@ from edge_agent.contracts.errors import Rejected
 from trainer.data.quarantine import check_bad
 from trainer.tabular.files import tables_in
 from trainer.tabular.identity import row_names
-from trainer.tabular.read import BadRow, Rows, join, origins, rows_in
+from trainer.tabular.read import BadRow, Rows, Wanted, join, origins, rows_in
 from trainer.tabular.values import PART, ROW, Layout, Typed, chosen_rows, typed
 
 
@@ -35,12 +35,15 @@ class Collected:
 
 
 def read_listed(
-    listed: Sequence[Mapping[str, Any]], places: Sequence[str], delimiter: str, progress: Callable[[str, float], None]
+    listed: Sequence[Mapping[str, Any]],
+    places: Sequence[str],
+    table: Mapping[str, Any],
+    progress: Callable[[str, float], None],
 ) -> list[Rows]:
     """Read the files of a listing (`trainer.data.table_source`) from the places, in its order.
 
-    One that came since, such as the next lot's, waits for the next run. Raises as `rows_in`, and Rejected where a
-    listed content is no longer there.
+    `table` are the settings of the table. A file that came since, such as the next lot's, waits for the next run.
+    Raises as `rows_in`, and Rejected where a listed content is no longer there.
     """
     waiting = Counter((row["format"], row["sha256"]) for row in listed)
     files: list[Rows] = []
@@ -55,13 +58,19 @@ def read_listed(
         content = file.format, (sha256 := digest_bytes(data))
         if waiting[content]:
             waiting[content] -= 1
-            files.append(rows_in(data, sha256, file, delimiter))
+            files.append(rows_in(data, sha256, file, table["delimiter"], wanted_by(table)))
         else:
             troubles.append(f"{file.name} changed while the pipeline ran")
     if len(files) < len(listed):
         trouble = (*troubles, "a file went while the pipeline ran")[0]
         raise Rejected(f"{trouble}; run again when nobody writes to the data")
     return sorted(files, key=lambda rows: rows.sha256)
+
+
+def wanted_by(table: Mapping[str, Any]) -> Wanted:
+    """Return what says whether the settings of a table look at a column."""
+    unread = {*table["ignore"], table["time"]}
+    return lambda column: column not in unread
 
 
 def collected(files: list[Rows], layout_for: Callable[[Mapping[str, Any]], Layout], max_bad: float) -> Collected:

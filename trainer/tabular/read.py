@@ -19,6 +19,15 @@ from trainer.tabular.files import TableFile
 from trainer.tabular.values import spelled
 
 _EMPTY = "empty, expected a first line with the names of the columns"
+_EXACT = 2**53
+"""Whole numbers from here on are read as texts: a float64 no longer tells them apart, as a part's name must be."""
+Wanted = Callable[[str], bool]
+"""Says whether a column is looked at: what cannot be read of another one does no harm."""
+
+
+def every(_column: str) -> bool:
+    """Say that a column is looked at."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -44,20 +53,21 @@ class Rows:
     bad: list[BadRow] = field(default_factory=list)
 
 
-def read_rows(file: TableFile, delimiter: str = ",") -> Rows:
+def read_rows(file: TableFile, delimiter: str = ",", wanted: Wanted = every) -> Rows:
     """Read one file. Raises Rejected for a file that cannot be read or is no table."""
     try:
         data = file.path.read_bytes()
     except OSError as error:
         raise Rejected(f"{file.name} cannot be read ({error.strerror})") from error
-    return rows_in(data, digest_bytes(data), file, delimiter)
+    return rows_in(data, digest_bytes(data), file, delimiter, wanted)
 
 
-def rows_in(data: bytes, sha256: str, file: TableFile, delimiter: str) -> Rows:
+def rows_in(data: bytes, sha256: str, file: TableFile, delimiter: str, wanted: Wanted) -> Rows:
     """Return the rows of a file with the content `data`. Raises Rejected for a file that is no table."""
     if file.format == "csv":
         return _csv(data, file.name, sha256, delimiter)
-    return _parquet(data, file.name, sha256) if file.format == "parquet" else _tfrecord(data, file.name, sha256)
+    read = _parquet if file.format == "parquet" else _tfrecord
+    return read(data, file.name, sha256, wanted)
 
 
 def _csv(data: bytes, name: str, sha256: str, delimiter: str) -> Rows:
@@ -95,51 +105,79 @@ def _text(data: bytes, name: str) -> str:
 def _header(names: list[str], file: str, delimiter: str) -> list[str]:
     if not any(names):
         raise Rejected(f"{file}: {_EMPTY}")
-    twice = sorted({column for column in names if names.count(column) > 1 or not column})
-    if twice:
-        raise Rejected(f"{file}:1: column '{twice[0]}' is named twice or not at all; give every column its own name")
+    _check_names(names, f"{file}:1")
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|") and delimiter == ",":
         raise Rejected(f"{file}:1: one column '{names[0][:60]}'; give --set table.delimiter=';' if that parts them")
     return names
 
 
-def _parquet(data: bytes, name: str, sha256: str) -> Rows:
+def _check_names(names: Sequence[str], where: str) -> None:
+    twice = sorted({column for column in names if names.count(column) > 1 or not column})
+    if twice:
+        raise Rejected(f"{where}: column '{twice[0]}' is named twice or not at all; give every column its own name")
+
+
+def _parquet(data: bytes, name: str, sha256: str, wanted: Wanted) -> Rows:
     import pyarrow as pa
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(pa.BufferReader(data))
+        table = pyarrow.parquet.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowException, OSError) as error:
         raise Rejected(f"{name}: no Parquet file ({' '.join(str(error).split())[:200]})") from error
-    columns = {str(column): _cells(table.column(column), str(column), name) for column in table.column_names}
+    _check_names(table.column_names, name)
+    columns = {column: _cells(table.column(column), column, name, wanted) for column in table.column_names}
     return Rows(name, sha256, columns, np.arange(1, table.num_rows + 1))
 
 
-def _cells(column: Any, name: str, file: str) -> Any:
-    """Return an Arrow column as texts or numbers. Raises Rejected for lists and other structures."""
+def _cells(column: Any, name: str, file: str, wanted: Wanted) -> Any:
+    """Return an Arrow column as texts or numbers, nothing but missing values for one that holds neither.
+
+    Raises Rejected for such a one that is wanted: lists and other structures, bytes that are no UTF-8.
+    """
+    import pyarrow as pa
+
+    try:
+        return _plain(column)
+    except pa.ArrowInvalid as error:
+        if wanted(name):
+            raise Rejected(
+                f"{file}: column '{name}' holds {error}, expected numbers or texts; name it in table.ignore or take it "
+                "apart"
+            ) from error
+        return [""] * len(column)
+
+
+def _plain(column: Any) -> Any:
+    """Return an Arrow column as texts or numbers. Raises ArrowInvalid, saying what it holds, where that is neither."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
-    if (
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    ):
-        return np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan), np.float64)
-    if pa.types.is_binary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return ["" if cell is None else str(cell) for cell in column.cast(pa.string()).to_pylist()]
-    if pa.types.is_temporal(kind):
-        return ["" if cell is None else str(cell) for cell in column.to_pylist()]
-    if pa.types.is_null(kind):
-        return [""] * len(column)
-    raise Rejected(f"{file}: column '{name}' holds {kind}, expected numbers or texts; ignore it or take it apart")
+    exact = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+    if exact or pa.types.is_boolean(kind) or pa.types.is_floating(kind):
+        numbers = np.asarray(pc.fill_null(column.cast(pa.float64(), safe=False), np.nan), np.float64)
+        return _told(column) if exact and (np.abs(numbers) >= _EXACT).any() else numbers
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        try:
+            column = column.cast(pa.string())
+        except pa.ArrowInvalid as error:
+            raise pa.ArrowInvalid("bytes that are no UTF-8 text") from error
+        kind = column.type
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if not (text or pa.types.is_temporal(kind) or pa.types.is_null(kind)):
+        raise pa.ArrowInvalid(str(kind))
+    return _told(column)
 
 
-def _tfrecord(data: bytes, name: str, sha256: str) -> Rows:
+def _told(column: Any) -> list[str]:
+    """Return each cell of an Arrow column as Python writes it, "" for a missing one."""
+    return ["" if cell is None else str(cell) for cell in column.to_pylist()]
+
+
+def _tfrecord(data: bytes, name: str, sha256: str, wanted: Wanted) -> Rows:
     examples: list[dict[str, Any]] = []
     bad: list[BadRow] = []
     places = []
@@ -148,7 +186,7 @@ def _tfrecord(data: bytes, name: str, sha256: str) -> Rows:
             bad.append(BadRow(f"{name}:{number}", sha256, "damaged: its checksum is another; write it again"))
             continue
         try:
-            examples.append(dict(_features(record)))
+            examples.append(dict(_features(record, wanted)))
             places.append(number)
         except ValueError as error:
             bad.append(BadRow(f"{name}:{number}", sha256, f"no tf.train.Example ({error})"))
@@ -157,16 +195,18 @@ def _tfrecord(data: bytes, name: str, sha256: str) -> Rows:
     return Rows(name, sha256, columns, np.asarray(places, np.int64), bad)
 
 
-def _features(record: bytes) -> Iterator[tuple[str, Any]]:
+def _features(record: bytes, wanted: Wanted) -> Iterator[tuple[str, Any]]:
     for name, values in values_of(record):
-        if len(values) > 1:
+        if not wanted(name):
+            yield name, str(values[0]) if values else ""
+        elif len(values) > 1:
             raise ValueError(f"column '{name}' has {len(values)} values, expected one")
-        for value in values:
-            yield name, value.decode() if isinstance(value, bytes) else float(value)
+        else:
+            yield from ((name, value.decode() if isinstance(value, bytes) else value) for value in values)
 
 
 def _joined(cells: list[Any]) -> list[str] | npt.NDArray[np.float64]:
-    if any(isinstance(cell, str) for cell in cells):
+    if any(isinstance(cell, str) or (isinstance(cell, int) and abs(cell) >= _EXACT) for cell in cells):
         return ["" if cell is None else str(cell) for cell in cells]
     return np.asarray([np.nan if cell is None else cell for cell in cells], np.float64)
 

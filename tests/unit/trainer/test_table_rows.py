@@ -10,18 +10,21 @@ from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.row import row_input
 from trainer.data.leaks import warnings_of
 from trainer.data.table_source import list_tables
+from trainer.data.tfrecord import write_tfrecord
+from trainer.data.wire import bytes_feature, example, int_feature
 from trainer.pipeline.cache import Store
 from trainer.pipeline.index import Index
-from trainer.tabular.collecting import read_listed
+from trainer.tabular.collecting import read_listed, wanted_by
 from trainer.tabular.contract import cells_of, contract_of, inputs_of
 from trainer.tabular.examples import encoded
 from trainer.tabular.files import TableFile, files_of, tables_in
 from trainer.tabular.identity import row_names
-from trainer.tabular.read import join, origins, read_rows
+from trainer.tabular.read import every, join, origins, read_rows
 from trainer.tabular.repeats import repeats
 from trainer.tabular.values import LABEL, PART, ROW, Layout, Typed, chosen_rows, typed
 
 LAYOUT = Layout("label", "", "", "", (), (), {})
+TABLE = {"delimiter": ",", "ignore": [], "time": ""}
 HEAD = "force,material,label\n"
 
 
@@ -121,6 +124,44 @@ def test_parquet_gives_the_same_rows_as_csv(tmp_path):
         read_rows(TableFile(tmp_path / "b.parquet", "b.parquet"))
 
 
+def parquet_of(folder, columns, wanted=every):
+    pyarrow.parquet.write_table(pa.table(columns) if isinstance(columns, dict) else columns, folder / "a.parquet")
+    return read_rows(TableFile(folder / "a.parquet", "a.parquet"), ",", wanted)
+
+
+def test_whole_numbers_that_a_float_cannot_tell_apart_stay_apart(tmp_path):
+    serials = [2**53, 2**53 + 1, None]
+    found = parquet_of(tmp_path, {"serial": serials, "count": [1, 2, None], "label": ["ok"] * 3})
+    assert found.columns["serial"] == ["9007199254740992", "9007199254740993", ""]
+    np.testing.assert_array_equal(found.columns["count"], [1, 2, np.nan])
+    path = tmp_path / "a.tfrecord"
+    write_tfrecord(path, [example({"serial": int_feature(serial)}) for serial in serials[:2]])
+    assert read_rows(TableFile(path, path.name)).columns["serial"] == ["9007199254740992", "9007199254740993"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [([[1, 2]], "list<.*: int64>"), ([b"\xff"], "bytes that are no UTF-8")],
+)
+def test_what_no_cell_can_hold_is_told_and_does_no_harm_where_nobody_looks(tmp_path, cells, words):
+    columns = {"curve": cells, "label": ["ok"]}
+    with pytest.raises(Rejected, match=rf"a\.parquet: column 'curve' holds ({words}).*; name it in table.ignore"):
+        parquet_of(tmp_path, columns)
+    wanted = wanted_by({**TABLE, "ignore": ["curve"]})
+    assert parquet_of(tmp_path, columns, wanted).columns == {"curve": [""], "label": ["ok"]}
+    path = tmp_path / "a.tfrecord"
+    feature = int_feature(*cells[0]) if isinstance(cells[0], list) else bytes_feature(cells[0])
+    write_tfrecord(path, [example({"curve": feature, "label": bytes_feature(b"ok")})])
+    assert len(read_rows(TableFile(path, path.name)).bad) == 1
+    assert read_rows(TableFile(path, path.name), ",", wanted).columns["label"] == ["ok"]
+
+
+def test_a_parquet_column_that_is_there_twice_is_named(tmp_path):
+    twice = pa.table([["a"], ["b"]], names=["machine", "machine"])
+    with pytest.raises(Rejected, match=r"a\.parquet: column 'machine' is named twice"):
+        parquet_of(tmp_path, twice)
+
+
 def test_several_files_are_joined_and_a_row_knows_where_it_stands(tmp_path):
     one = rows_of(tmp_path / "a.csv", HEAD + "1,steel,ok\n2,steel,ok\n")
     two = rows_of(tmp_path / "b.csv", "label,force,material\nok,3,brass\n")
@@ -177,7 +218,7 @@ def test_of_files_that_came_and_went_since_the_listing_only_a_lost_one_stops_the
         listed.append({"format": "csv", "sha256": digest_file(tmp_path / name)})
 
     def read():
-        files = read_listed(listed, [str(tmp_path)], ",", lambda *_: None)
+        files = read_listed(listed, [str(tmp_path)], TABLE, lambda *_: None)
         return sorted((file.name, file.columns["force"]) for file in files)
 
     assert read() == [("a.csv", ["1"]), ("c.csv", ["3"])]
@@ -201,7 +242,7 @@ def test_files_are_read_in_one_order_whatever_they_are_called(tmp_path):
         folder.mkdir()
         for name, row in zip(names, contents, strict=True):
             (folder / f"{name}.csv").write_text(HEAD + row)
-        files = read_listed(listed, [str(folder)], ",", lambda *_: None)
+        files = read_listed(listed, [str(folder)], TABLE, lambda *_: None)
         read.append([file.columns["force"] for file in files])
     assert read[0] == read[1]
 
