@@ -106,8 +106,10 @@ def _header(names: list[str], file: str, delimiter: str) -> list[str]:
     if not any(names):
         raise Rejected(f"{file}: {_EMPTY}")
     _check_names(names, f"{file}:1")
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t|") and delimiter == ",":
-        raise Rejected(f"{file}:1: one column '{names[0][:60]}'; give --set table.delimiter=';' if that parts them")
+    marks = [mark for mark in ";\t|" if mark in names[0]]
+    if len(names) == 1 and marks and delimiter == ",":
+        remedy = "say so by pipeline.table.delimiter in the recipe, to 'trainer predict' by --delimiter"
+        raise Rejected(f"{file}:1: one column '{names[0][:60]}'; if {marks[0]!r} parts the cells, {remedy}")
     return names
 
 
