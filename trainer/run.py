@@ -25,6 +25,7 @@ from trainer.pipeline.settings import Settings
 from trainer.pipeline.step import Artifact, Known
 from trainer.request import Request
 from trainer.tasks.order import DATA, Order, Task, check_version, task_of
+from trainer.validation.anomaly_lines import in_root
 
 Clock = Callable[[], float]
 
@@ -108,7 +109,7 @@ def _taken(model: str, home: Path) -> int:
 def _check_data(known: Known, root: Path) -> None:
     anomalies = known.get("ExampleValidator.anomalies")
     if anomalies is not None and not anomalies.blessed:
-        raise Rejected(f"ExampleValidator: {in_short(anomalies.reasons).replace('--root ROOT', f'--root {root}')}")
+        raise Rejected(f"ExampleValidator: {in_root(in_short(anomalies.reasons), root)}")
 
 
 def _result(record: RunRecord, known: Known, root: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import click
 
 from edge_agent.contracts.command import json_option, report
 from trainer.commands.options import root_option
+from trainer.validation.anomaly_lines import in_root
 
 
 @click.group()
@@ -49,7 +50,7 @@ def diff(root: Path, as_json: bool) -> None:
     from trainer.validation.schema_changes import differences
 
     last = last_run(root)
-    data = [line.replace("--root ROOT", f"--root {root}") for line in (*last.blocking, *last.warnings)]
+    data = [in_root(line, root) for line in (*last.blocking, *last.warnings)]
     since = differences(last.schema, current(last))
 
     def say() -> None:

@@ -22,7 +22,7 @@ from trainer.data.records import KEPT, KEYS, PLACE, batches, column_names, merge
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import is_table
 from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
-from trainer.validation.columns import changed_columns, kinds_of
+from trainer.validation.columns import changed_columns, kinds_of, types_of
 from trainer.validation.feature_skew import feature_skew
 from trainer.validation.record_checks import Texts, idle_features, not_in_recipe, thin, torn_parts, unknown_values
 from trainer.validation.seen_windows import comparable, counted, invalid_values, statistics_of
@@ -70,13 +70,13 @@ def example_validator(
         now = {column: kind for column, kind in kinds_of(given).items() if table or column != "part"}
         compared = _with_limits(expected, now, limits, kinds_of(former), kinds_of(there))
         result = _validated(given, compared, TRAINING, former, there)
-        found.tfdv(name, result, anomalies)
+        found.tfdv(name, result, given, anomalies)
         found.values(name, tables[name], domains)
         found.warnings += idle_features(name, given.datasets[0], often_constant)
         changed = list(changed_columns(kinds_of(given), kinds_of(former)))
         (found.blocking if limits.get("columns_block") else found.warnings).extend(changed)
     if serving and served:
-        found.tfdv("serving", _validated(served, expected, SERVING, None, None), anomalies)
+        found.tfdv("serving", _validated(served, expected, SERVING, None, None), served, anomalies)
         found.blocking += _feature_skew(examples, names, serving, (label,))
     if seen:
         found.seen(examples, expected, decode_seen((seen / SEEN).read_bytes(), str(seen)), limits, anomalies)
@@ -104,8 +104,11 @@ class _Found:
     def content(self) -> dict[str, Any]:
         return {"blocking": self.blocking, "warnings": self.warnings, "distances": self.distances}
 
-    def tfdv(self, split: str, result: Any, anomalies: Path) -> None:
-        """Keep TFDV's anomalies of a split, and its words for them but those about values, which are told better."""
+    def tfdv(self, split: str, result: Any, given: Any, anomalies: Path) -> None:
+        """Keep TFDV's anomalies of a split whose statistics are `given`, and its words for them.
+
+        Those about values are told better elsewhere.
+        """
         folder = anomalies / f"Split-{split}"
         folder.mkdir()
         (folder / "SchemaDiff.pb").write_bytes(result.SerializeToString(deterministic=True))
@@ -115,7 +118,7 @@ class _Found:
             if split != "serving"
             and {info.Type.Name(reason.type) for reason in info.reason} == {"ENUM_TYPE_UNEXPECTED_STRING_VALUES"}
         )
-        for blocks, line in from_tfdv(split, result, about_values):
+        for blocks, line in from_tfdv(split, result, types_of(given), about_values):
             (self.blocking if blocks else self.warnings).append(line)
         self.distances += distances(result)
 
@@ -131,7 +134,7 @@ class _Found:
         names = [".".join(one.path.step) for one in given.datasets[0].features]
         chosen = comparable(schema, names, limits["skew_numeric"] or _MEASURE_ONLY)
         served = statistics_of(seen.baseline, {name: seen.features[name] for name in names})
-        self.tfdv("stations", _validated(given, chosen, TRAINING, None, served), anomalies)
+        self.tfdv("stations", _validated(given, chosen, TRAINING, None, served), given, anomalies)
         self.warnings += invalid_values(seen)
 
     def values(self, split: str, table: Texts, domains: Mapping[str, Sequence[str]]) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-ACCEPT = "trainer schema accept --root ROOT --feature"
-"""How a person takes a change into the schema; ROOT stands for the run's root, which no artifact may name."""
-_OPTIONAL, _DISTANCE = "--optional", "--drift"
+_ROOT = "--root ROOT"
+"""ROOT stands for the run's root, which no artifact may name."""
+_OPTIONAL, _DISTANCE, _NEW = "--optional", "--drift", "--new"
 _REMEDIES = {
     "SCHEMA_MISSING_COLUMN": ("add the column", _OPTIONAL),
     "FEATURE_TYPE_NOT_PRESENT": ("fill it", _OPTIONAL),
     "FEATURE_TYPE_LOW_FRACTION_PRESENT": ("fill the missing values", _OPTIONAL),
     "FEATURE_TYPE_LOW_NUMBER_PRESENT": ("fill the missing values", _OPTIONAL),
     "INVALID_FEATURE_SHAPE": ("fill the missing values", _OPTIONAL),
-    "SCHEMA_NEW_COLUMN": ("remove the column", "--new string"),
+    "SCHEMA_NEW_COLUMN": ("remove the column", _NEW),
     "_BIG_": ("correct the values", "--min A --max B"),
     "_SMALL_": ("correct the values", "--min A --max B"),
     "COMPARATOR": ("look at what has changed", _DISTANCE),
@@ -23,15 +25,33 @@ _REMEDIES = {
 }
 
 
-def from_tfdv(split: str, anomalies: Any, without: frozenset[str] = frozenset()) -> Iterator[tuple[bool, str]]:
-    """Yield (does it block, line) for each anomaly of a split; features in `without` are spoken of elsewhere."""
+def accepting(feature: str, option: str) -> str:
+    """Return how a person takes a change of a feature into the schema; see `in_root`."""
+    return f"trainer schema accept {_ROOT} --feature {shlex.quote(feature)} {option}"
+
+
+def in_root(line: str, root: Path) -> str:
+    """Return a line whose commands are about this root."""
+    return line.replace(_ROOT, f"--root {shlex.quote(str(root))}")
+
+
+def from_tfdv(
+    split: str, anomalies: Any, types: Mapping[str, str], without: frozenset[str] = frozenset()
+) -> Iterator[tuple[bool, str]]:
+    """Yield (does it block, line) for each anomaly of a split; features in `without` are spoken of elsewhere.
+
+    `types` says of each feature whether it is a `string`, an `int` or a `float`.
+    """
     measured = {(one["feature"], one["against"]): one for one in distances(anomalies)}
     for name in sorted(anomalies.anomaly_info):
         found = anomalies.anomaly_info[name]
         if name in without:
             continue
         kinds = [found.Type.Name(reason.type) for reason in found.reason]
-        yield found.severity != found.WARNING, f"{split}: {name}: {_said(found)}; {remedy(name, kinds, measured)}"
+        yield (
+            found.severity != found.WARNING,
+            f"{split}: {name}: {_said(found)}; {remedy(name, kinds, measured, types)}",
+        )
     if anomalies.HasField("dataset_anomaly_info"):
         yield True, f"{split}: {anomalies.dataset_anomaly_info.description.strip()}"
 
@@ -41,12 +61,18 @@ def _said(found: Any) -> str:
     return said.rstrip(". ")
 
 
-def remedy(feature: str, kinds: list[str], measured: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
+def remedy(
+    feature: str,
+    kinds: list[str],
+    measured: Mapping[tuple[str, str], Mapping[str, Any]],
+    types: Mapping[str, str],
+) -> str:
     """Say what to do about an anomaly of these kinds; `measured` are distances by feature and `drift` or `skew`."""
     for words, (act, option) in _REMEDIES.items():
         if any(words in kind for kind in kinds):
             chosen = _distances_beyond(feature, measured) if option == _DISTANCE else option
-            return f"{act}, or accept it: {ACCEPT} {feature} {chosen}"
+            chosen = f"{_NEW} {types.get(feature, 'string')}" if option == _NEW else chosen
+            return f"{act}, or accept it: {accepting(feature, chosen)}"
     return "correct the data, or the reviewed schema"
 
 
@@ -61,8 +87,7 @@ def _distances_beyond(feature: str, measured: Mapping[tuple[str, str], Mapping[s
 
 def accept_value(feature: str, value: str) -> str:
     """Return the command that takes a value into the schema."""
-    quoted = f"'{value}'" if any(sign in value for sign in " '\"$&;|<>()") else value
-    return f"{ACCEPT} {feature} --value {quoted}"
+    return accepting(feature, f"--value {shlex.quote(value)}")
 
 
 def distances(anomalies: Any) -> list[dict[str, Any]]:

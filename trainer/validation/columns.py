@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trainer.validation.anomaly_lines import ACCEPT
+from trainer.validation.anomaly_lines import accepting
 
 _WORDS = {"num_stats": "a number", "string_stats": "a text", "bytes_stats": "bytes", "struct_stats": "a structure"}
 
@@ -21,6 +21,13 @@ def kinds_of(statistics: Any) -> dict[str, str]:
         if kind and getattr(feature, kind).common_stats.num_non_missing:
             found[".".join(feature.path.step)] = kind
     return found
+
+
+def types_of(statistics: Any) -> dict[str, str]:
+    """Return of each feature whether it is a `string`, an `int` or a `float`, as `trainer schema accept --new` does."""
+    kinds = {0: "int", 1: "float"}
+    features = statistics.datasets[0].features
+    return {".".join(feature.path.step): kinds.get(feature.type, "string") for feature in features}
 
 
 def changed_columns(now: Mapping[str, str], before: Mapping[str, str]) -> Iterator[str]:
@@ -41,4 +48,4 @@ def changed_columns(now: Mapping[str, str], before: Mapping[str, str]) -> Iterat
 
 
 def _remedy(act: str, name: str, option: str) -> str:
-    return f"{act}, or accept it: {ACCEPT} {name} {option}"
+    return f"{act}, or accept it: {accepting(name, option)}"

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 from google.protobuf import text_format
@@ -7,7 +9,7 @@ from edge_agent.contracts.errors import ConfigError, Rejected
 from trainer.cli import main
 from trainer.components.schema_gen import parsed
 from trainer.validation import schema_changes
-from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv
+from trainer.validation.anomaly_lines import accept_value, accepting, distances, from_tfdv, in_root
 
 TEXT = """
 feature { name: "label" type: BYTES domain: "label" presence { min_fraction: 1 } not_in_environment: "SERVING" }
@@ -82,11 +84,11 @@ def test_an_anomaly_is_one_line_with_what_to_type():
         anomaly_info { key: "label" value { severity: ERROR description: "spoken of elsewhere" } }
         """
     )
-    assert list(from_tfdv("eval", found, frozenset({"label"}))) == [
+    assert list(from_tfdv("eval", found, {"extra": "float"}, frozenset({"label"}))) == [
         (
             False,
             "eval: extra: New column; remove the column, or accept it: "
-            "trainer schema accept --root ROOT --feature extra --new string",
+            "trainer schema accept --root ROOT --feature extra --new float",
         ),
         (
             True,
@@ -106,7 +108,7 @@ def test_a_distance_that_is_too_large_names_the_limit_that_would_let_it_pass():
           skew_measurements { type: JENSEN_SHANNON_DIVERGENCE value: 0.02 threshold: 0.1 } }
         """
     )
-    ((blocks, line),) = from_tfdv("train", found)
+    ((blocks, line),) = from_tfdv("train", found, {})
     assert blocks
     assert line.endswith("trainer schema accept --root ROOT --feature brightness --drift 0.24")
     assert distances(found)[0] == {
@@ -120,7 +122,12 @@ def test_a_distance_that_is_too_large_names_the_limit_that_would_let_it_pass():
 
 def test_values_with_signs_are_quoted_for_the_shell():
     assert accept_value("label", "two words").endswith("--value 'two words'")
+    assert accept_value("label", "it's").endswith("""--value 'it'"'"'s'""")
     assert accept_value("label", "dent").endswith("--value dent")
+    line = accepting("feed force (N)", "--optional")
+    assert in_root(line, Path("my root")) == (
+        "trainer schema accept --root 'my root' --feature 'feed force (N)' --optional"
+    )
 
 
 def test_a_bound_of_zero_is_something_to_accept(tmp_path):
