@@ -20,7 +20,10 @@ _LEAST = 10
 
 @dataclass(frozen=True)
 class Suspect:
-    """A picture whose label is doubted: what it is labelled, what the model says, with which probability each."""
+    """A picture or row whose label is doubted: what it is labelled, what the model says, with which probability each.
+
+    `image` is where it stands; of a row there is no digest.
+    """
 
     image: str
     sha256: str
@@ -42,7 +45,7 @@ def suspects_of(predictions: Predictions) -> list[Suspect]:
     shares = np.concatenate([answers.probabilities for _, answers in splits]) if splits else np.zeros((0, 1))
     known = np.unique(labels)
     if len(labels) < _LEAST or len(known) < 2:
-        found = f"{len(labels)} held-out pictures of {len(known)} labels"
+        found = f"{len(labels)} held-out records of {len(known)} labels"
         raise Rejected(f"{found}; at least {_LEAST} of two labels are needed to doubt one")
     places = [(name, answers, row) for name, answers in splits for row in range(len(answers))]
     return [_suspect(predictions.labels, *places[number]) for number in _doubtful(labels, shares, known)]
@@ -66,7 +69,7 @@ def _suspect(labels: Sequence[str], split: str, answers: Answers, row: int) -> S
     given, best = int(answers.labels[row]), int(np.argmax(shares))
     return Suspect(
         answers.names[row],
-        answers.digests[row],
+        answers.digests[row] if answers.digests else "",
         answers.parts[row],
         split,
         labels[given],

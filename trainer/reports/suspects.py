@@ -17,11 +17,15 @@ _HEIGHT, _QUALITY, _MOST = 180, 85, 200
 
 
 def write_suspects(run: str, found: Sequence[Suspect], pictures: Mapping[str, Path], target: Path) -> None:
-    """Write the page; at most the 200 most doubtful are shown, a picture that changed or is gone is said to be."""
+    """Write the page; at most the 200 most doubtful are shown, a picture that changed or is gone is said to be.
+
+    A row of a table has no picture.
+    """
     rows: list[dict[str, Any]] = [
         {**asdict(one), "data": thumbnail(pictures.get(one.sha256), one.sha256)} for one in found[:_MOST]
     ]
-    page = environment().get_template("suspects.html").render(run=run, rows=rows, count=len(found))
+    what = "pictures" if any(one.sha256 for one in found) else "rows"
+    page = environment().get_template("suspects.html").render(run=run, rows=rows, count=len(found), what=what)
     write_atomically(target, page.encode())
 
 

@@ -54,7 +54,19 @@ def test_the_page_shows_pictures_that_are_what_was_judged(tmp_path):
     assert "&lt;0&gt;.png" in text
 
 
+def test_rows_of_a_table_are_doubted_by_file_and_line(tmp_path):
+    shares = np.asarray([[0.98, 0.01, 0.01], [0.01, 0.98, 0.01]] * 10)
+    names = tuple(f"readings.csv:{n}" for n in range(2, 22))
+    answers = Answers(names, np.asarray([1, 0] + [0, 1] * 9), shares, names, (), {})
+    found = suspects_of(Predictions(LABELS, {"eval": answers, "test": answers.at([])}, "eval"))
+    assert {one.image for one in found} == {"readings.csv:2", "readings.csv:3"}
+    write_suspects("r1", found, {}, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "readings.csv:2" in text
+    assert "picture" not in text
+
+
 def test_too_few_pictures_are_no_ground_for_doubt():
     few = Answers(("p",), np.asarray([0]), np.asarray([[0.9, 0.1]]), ("a",), ("b",), {})
-    with pytest.raises(Rejected, match="1 held-out pictures of 1 labels"):
+    with pytest.raises(Rejected, match="1 held-out records of 1 labels"):
         suspects_of(Predictions(("ok", "pit"), {"eval": few.at([]), "test": few}, "test"))
