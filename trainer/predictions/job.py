@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from edge_agent.contracts.encoding import canonical_json, digest_bytes
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.row import RowContract
 from edge_agent.contracts.scores import part_score
+from edge_agent.contracts.verdict import Verdict
 from trainer.pipeline.cache import write_atomically
 from trainer.predictions.listing import Bad, list_pictures
 from trainer.predictions.rows import read_table, score_rows
@@ -78,7 +79,7 @@ def predict(model: Model, source: Path, out: Path, work: Path, wishes: Wishes, p
     _write_bad(bad, listed)
     _check_bad(bad, len(rows) + len(bad), wishes, listed.name)
     if rows and "part" in rows[0]:
-        with_parts(rows, model)
+        with_parts(rows, model, {one.part for one in bad})
     _round_scores(rows)
     write_table(rows, out)
     shutil.rmtree(work, ignore_errors=True)
@@ -106,8 +107,11 @@ def job_of(model: Model, source: Path, wishes: Wishes) -> Job:
     return Job("pictures", len(listing.pictures), listing.digest(), listing.bad, score)
 
 
-def with_parts(rows: list[Row], model: Model) -> None:
-    """Add each part's score and verdict, joined from its pictures as the recipe says, to the rows of the part."""
+def with_parts(rows: list[Row], model: Model, unseen: Collection[str] = ()) -> None:
+    """Add each part's score and verdict, joined from its pictures as the recipe says, to the rows of the part.
+
+    One of `unseen`, of which a picture could not be read, is rejected, as a station would: nobody saw that side of it.
+    """
     combine = model.manifest.recipe.views.combine
     scores: dict[str, list[float]] = {}
     for row in rows:
@@ -115,7 +119,8 @@ def with_parts(rows: list[Row], model: Model) -> None:
     joined = {part: part_score(values, combine) for part, values in scores.items()}
     for row in rows:
         row["part_score"] = joined[row["part"]]
-        row["part_verdict"] = verdict_of(joined[row["part"]], model.variant.thresholds)
+        verdict = verdict_of(joined[row["part"]], model.variant.thresholds)
+        row["part_verdict"] = str(Verdict.REJECT.value) if row["part"] in unseen else verdict
 
 
 def _round_scores(rows: list[Row]) -> None:

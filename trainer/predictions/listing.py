@@ -27,10 +27,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Bad:
-    """What is not predicted: the picture's or line's place, and why."""
+    """What is not predicted: the picture's or line's place, and why, and which part the picture was to show."""
 
     place: str
     reason: str
+    part: str = ""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _read(
 
     with ThreadPoolExecutor() as pool:
         found = list(zip(pictures, pool.map(read, pictures), strict=True))
-    bad = [Bad(picture.image, result) for picture, result in found if isinstance(result, str)]
+    bad = [Bad(picture.image, result, picture.part) for picture, result in found if isinstance(result, str)]
     good = [(picture, *result) for picture, result in found if not isinstance(result, str)]
     inputs = np.stack([seen for _, seen, _ in good]) if good else np.zeros((0,), np.uint8)
     return inputs, [size for _, _, size in good], [picture for picture, _, _ in good], bad

@@ -165,6 +165,21 @@ def test_a_part_is_as_bad_as_its_worst_picture():
     assert [row["part_verdict"] for row in rows] == ["reject", "reject", "accept"]
 
 
+def test_a_part_of_which_a_picture_cannot_be_read_is_never_accepted(tmp_path):
+    names = [one.image for one in list_pictures(FIXTURES / "parts" / "images").pictures]
+    shutil.copytree(FIXTURES / "parts" / "images", tmp_path / "images")
+    (tmp_path / "images" / "broken.jpg").write_bytes(b"no picture")
+    lines = ["image,part", *(f"images/{name},p{number}" for number, name in enumerate(names))]
+    (tmp_path / "list.csv").write_text("\n".join([*lines, "images/broken.jpg,p0", "images/broken.jpg,p1"]))
+    run(tmp_path / "list.csv", tmp_path / "p.csv", tmp_path / "work", max_bad=0.5)
+    with (tmp_path / "p.csv").open(newline="") as file:
+        verdicts = {row["part"]: (row["verdict"], row["part_verdict"]) for row in csv.DictReader(file)}
+    assert {verdicts[part][1] for part in ("p0", "p1")} == {"reject"}
+    assert all(alone == joined for part, (alone, joined) in verdicts.items() if part not in ("p0", "p1"))
+    assert "accept" in {alone for alone, _ in verdicts.values()}
+    assert "images/broken.jpg" in (tmp_path / "p.csv.bad.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("score", "verdict"), [(0.1, "accept"), (0.2, "review"), (0.6, "reject"), (float("nan"), "reject")]
 )
