@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from edge_agent.contracts.errors import LinesideError, Rejected
+from trainer.pipeline.closure import import_folders, import_name
 
 PREPROCESSING, BUILD_MODEL, METRICS = "preprocessing_fn", "build_model", "metrics"
 FUNCTIONS = (PREPROCESSING, BUILD_MODEL, METRICS)
@@ -65,29 +66,38 @@ class OwnCode:
             raise Rejected(f"{path}: {name}{inspect.signature(found)}: {error}; it is given {arguments}") from error
 
         def called(*values: Any) -> Any:
-            with told(path, name):
+            with _importing(path), told(path, name):
                 return found(*values)
 
         return called
 
 
 def _load(path: Path) -> ModuleType:
-    """Run the file as a module; its neighbours can be imported from it."""
+    """Run the file as a module; its neighbours and, in a package, its siblings can be imported from it."""
     if not path.is_file():
         raise Rejected(f"{path}: there is no such file; correct pipeline.module in the recipe")
-    spec = importlib.util.spec_from_file_location(_NAME, path)
+    _, name = import_name(path)
+    spec = importlib.util.spec_from_file_location(name if "." in name else _NAME, path)
     if spec is None or spec.loader is None:
         raise Rejected(f"{path}: no Python file; correct pipeline.module in the recipe")
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    try:
-        with told(path, "import"):
-            spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
+    sys.modules[spec.name] = module  # where dataclasses look for the names that annotations have
+    with _importing(path), told(path, "import"):
+        spec.loader.exec_module(module)
     if not any(hasattr(module, name) for name in FUNCTIONS):
         raise Rejected(f"{path}: none of the functions {', '.join(FUNCTIONS)} is in it; see docs/own-code.md")
     return module
+
+
+@contextmanager
+def _importing(path: Path) -> Iterator[None]:
+    """Let the file import what lies near it, when it is loaded and when one of its functions is called."""
+    before = list(sys.path)
+    sys.path[:0] = map(str, import_folders(path))
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 @contextmanager
@@ -97,11 +107,11 @@ def told(path: Path, doing: str) -> Iterator[None]:
         yield
     except LinesideError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Rejected(f"{_place(path, error)}: {doing}: {type(error).__name__}: {_message(error)}") from error
 
 
-def _place(path: Path, error: Exception) -> str:
+def _place(path: Path, error: BaseException) -> str:
     """Return `file:line` of the innermost call in the user's file or beside it."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
@@ -109,7 +119,7 @@ def _place(path: Path, error: Exception) -> str:
     return f"{own[-1].filename}:{own[-1].lineno}" if own else str(path)
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     """Return the error's own words in one line: TensorFlow puts whole stacks before them, Keras paragraphs around."""
     bold = _BOLD.search(str(error))
     lines = [line.strip() for line in (bold.group(1) if bold else str(error)).splitlines() if line.strip()]

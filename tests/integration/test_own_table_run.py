@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulators.sensor_table import SET_TINY, artifact, predicted, statuses, write_table
+from tests.simulators.sensor_table import SET_TINY, artifact, predicted, run, statuses, write_table
 from tests.simulators.tiny_pipeline import result
 from trainer import checkpoint
 from trainer.pipeline.closure import code_closure
@@ -75,3 +75,16 @@ def test_the_user_s_own_code_is_trained_killed_resumed_and_served(tmp_path):
     without = code_closure(("trainer.components.table_trainer",)).files
     manifest = json.loads((Path(found["bundle"]) / "manifest.json").read_text())
     assert manifest["sources"]["code"] != Parts("", {}, {}, {}, without, {}).code_digest
+
+
+def test_a_remark_in_the_user_s_file_is_a_further_version_of_the_same_model(tmp_path):
+    table, file, recipe = write_table(tmp_path / "readings.csv", ROWS), tmp_path / "mine.py", tmp_path / "own.yaml"
+    shipped = (REPOSITORY / "trainer" / "recipes" / "turned-part.yaml").read_text()
+    recipe.write_text(shipped.replace("pipeline:\n", "pipeline:\n  module: mine.py\n"))
+    file.write_text("def metrics(answers):\n    return {'rows': len(answers['labels'])}\n")
+    first = result(run(table, tmp_path / "root", recipe=str(recipe)))
+    file.write_text(f"# counts the rows\n{file.read_text()}")
+    second = result(run(table, tmp_path / "root", recipe=str(recipe)))
+    assert statuses(second)["Trainer"] == statuses(second)["Pusher"] == "done"
+    assert [Path(found["bundle"]).name for found in (first, second)] == ["v1", "v2"]
+    assert set(statuses(result(run(table, tmp_path / "root", recipe=str(recipe)))).values()) == {"cached"}

@@ -124,8 +124,7 @@ def _begin(home: Path, modules: Iterable[str], own_files: Sequence[Path]) -> tup
     homes, waiting = [home], [(0, module) for module in modules]
     for file in own_files:
         folder, module = import_name(file)
-        if folder not in homes[1:]:
-            homes.append(folder)
+        homes += [one for one in import_folders(file) if one not in homes[1:]]
         waiting.append((homes.index(folder, 1), module))
     return homes, waiting
 
@@ -145,6 +144,14 @@ def import_name(file: Path) -> tuple[Path, str]:
     return folder, ".".join(levels)
 
 
+def import_folders(file: Path) -> list[Path]:
+    """Return where a user's file may import from: the folder above its packages, and that in which it lies.
+
+    Raises ConfigError as `import_name` does.
+    """
+    return list(dict.fromkeys([import_name(file)[0], file.resolve().parent]))
+
+
 def _called(path: Path, place: int, home: Path) -> str:
     name = str(path.relative_to(home))
     return name if place == 0 else f"own{'' if place == 1 else place}:{name}"
@@ -158,12 +165,12 @@ def _read(imports: Imports, path: Path, data: bytes, digest: str, module: str) -
 
 
 def _place_of(module: str, place: int, homes: Sequence[Path], imports: Imports) -> int | None:
-    """Return in which folder an import is looked for: Lineside's, else beside an own file; None for a library."""
+    """Return in which folder an import is looked for: Lineside's, else near an own file; None for a library."""
     top = module.split(".")[0]
     if top in imports.packages:
         return 0
-    beside = place and top and (_file_of(top, homes[place]) or (homes[place] / top).is_dir())
-    return place if beside else None
+    near = [place, *(other for other in range(1, len(homes)) if other != place)] if place and top else []
+    return next((one for one in near if _file_of(top, homes[one]) or (homes[one] / top).is_dir()), None)
 
 
 def _with_parents(module: str) -> Iterator[str]:

@@ -93,11 +93,7 @@ class Resolvers:
         version, release = history.next_release(
             blessed, self._name, origin, self._order.version, self._order.taken, self._holds, named
         )
-        module = self._order.settings.module
-        trained = code_closure(self._making.trains, self._driver.imports, (Path(module),) if module else ())
-        parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
-        sources = {"data": known[DATA].digest, "code": parts.code_digest, "environment": parts.environment_digest}
-        return Resolved(parameters={"version": version, "release": release, "sources": sources})
+        return Resolved(parameters={"version": version, "release": release, "sources": self._sources(known)})
 
     def _holds(self, bundle: str) -> bool:
         """Say whether the store holds the bundle with this ID, whole."""
@@ -111,7 +107,15 @@ class Resolvers:
     def _bundle_origin(self, known: Known) -> str:
         code = code_closure(self._making.converts, self._driver.imports)
         inputs = {name: known[name].digest for name in (MODEL, EXAMPLES, DATA)}
-        return Parts("", inputs, {}, self._making.parameters, code.files, code.libraries).key
+        made_of = {**self._making.parameters, "sources": self._sources(known)}
+        return Parts("", inputs, {}, made_of, code.files, code.libraries).key
+
+    def _sources(self, known: Known) -> dict[str, str]:
+        """Return what the bundle says it was trained from: digests of data, code and environment."""
+        module = self._order.settings.module
+        trained = code_closure(self._making.trains, self._driver.imports, (Path(module),) if module else ())
+        parts = Parts("", {}, {}, {}, trained.files, trained.libraries)
+        return {"data": known[DATA].digest, "code": parts.code_digest, "environment": parts.environment_digest}
 
     def inferred(self, _known: Known) -> Resolved:
         """`content`: what lies where the BulkInferrer shall look, by content."""

@@ -1,5 +1,7 @@
 """The user's own file: what is found in it, and how its mistakes are told."""
 
+import sys
+
 import pytest
 
 from edge_agent.contracts.errors import Rejected
@@ -22,6 +24,25 @@ def test_functions_are_found_called_and_each_is_optional(tmp_path):
     assert OwnCode("").function(METRICS, 0) is None
 
 
+def test_what_lies_near_is_imported_inside_of_functions_too_and_as_a_package(tmp_path):
+    plant = tmp_path / "plant"
+    plant.mkdir()
+    (plant / "__init__.py").write_text("")
+    (plant / "sizes.py").write_text("WIDTH = 8\n")
+    (plant / "counts.py").write_text("ROWS = 2\n")
+    relative = "from . import sizes\n\ndef metrics():\n    from plant.sizes import WIDTH\n"
+    before = list(sys.path)
+    code = own(plant, f"{relative}    import counts\n    return [sizes.WIDTH, WIDTH, counts.ROWS]\n")
+    assert code.function(METRICS, 0)() == [8, 8, 2]
+    assert sys.path == before
+
+
+def test_a_dataclass_whose_annotations_are_texts_can_be_in_it(tmp_path):
+    imports = "from __future__ import annotations\nfrom dataclasses import dataclass\n\n"
+    text = f"{imports}@dataclass\nclass Sizes:\n    a: int\n\n"
+    assert own(tmp_path, f"{text}def metrics():\n    return [Sizes(3).a]\n").function(METRICS, 0)() == [3]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -29,6 +50,7 @@ def test_functions_are_found_called_and_each_is_optional(tmp_path):
         ("import nothing_of_that_name\n", r"own\.py:1: import: ModuleNotFoundError"),
         ("def preprocessing_fn(inputs)\n    pass\n", r"own\.py:1: import: SyntaxError"),
         ("y = 2\nz = y / 0\n", r"own\.py:2: import: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit('set PLANT')\n", r"own\.py:2: import: SystemExit: set PLANT"),
     ],
 )
 def test_a_file_that_cannot_be_loaded_is_one_line_with_its_place(tmp_path, text, words):

@@ -115,6 +115,16 @@ def test_a_file_in_a_package_is_imported_from_above_it(tmp_path):
     assert set(found.files) == {f"own:mine/{name}.py" for name in ("__init__", "model", "sizes", "shapes")}
 
 
+def test_a_file_in_a_package_is_followed_into_what_lies_beside_it_too(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").write_text("")
+    (tmp_path / "mine" / "model.py").write_text("import sizes\n")
+    (tmp_path / "mine" / "sizes.py").write_text("")
+    found = code_closure([], Imports(None, tmp_path / "none", ()), [tmp_path / "mine" / "model.py"])
+    assert set(found.files) == {"own:mine/__init__.py", "own:mine/model.py", "own2:sizes.py"}
+    assert set(found.libraries) == set()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"), [("gone", None, "no such Python file"), ("bad", "def", "not Python")]
 )
