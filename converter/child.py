@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import signal
 import sys
@@ -29,6 +30,7 @@ JOBS = {
 """Kind of job -> function that takes the job and returns the answer's fields."""
 
 _TAIL = 600
+_UNKNOWN = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 
 
 def main() -> None:
@@ -121,9 +123,16 @@ def _work(job: dict[str, Any], writer: int, log: Path) -> None:
     except Exception as error:  # noqa: BLE001  (whatever the converter raises becomes this job's answer)
         traceback.print_exc()
         text = " ".join(str(error).split())
-        answer = {"ok": False, "code": "CONVERTER_ERROR", "reason": f"{type(error).__name__}: {text[:_TAIL]}"}
+        unknown = ", ".join(unknown_operators(text))
+        reason = f"TFLite has no operator for {unknown}" if unknown else f"{type(error).__name__}: {text[:_TAIL]}"
+        answer = {"ok": False, "code": "CONVERTER_ERROR", "reason": reason}
     os.write(writer, json.dumps(answer).encode())
     os._exit(0)
+
+
+def unknown_operators(text: str) -> list[str]:
+    """Return the operators that TensorFlow's converter names, in its many words, as having no place in TFLite."""
+    return list(dict.fromkeys(_UNKNOWN.findall(text)))
 
 
 def _redirect(log: Path) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from edge_agent.contracts.errors import LinesideError, Rejected
 from trainer.pipeline.closure import import_folders, import_name
 
@@ -98,6 +100,13 @@ def _importing(path: Path) -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+def check_logits(answers: Any) -> None:
+    """Raise Rejected where what `build_model` calls logits (rows, classes) are probabilities already."""
+    rows = np.asarray(answers)
+    if rows.shape[-1] > 1 and (rows >= 0).all() and np.allclose(rows.sum(-1), 1.0, atol=1e-4):
+        raise Rejected(f"{BUILD_MODEL}: the logits sum to one, as probabilities do; leave the softmax out")
 
 
 @contextmanager

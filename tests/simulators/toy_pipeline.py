@@ -37,6 +37,8 @@ def second(text, loud, mode, context):
     context.progress("half", 0.5)
     if mode == "reject":
         raise Rejected("found nonsense")
+    if mode == "special":
+        raise type("Special", (Rejected,), {})("found something special")
     if mode == "break":
         raise RuntimeError("unforeseen")
     if mode == "die" and calls.read_text() == "1":

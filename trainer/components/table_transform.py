@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from edge_agent.contracts.encoding import canonical_json
 from edge_agent.contracts.errors import Rejected
@@ -19,6 +21,11 @@ from trainer.tabular.examples import read_columns, read_split
 from trainer.tabular.features import feature_of, write_features, write_outputs
 from trainer.tabular.preprocess import Preprocessing, default_preprocessing
 from trainer.tabular.values import Typed
+
+if TYPE_CHECKING:
+    from trainer.tabular.graph import TransformGraph
+
+_ROWS_ALONE = 4
 
 
 def table_transform(
@@ -61,6 +68,8 @@ def table_transform(
         table = train if name == "train" else read_split(examples, name)
         made[name] = graph.apply(table.numbers, {text: table.texts[text] for text in texts})
         write_outputs(made[name], transformed / f"Split-{name}")
+    if own:
+        check_alone(graph, train, texts, made["train"])
     answers = graph.answers()
     features = {name: feature_of([made[split][name] for split in SPLITS], answers.get(name)) for name in graph.outputs}
     write_features(features, transformed)
@@ -71,21 +80,44 @@ def checked(own: Preprocessing) -> Preprocessing:
     """Return the user's function; what it returns is looked at, and told when it cannot be used."""
 
     def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
-        import tensorflow as tf
-
         outputs = own(dict(inputs))
         if not isinstance(outputs, dict) or not outputs:
             found = type(outputs).__name__ if not isinstance(outputs, dict) else "an empty dict"
             raise Rejected(f"preprocessing_fn returns {found}, expected a dict of tensors by name")
-        for name, value in outputs.items():
-            if not isinstance(value, tf.Tensor) or value.dtype == tf.string:
-                found = f"{value.dtype.name} tensor" if isinstance(value, tf.Tensor) else type(value).__name__
-                raise Rejected(f"preprocessing_fn: output '{name}' is a {found}, expected a dense tensor of numbers")
-            if value.shape.rank is None or value.shape[1:].num_elements() is None:
-                raise Rejected(f"preprocessing_fn: output '{name}' has shape {value.shape}, expected (rows, …) known")
-        return outputs
+        return {name: _usable(name, value) for name, value in outputs.items()}
 
     return preprocessing_fn
+
+
+def _usable(name: Any, value: Any) -> Any:
+    """Return an output as int64 or float32, the two that TensorFlow Transform knows. Raises Rejected for no tensor."""
+    import tensorflow as tf
+
+    if not isinstance(name, str) or not name or "/" in name:
+        raise Rejected(f"preprocessing_fn: output {name!r} needs another name: a text without '/'")
+    if not isinstance(value, tf.Tensor) or value.dtype == tf.string:
+        found = f"{value.dtype.name} tensor" if isinstance(value, tf.Tensor) else type(value).__name__
+        raise Rejected(f"preprocessing_fn: output '{name}' is a {found}, expected a dense tensor of numbers")
+    if value.shape.rank is None or value.shape[1:].num_elements() is None:
+        raise Rejected(f"preprocessing_fn: output '{name}' has shape {value.shape}, expected (rows, …) known")
+    if value.shape.rank == 0 or value.shape[0] is not None:
+        raise Rejected(
+            f"preprocessing_fn: output '{name}' has shape {value.shape}, expected (rows, …): it is not made of the "
+            "rows, but the same for all of them"
+        )
+    return tf.cast(value, tf.int64 if value.dtype.is_integer or value.dtype.is_bool else tf.float32)
+
+
+def check_alone(graph: TransformGraph, train: Typed, texts: Sequence[str], together: Mapping[str, Any]) -> None:
+    """Raise Rejected where a row by itself, as a device sees it, becomes something else than among the others."""
+    for row in range(min(_ROWS_ALONE, len(next(iter(together.values()))))):
+        numbers = {name: values[row : row + 1] for name, values in train.numbers.items()}
+        for name, value in graph.apply(numbers, {text: train.texts[text][row : row + 1] for text in texts}).items():
+            if not np.allclose(value[0], together[name][row], rtol=1e-3, atol=1e-5, equal_nan=True):
+                raise Rejected(
+                    f"preprocessing_fn: output '{name}' of a row depends on the rows beside it, and a device sees one "
+                    "row at a time; use tft.mean and the like, which look at all training rows once"
+                )
 
 
 def analyse(train: Typed, contract: RowContract, function: Preprocessing, target: Path, where: Any = None) -> None:

@@ -37,7 +37,13 @@ def own_figures(module: str, test: Answers, more: Mapping[str, Any]) -> dict[str
         return {str(name): _number(str(name), value) for name, value in made.items()}
     if not isinstance(made, list | tuple):
         raise Rejected(f"metrics returns {type(made).__name__}, {_EXPECTED}")
-    return dict(_judged(Path(module), metric, shown) for metric in made)
+    found = [_judged(Path(module), metric, shown) for metric in made]
+    names = [name for name, _ in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Rejected(
+            f"metrics: {names.count(twice[0])} are called '{twice[0]}'; give each a name of its own (name=…)"
+        )
+    return dict(found)
 
 
 def _judged(module: Path, metric: Any, shown: Mapping[str, Any]) -> tuple[str, float]:

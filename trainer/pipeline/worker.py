@@ -68,7 +68,8 @@ def _serve(job: dict[str, Any], answers: TextIO) -> None:
         say(result=_call(job, lambda text, done: say(progress=text, done=done)))
     except LinesideError as error:
         _note_trace()
-        say(error=type(error).__name__, message=str(error))
+        kind = next((name for name, kind in _KINDS.items() if isinstance(error, kind)), type(error).__name__)
+        say(error=kind, message=str(error))
     except Exception as error:
         if not _is_full(error):
             raise

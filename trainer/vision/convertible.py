@@ -12,6 +12,7 @@ from converter.targets import DEFAULT_TARGET, TARGETS, not_integer, op_problems
 from converter.workshop import Answer, Job, Workshop
 from edge_agent.contracts.errors import Rejected
 from edge_agent.contracts.recipe import Recipe
+from trainer.own_code import check_logits
 from trainer.vision.export import export
 from trainer.vision.network import build, channels
 from trainer.vision.own import OwnPictures
@@ -31,7 +32,9 @@ def check_convertible(own: OwnPictures, recipe: Recipe, folder: Path) -> None:
     target = folder / "own.tflite"
     job = {"variant": "int8", "calibration": str(folder / "calibration.npy"), "output": str(target)}
     with Workshop(folder / "log") as workshop:
-        saved = export(build(recipe, own=own), recipe, folder / "model")
+        network = build(recipe, own=own)
+        check_logits(network.serving(np.zeros((2, *shape[1:]), np.float32), training=False)["logits"])
+        saved = export(network, recipe, folder / "model")
         answer = workshop.run([Job("int8", "tflite", {**job, "export": str(saved)})])["int8"]
     problems = [_reason(answer)] if not answer.ok else []
     if answer.ok:

@@ -78,14 +78,13 @@ class OwnPictures:
             raise Rejected(f"network.backbone is '{OWN_CODE}': pipeline.module must have a function {BUILD_MODEL}")
         pictures = keras.Input(seen.shape[1:], batch_size=seen.shape[0], name="pictures", dtype="float32")
         made = self.build(pictures, {**_known(recipe), **self.hparams})
-        found = made(pictures) if isinstance(made, keras.Model) else made
+        found = _asked(made, pictures) if isinstance(made, keras.Model) else made
         outputs = found if isinstance(found, dict) else _pair(found)
         _check(outputs, pictures, recipe)
         try:
             network = keras.Model(pictures, outputs, name=NETWORK)
         except ValueError as error:
-            words = " ".join(str(error).split())[:200]
-            raise Rejected(f"{BUILD_MODEL}: what it returns is not made of its pictures alone: {words}") from error
+            raise Rejected(f"{BUILD_MODEL}: what it returns is no network of its pictures: {_words(error)}") from error
         answer = network(seen)
         return answer if isinstance(found, dict) else (answer["fine"], answer["coarse"])
 
@@ -115,6 +114,17 @@ def _by_tensors(function: Callable[[Any], Any], image: Any) -> Any:
         if layer.told is None:
             raise
         raise layer.told from None  # Keras writes paragraphs around it
+
+
+def _asked(model: keras.Model, pictures: Any) -> Any:
+    try:
+        return model(pictures)
+    except ValueError as error:
+        raise Rejected(f"{BUILD_MODEL}: the model does not take {_shape(pictures)}: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _known(recipe: Recipe) -> dict[str, Any]:

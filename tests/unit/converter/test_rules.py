@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from converter.child import unknown_operators
 from converter.choose import Candidate, choose
 from converter.evaluate import Truth, assess, label_indices, wilson
 from converter.flatbuffer import Graph, Operator
@@ -133,3 +134,14 @@ def test_operators_are_compared_with_the_target():
     assert op_problems(graph(wide), new) == []
     assert minimal_runtime(graph(wide)) == new.name
     assert minimal_runtime(graph(Operator("MyOp", 1, True, "l", ()))) == ""
+
+
+def test_operators_that_tflite_has_not_are_found_in_the_converter_s_words():
+    place = (
+        "error: loc(fused['UpperBound:', 'model/UpperBound']): 'tf.UpperBound' op is neither a custom op nor a flex op"
+    )
+    assert unknown_operators(f"{place} <unknown>:0: note: x {place.replace('Upper', 'Lower')} {place}") == [
+        "UpperBound",
+        "LowerBound",
+    ]
+    assert unknown_operators("illegal scale: INF") == []

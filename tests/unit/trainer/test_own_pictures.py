@@ -97,6 +97,15 @@ def test_what_is_left_out_in_an_epoch_is_the_same_again_in_own_layers_too(tmp_pa
         ),
         ("build_model(p, h):\n    return p, p", r"fine is \(n, 40, 56, 1\), expected \(n, 5, 7, any\): stride 8 of 40"),
         ("build_model(p, h):\n    return {'logits': p}", "the outputs are logits, expected logits, heat, embedding"),
+        (
+            "build_model(p, h):\n    import keras\n    a = keras.Input((8, 8, 3))\n    return keras.Model(a, [a, a])",
+            r"the model does not take \(n, 40, 56, 1\): ",
+        ),
+        (
+            "build_model(p, h):\n    from keras.layers import Conv2D\n"
+            "    return [Conv2D(2, 3, s, 'same', name='a')(p) for s in (8, 16)]",
+            'is no network of its pictures: The name "a" is used 2 times',
+        ),
         ("build_model(p, h):\n    return 1, 2", "fine is int, expected a tensor made of the pictures"),
         ("build_model(p):\n    return p, p", r"build_model\(p\): too many positional arguments; it is given 2"),
         ("build_model(p, h):\n    return h['lables']", r"own\.py:2: build_model: KeyError: 'lables'"),
@@ -117,6 +126,17 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path, body: str, words: str) 
     with pytest.raises(LinesideError, match=words) as told:
         built(tmp_path, f"def {body}\n")
     assert "\n" not in str(told.value)
+
+
+def test_probabilities_in_the_place_of_logits_are_refused(tmp_path: Path) -> None:
+    from trainer.vision.convertible import check_convertible
+    from trainer.vision.own import OwnPictures
+
+    dense = 'layers.Dense(hparams["classes"]'
+    assert dense in WHOLE
+    (tmp_path / "own.py").write_text(WHOLE.replace(dense, f'{dense}, activation="softmax"'))
+    with pytest.raises(Rejected, match="the logits sum to one, as probabilities do; leave the softmax out"):
+        check_convertible(OwnPictures.of(str(tmp_path / "own.py"), {}), recipe_of(), tmp_path)
 
 
 def test_a_whole_network_cannot_become_the_anomaly_model(tmp_path: Path) -> None:
@@ -182,6 +202,10 @@ def test_own_figures_are_numbers_by_name(tmp_path: Path, body: str, expected: tu
     [
         ("metrics():\n    return 3", "metrics returns int, expected a list of keras.metrics.Metric, or a dict"),
         ("metrics():\n    return [3]", "found int, expected a list"),
+        (
+            "metrics():\n    from keras.metrics import Accuracy\n    return [Accuracy(name='a') for _ in 'ab']",
+            "2 are called 'a'; give each a name of its own",
+        ),
         ("metrics():\n    return {'a': 'b'}", "'a' is str, expected a number"),
         ("metrics():\n    return {'a': float('nan')}", "'a' is nan, expected a finite number"),
         ("metrics(answers):\n    return {'a': answers['lables']}", r"own\.py:2: metrics: KeyError: 'lables'"),

@@ -88,6 +88,11 @@ def test_an_error_of_a_step_is_told_in_its_words_and_recorded(toy):
     assert not list((toy.root / "staging").glob("Third*"))
 
 
+def test_a_special_error_keeps_the_kind_that_it_is_of(toy):
+    with pytest.raises(Rejected, match=r"Second: found something special$"):
+        toy.run(mode="special")
+
+
 def test_an_unforeseen_error_names_the_log(toy):
     with pytest.raises(Unavailable, match=r"Second: RuntimeError: unforeseen; the log is .*worker\.log"):
         toy.run(mode="break")
