@@ -117,10 +117,20 @@ def _by_tensors(function: Callable[[Any], Any], image: Any) -> Any:
 
 
 def _asked(model: keras.Model, pictures: Any) -> Any:
+    """Return the model's answer; Keras itself looks at the size of what it is given only when it calculates."""
+    for entry in getattr(model, "inputs", None) or []:
+        if not _fits_into(tuple(pictures.shape), tuple(entry.shape)):
+            raise Rejected(f"{BUILD_MODEL}: the model takes {_shape(entry)}, and is given pictures {_shape(pictures)}")
     try:
         return model(pictures)
     except ValueError as error:
         raise Rejected(f"{BUILD_MODEL}: the model does not take {_shape(pictures)}: {_words(error)}") from error
+
+
+def _fits_into(shape: tuple[int | None, ...], entry: tuple[int | None, ...]) -> bool:
+    """Say whether a shape without its batch is the one that a model's input has, where None is any."""
+    pairs = zip(shape[1:], entry[1:], strict=False)
+    return len(shape) == len(entry) and all(wanted in (None, given) for given, wanted in pairs)
 
 
 def _words(error: Exception) -> str:

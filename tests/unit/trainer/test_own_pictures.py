@@ -99,7 +99,7 @@ def test_what_is_left_out_in_an_epoch_is_the_same_again_in_own_layers_too(tmp_pa
         ("build_model(p, h):\n    return {'logits': p}", "the outputs are logits, expected logits, heat, embedding"),
         (
             "build_model(p, h):\n    import keras\n    a = keras.Input((8, 8, 3))\n    return keras.Model(a, [a, a])",
-            r"the model does not take \(n, 40, 56, 1\): ",
+            r"the model takes \(n, 8, 8, 3\), and is given pictures \(n, 40, 56, 1\)$",
         ),
         (
             "build_model(p, h):\n    from keras.layers import Conv2D\n"
