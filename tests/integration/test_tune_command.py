@@ -42,6 +42,14 @@ def test_the_trainer_takes_what_the_trials_found(tmp_path):
     assert made.learning_rate == pytest.approx(found["best"]["network.learning_rate"])
     with np.load(recipe.parent / "weights.npz", allow_pickle=False) as weights:
         assert found["best"]["hparams.units"] in {weights[name].shape[-1] for name in weights.files}
+    other = ["--set", "tuner.trials=2", "--set", "tuner.metric=loss"]
+    table_shown = trainer("tune", *place, *SET_TINY, *words, *other).stdout
+    second = result(trainer("tune", *place, *SET_TINY, *words, *other, "--json"))
+    assert [said["reasons"][0].split(" with ")[0][-14:-6] for said in (found, second)] == ["3: auroc", " 2: loss"]
+    with Path(second["trials"]).open(newline="") as file:
+        values = sorted((row["value"] for row in csv.DictReader(file) if row["state"] == "complete"), key=float)
+    places = [table_shown.index(value) for value in values]
+    assert places == sorted(places), "the best loss stands first"
 
 
 def test_a_recipe_without_trials_is_told_in_one_line(tmp_path):

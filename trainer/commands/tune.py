@@ -47,8 +47,11 @@ def _show(found: dict[str, Any]) -> None:
 
     with Path(found["trials"]).open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
-    table = Table(*header)
-    ended = sorted(rows, key=lambda row: (row[1] != "complete", -float(row[2] or 0.0)))
+    table = Table()
+    for name in header:
+        table.add_column(name, overflow="fold")
+    sign = -1.0 if found["metric"] == "auroc" else 1.0
+    ended = sorted(rows, key=lambda row: (row[1] != "complete", sign * float(row[2] or 0.0)))
     for row in ended[:_SHOWN]:
         table.add_row(*row)
     Console(markup=False, emoji=False).print(table)

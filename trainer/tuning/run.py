@@ -20,7 +20,7 @@ _STEP = "Tuner"
 
 
 def tune_pipeline(request: Request, display: Display) -> dict[str, Any]:
-    """Run up to the Tuner and return `run, best, reasons, importance, trials, page`.
+    """Run up to the Tuner and return `run, metric, best, reasons, importance, trials, page`.
 
     Raises ConfigError where the settings want no trials, and as `run_pipeline` does.
     """
@@ -36,11 +36,12 @@ def tune_pipeline(request: Request, display: Display) -> dict[str, Any]:
     driver = Driver(request.root)
     try:
         folder = driver.store.path(digest)
-        made = next((entry.outputs["hyperparameters"] for entry in driver.index.of_step(_STEP)), None)
+        made = next((entry.outputs["hyperparameters"] for entry in driver.index.made(digest)), None)
     finally:
         driver.close()
     return {
         "run": result["run"],
+        "metric": chosen.tuner.metric,
         "best": json.loads((folder / FILE).read_text(encoding="utf-8")),
         "importance": json.loads((folder / "importance.json").read_text(encoding="utf-8")),
         "reasons": list(made.properties.get("reasons", [])) if made else [],
