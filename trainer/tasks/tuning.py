@@ -8,6 +8,7 @@ from typing import Any
 
 from trainer.pipeline.step import Step
 from trainer.tasks.order import Order
+from trainer.vision.known_backbones import check
 
 HYPERPARAMETERS = {"hyperparameters": "Tuner.hyperparameters"}
 
@@ -22,7 +23,10 @@ def with_tuner(order: Order, trainer: Step, own: bool = False) -> list[Step]:
         return [trainer]
     from trainer.tuning.search import check_search
 
-    check_search(settings.search, own)
+    check_search(settings.search, order.recipe, own)
+    backbones = settings.search.get("network.backbone", ())
+    for backbone in backbones if isinstance(backbones, tuple) else ():
+        check(str(backbone), order.recipe.network.weights)
     asked: dict[str, Any] = settings.model_dump(mode="json", exclude={"parallel"})
     places: Mapping[str, Any] = {**trainer.locations, "tensorboard": ""}
     tuner = Step(

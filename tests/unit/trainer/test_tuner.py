@@ -18,6 +18,7 @@ from trainer.tasks.order import Order
 from trainer.tasks.tuning import with_tuner
 from trainer.tuning.hyperparameters import FILE, tuned
 from trainer.tuning.search import check_search, chosen_values
+from trainer.tuning.settings import TunerSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 RATE = {"low": 0.0001, "high": 0.4, "log": True, "whole": False}
@@ -114,17 +115,37 @@ def test_a_killed_search_goes_on_and_finds_the_same(tmp_path):
         assert (tmp_path / "killed" / "out" / name).read_bytes() == (tmp_path / "whole" / "out" / name).read_bytes()
 
 
-def test_what_cannot_be_searched_is_named():
-    check_search(["network.learning_rate"], own=False)
-    check_search(["hparams.units"], own=True)
-    for search, said in (
-        (["network.learning_rat"], "did you mean 'network.learning_rate'"),
-        (["network.height"], "cannot be searched"),
-        (["hparams.units"], "build_model of your own module"),
-        ([], "empty"),
-    ):
-        with pytest.raises(ConfigError, match=said):
-            check_search(search, own=False)
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"network.learning_rat": [0.1]}, "did you mean 'network.learning_rate'"),
+        ({"network.height": [64]}, "cannot be searched"),
+        ({"network.fit": ["pad"]}, "cannot be searched"),
+        ({"network.backbone": ["tiny"]}, "'network.backbone' cannot be searched, expected one of network.epochs"),
+        ({"hparams.units": [1]}, "build_model of your own module"),
+        ({}, "empty"),
+        ({"network.batch": []}, "'network.batch' has no values"),
+        ({"network.batch": [8, 0]}, "'network.batch' cannot be 0: Input should be greater than or equal to 1"),
+        ({"network.batch": {"low": 8, "high": 64}}, r"cannot be 26\.6667: .*integer.*; say whole: true"),
+        ({"network.batch": {"low": 8, "high": 9.5, "whole": True}}, r"8 to 9\.5 are no whole numbers"),
+        ({"network.learning_rate": {"low": 0.1, "high": 0.01}}, r"low 0\.1 is not below high 0\.01"),
+        ({"network.learning_rate": {"low": 0, "high": 1, "log": True}}, "low 0 has no logarithm"),
+    ],
+)
+def test_what_cannot_be_searched_is_named_before_anything_runs(search, said):
+    tables = Recipe.model_validate({**recipe(), "task": "tabular"})
+    with pytest.raises(ConfigError, match=said):
+        check_search(TunerSettings.model_validate({"search": search}).search, tables, own=False)
+
+
+def test_what_can_be_searched_passes():
+    made = Recipe.model_validate(recipe())
+    span = {"low": 1, "high": 9}
+    search = {"network.batch": {**span, "whole": True}, "network.backbone": ["tiny"], "network.learning_rate": span}
+    check_search(TunerSettings.model_validate({"search": search}).search, made, own=False)
+    check_search({"hparams.units": (1, "a")}, made, own=True)
+    with pytest.raises(ConfigError, match=r"'hparams\.' cannot be searched"):
+        check_search({"hparams.": (1,)}, made, own=True)
 
 
 def test_a_choice_reaches_recipe_and_own_model(tmp_path):
