@@ -1,6 +1,7 @@
 """`trainer tune` on a table: an own network with hyper-parameters of its own, tried in processes of their own."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,15 @@ def test_the_trainer_takes_what_the_trials_found(tmp_path):
     with Path(found["trials"]).open(newline="") as file:
         assert {row["state"] for row in csv.DictReader(file)} <= {"complete", "pruned"}
     assert "<svg" in Path(found["page"]).read_text()
-    ran = result(run(table, root, *words, "--to", "Trainer"))
+    ran = result(run(table, root, *words))
     assert {step["name"]: step["status"] for step in ran["steps"]}["Tuner"] == "cached"
     recipe = next((root / "cas").glob("*/*/saved_model")).parent / "recipe.json"
     made = Recipe.model_validate_json(recipe.read_text()).network
     assert made.learning_rate == pytest.approx(found["best"]["network.learning_rate"])
     with np.load(recipe.parent / "weights.npz", allow_pickle=False) as weights:
         assert found["best"]["hparams.units"] in {weights[name].shape[-1] for name in weights.files}
+    delivered = json.loads((Path(ran["bundle"]) / "manifest.json").read_text())["recipe"]["network"]
+    assert delivered["learning_rate"] == made.learning_rate
     other = ["--set", "tuner.trials=2", "--set", "tuner.metric=loss"]
     table_shown = trainer("tune", *place, *SET_TINY, *words, *other).stdout
     second = result(trainer("tune", *place, *SET_TINY, *words, *other, "--json"))

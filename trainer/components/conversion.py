@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.contracts.bundle import Sources
+from edge_agent.contracts.recipe import Recipe
 from trainer.evaluation.released import read_override
 
 if TYPE_CHECKING:
     from converter.convert import Conversion, Options
+
+RECIPE = "recipe.json"
+_CHOSEN = ("backbone", "embedding", "epochs", "batch", "learning_rate", "model")
+"""Keys of `network` that the Trainer may have had otherwise than the recipe has them."""
 
 
 def options_of(
@@ -30,6 +35,17 @@ def options_of(
         cost=Cost(**cost) if cost else None,
         remarks=(released.text, *released.refused) if released is not None else (),
     )
+
+
+def as_trained(recipe: Mapping[str, Any], model: Path) -> Recipe:
+    """Return the recipe that goes into the bundle, with what the Trainer trained.
+
+    The Tuner may have chosen its network, and data without a defect make it the anomaly model.
+    """
+    asked = Recipe.model_validate(recipe)
+    trained = Recipe.model_validate_json((model / RECIPE).read_text(encoding="utf-8")).network
+    chosen = {name: getattr(trained, name) for name in _CHOSEN}
+    return asked.model_copy(update={"network": asked.network.model_copy(update=chosen)})
 
 
 def emptied(scratch: Path) -> Path:

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_agent.contracts.recipe import Recipe
-from trainer.components.conversion import emptied, options_of, take
+from trainer.components.conversion import as_trained, emptied, options_of, take
 from trainer.components.example_gen import PICTURES
 from trainer.pipeline.step import Context
 
@@ -37,7 +36,7 @@ def converter(
     """
     from converter.convert import convert
 
-    settings = Recipe.model_validate(recipe)
+    settings = as_trained(recipe, model)
     calibration, held_out = context.scratch / "calibration.csv", context.scratch / "held-out.csv"
     write_table(examples, folders, ("train",), calibration)
     write_table(examples, folders, ("eval", "test"), held_out)

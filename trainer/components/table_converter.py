@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_agent.contracts.recipe import Recipe
 from edge_agent.contracts.row import RowContract
-from trainer.components.conversion import emptied, options_of, take
+from trainer.components.conversion import as_trained, emptied, options_of, take
 from trainer.pipeline.step import Context
 from trainer.tabular.contract import FILE, cells_of
 from trainer.tabular.examples import read_split
@@ -40,7 +39,7 @@ def table_converter(
     """
     from converter.tables import HeldOut, convert_table, table_options
 
-    settings = Recipe.model_validate(recipe)
+    settings = as_trained(recipe, model)
     contract = RowContract.model_validate_json((model / FILE).read_bytes())
     splits = [read_split(examples, name) for name in ("eval", "test")]
     rows = [cells for table in splits for cells in cells_of(table, contract)]
