@@ -15,6 +15,7 @@ from trainer.tuning.settings import Span
 OWN = "hparams."
 _NETWORK = "network."
 _FIXED = frozenset({"height", "width", "fit", "model", "pretraining", "weights", "seed"})
+_DRAWN = frozenset({"backbone", "embedding"})
 _OF_TABLES = ("epochs", "batch", "learning_rate")
 Choice = Mapping[str, Any]
 
@@ -34,6 +35,11 @@ def check_search(search: Mapping[str, Any], recipe: Recipe, own: bool) -> None:
             hint = f"did you mean '{near[0]}'?" if near else f"expected one of {', '.join(known)}"
             more = "" if own else f"; {OWN}… is for the build_model of your own module"
             raise ConfigError(f"tuner.search: '{key}' cannot be searched, {hint}{more}")
+        if recipe.network.pretraining and key.removeprefix(_NETWORK) in _DRAWN:
+            raise ConfigError(
+                f"tuner.search: '{key}' cannot be searched beside network.pretraining, whose weights are those of one "
+                "network; search something else, or give --set network.pretraining=0"
+            )
         samples = _samples(key, values)
         if key in known:
             _check_values(recipe.network, key.removeprefix(_NETWORK), samples)

@@ -138,6 +138,14 @@ def test_what_cannot_be_searched_is_named_before_anything_runs(search, said):
         check_search(TunerSettings.model_validate({"search": search}).search, tables, own=False)
 
 
+@pytest.mark.parametrize("key", ["network.backbone", "network.embedding"])
+def test_no_other_network_is_searched_than_the_one_that_drawn_surfaces_have_taught(key):
+    made = recipe()
+    made["network"]["pretraining"] = 100
+    with pytest.raises(ConfigError, match=f"'{key}' cannot be searched beside network.pretraining"):
+        check_search({key: ("tiny",)}, Recipe.model_validate(made), own=False)
+
+
 def test_what_can_be_searched_passes():
     made = Recipe.model_validate(recipe())
     span = {"low": 1, "high": 9}
