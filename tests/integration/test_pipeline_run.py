@@ -37,7 +37,7 @@ def statuses(found):
 
 def test_a_cold_run_makes_a_bundle_that_verifies(tiny_run):
     root, found = tiny_run
-    assert list(found) == sorted(["run", "blessed", "reasons", "bundle", "metrics", "steps"])
+    assert list(found) == sorted(["run", "blessed", "released_by", "reasons", "bundle", "metrics", "steps"])
     assert [step["name"] for step in found["steps"]] == STEPS
     assert set(statuses(found).values()) == {"done"}
     assert found["blessed"] is True
