@@ -18,7 +18,8 @@ from trainer.components.schema_gen import SERVING, TRAINING, load_schema
 from trainer.components.seen_gen import FILE as SEEN
 from trainer.components.statistics_gen import in_memory, load_statistics, ordered, require_statistics
 from trainer.data import leaks
-from trainer.data.records import KEPT, KEYS, PLACE, batches, column_names, merged, no_features, split_names, texts
+from trainer.data.records import KEPT, KEYS, batches, column_names, merged, no_features, split_names, texts
+from trainer.data.wire import PLACE
 from trainer.pipeline.step import Context
 from trainer.tabular.examples import is_table
 from trainer.validation.anomaly_lines import accept_value, distances, from_tfdv

@@ -23,6 +23,11 @@ class Record:
     cells: list[str] = field(default_factory=list)
     problem: str = ""
 
+    def problem_among(self, columns: int) -> str:
+        """Say what is wrong with it in a table of so many columns; "" when nothing is."""
+        fields = len(self.cells)
+        return self.problem or ("" if fields == columns else f"{fields} fields, expected {columns}")
+
 
 def decoded(data: bytes) -> str:
     """Return a table's text: UTF-8 with or without a mark, UTF-16 with a mark or told by its zeros.

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from trainer.data.tfrecord import read_tfrecord
-from trainer.data.wire import without_features
+from trainer.data.wire import PART, PLACE, without_features
 
 KEPT = "@kept"
 """Feature of a padded picture: the rows and columns of it that show the picture."""
-PART, PLACE = "@part", "@row"
-"""A record's part and the name of its place, as a table's rows have them beside their columns."""
 KEYS = {PART: "part", PLACE: "name"}
 """Where the same lies in pictures."""
 NO_FEATURES = ("image", "mask", "name", "sha256", PART, PLACE, KEPT)

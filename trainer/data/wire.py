@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
+PART, PLACE = "@part", "@row"
+"""A record's part and the name of its place, as a table's rows have them beside their columns."""
 _VARINT, _LENGTH_DELIMITED, _FIXED32 = 0, 2, 5
 _FIRST, _SECOND, _THIRD = 0x0A, 0x12, 0x1A
 """Tags with a length of fields 1 (`Example.features`, `Features.feature`, a key, a list of bytes), 2 and 3."""

@@ -88,9 +88,8 @@ def _rows(text: str, path: Path, refused: list[Refused]) -> Iterator[Line]:
         raise Rejected(f"{path}:1: {first.problem}")
     header = [name.strip() for name in first.cells]
     for one in found:
-        where, fields = f"{path.name}:{one.line}", len(one.cells)
-        problem = one.problem or ("" if fields == len(header) else f"{fields} fields, expected {len(header)}")
-        if problem:
+        where = f"{path.name}:{one.line}"
+        if problem := one.problem_among(len(header)):
             refused.append(Refused(where, problem))
         else:
             yield where, dict(zip(header, (cell.strip() for cell in one.cells), strict=True))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge_agent.contracts.encoding import digest_bytes
 from edge_agent.contracts.errors import Rejected
-from trainer.data.csv_records import Record, decoded, records
+from trainer.data.csv_records import decoded, records
 from trainer.data.tfrecord import whole_records
 from trainer.data.wire import values_of
 from trainer.tabular.files import TableFile
@@ -80,8 +80,7 @@ def _csv(data: bytes, name: str, sha256: str, delimiter: str) -> Rows:
     header = _header([cell.strip() for cell in first.cells], name, delimiter)
     bad, places, rows = [], [], []
     for one in found:
-        problem = one.problem or ("" if len(one.cells) == len(header) else _ragged(one, header))
-        if problem:
+        if problem := one.problem_among(len(header)):
             bad.append(BadRow(f"{name}:{one.line}", sha256, problem))
         else:
             rows.append(one.cells)
@@ -89,10 +88,6 @@ def _csv(data: bytes, name: str, sha256: str, delimiter: str) -> Rows:
     columns = zip(*rows, strict=True) if rows else ([] for _ in header)
     texts: dict[str, Any] = {column: list(cells) for column, cells in zip(header, columns, strict=True)}
     return Rows(name, sha256, texts, np.asarray(places, np.int64), bad)
-
-
-def _ragged(record: Record, header: Sequence[str]) -> str:
-    return f"{len(record.cells)} fields, expected {len(header)}"
 
 
 def _text(data: bytes, name: str) -> str:

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from edge_agent.contracts.errors import ConfigError, Rejected
 from edge_agent.contracts.row import LARGEST, MISSING, NUMBER
+from trainer.data import wire
 from trainer.data.manifest import SPLITS
 from trainer.tabular.suspicions import COMMA, remark_on, with_commas
 
-LABEL, PART, ROW = "label", "@part", "@row"
+LABEL, PART, ROW = "label", wire.PART, wire.PLACE
 """Names under which label, part and place of a row lie in the examples."""
 _MOSTLY = 0.5
 _SHOWN = 10
@@ -151,8 +152,8 @@ def spelled(cells: Cells) -> list[str]:
 def as_texts(cells: Cells) -> npt.NDArray[np.object_]:
     """Return the cells as texts without white space around them, "" where nothing is said; whole numbers plainly."""
     if isinstance(cells, np.ndarray):
-        spelled = ["" if np.isnan(v) else str(int(v)) if float(v).is_integer() else repr(float(v)) for v in cells]
-        return np.asarray(spelled, object)
+        plain = ["" if np.isnan(v) else str(int(v)) if float(v).is_integer() else repr(float(v)) for v in cells]
+        return np.asarray(plain, object)
     known = {cell: "" if cell.strip() in MISSING else cell.strip() for cell in set(cells)}
     return np.asarray([known[cell] for cell in cells] or [""][:0], object)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from trainer.data.records import PART, PLACE
 from trainer.data.split import torn
+from trainer.data.wire import PART, PLACE
 
 _SHOWN = 3
 Texts = Mapping[str, Sequence[str]]
