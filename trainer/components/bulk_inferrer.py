@@ -25,8 +25,8 @@ def bulk_inferrer(
     """Write `predictions.<format>` and, where something was bad, `predictions.<format>.bad.csv`.
 
     `content` names what lies at `data`, so that changed pictures are predicted again; `delimiter` parts the cells of a
-    CSV of rows. Both blessings are inputs because
-    a step whose blessing was refused is not run. A killed step goes on after its last finished batch.
+    CSV of rows. Both blessings are inputs because a step whose blessing was refused is not run. A killed step goes on
+    after its last finished batch.
     """
     from trainer.predictions.job import Wishes, predict
     from trainer.predictions.scoring import open_model

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.lineage.origins import Origins, in_order
-from trainer.lineage.text import content_of, utc
+from trainer.lineage.text import content_of, digest_of, utc
 from trainer.pipeline.driver import Driver
 from trainer.pipeline.index import Entry, Stored
 
@@ -154,7 +154,6 @@ def shown(value: Any) -> str:
 
 def write_lineage(root: Path, wanted: str, target: Path, fleet_home: Path | None) -> dict[str, int]:
     """Write the page; return how many nodes and edges it shows. Raises as `lineage_of`, and as the fleet's API does."""
-    from trainer.lineage.text import digest_of
     from trainer.reports.lineage_page import write_page
 
     driver = Driver(root)

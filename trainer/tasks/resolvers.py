@@ -88,12 +88,13 @@ class Resolvers:
     def release(self, known: Known) -> Resolved:
         """`version`, `release` and `sources` of the bundle; another run may have taken a version since it began."""
         blessed = history.load(self._order.root)
-        origin = self._bundle_origin(known)
+        sources = self._sources(known)
+        origin = self._bundle_origin(known, sources)
         named = names_taken(self._order.root / "pushed" / self._name, origin, self._holds)
         version, release = history.next_release(
             blessed, self._name, origin, self._order.version, self._order.taken, self._holds, named
         )
-        return Resolved(parameters={"version": version, "release": release, "sources": self._sources(known)})
+        return Resolved(parameters={"version": version, "release": release, "sources": sources})
 
     def _holds(self, bundle: str) -> bool:
         """Say whether the store holds the bundle with this ID, whole."""
@@ -102,12 +103,12 @@ class Resolvers:
 
     def origin(self, known: Known) -> Resolved:
         """`origin`: the digest of all that a bundle is made of, but its version and release."""
-        return Resolved(parameters={"origin": self._bundle_origin(known)})
+        return Resolved(parameters={"origin": self._bundle_origin(known, self._sources(known))})
 
-    def _bundle_origin(self, known: Known) -> str:
+    def _bundle_origin(self, known: Known, sources: Mapping[str, str]) -> str:
         code = code_closure(self._making.converts, self._driver.imports)
         inputs = {name: known[name].digest for name in (MODEL, EXAMPLES, DATA)}
-        made_of = {**self._making.parameters, "sources": self._sources(known)}
+        made_of = {**self._making.parameters, "sources": dict(sources)}
         return Parts("", inputs, {}, made_of, code.files, code.libraries).key
 
     def _sources(self, known: Known) -> dict[str, str]:
